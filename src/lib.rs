@@ -1,0 +1,8 @@
+#![doc = include_str!("README.md")]
+
+pub mod compile;
+pub mod engine;
+pub mod index;
+pub mod model;
+pub mod read;
+pub mod text;
