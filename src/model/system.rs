@@ -196,13 +196,10 @@ impl CodeForm {
                     && b[2..].iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
             }
             CodeForm::Icd10Pcs => {
-                (3..=7).contains(&b.len())
-                    && b.iter().all(|c| (c.is_ascii_digit() || c.is_ascii_uppercase()) && !matches!(c, b'I' | b'O'))
+                (3..=7).contains(&b.len()) && b.iter().all(|c| (c.is_ascii_digit() || c.is_ascii_uppercase()) && !matches!(c, b'I' | b'O'))
             }
             CodeForm::SctId => (6..=18).contains(&b.len()) && digits(b) && verhoeff(b),
-            CodeForm::FiveCharacters => {
-                matches!(b.len(), 2 | 5) && b.iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
-            }
+            CodeForm::FiveCharacters => matches!(b.len(), 2 | 5) && b.iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase()),
         }
     }
 }

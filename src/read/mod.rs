@@ -8,8 +8,6 @@
 
 pub mod source;
 
-
-
 use crate::model::{Date, DesignationUse, MapKind, NoteKind, Relationship, Status};
 
 /// Something in a release file that is not as its format says, or not as one would expect.
@@ -95,7 +93,11 @@ pub enum Unmapped {
     #[default]
     None,
     UseSourceCode(Relationship),
-    Fixed { code: String, display: String, relationship: Relationship },
+    Fixed {
+        code: String,
+        display: String,
+        relationship: Relationship,
+    },
     OtherMap(String),
 }
 
