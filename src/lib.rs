@@ -5,4 +5,5 @@ pub mod engine;
 pub mod index;
 pub mod model;
 pub mod read;
+pub mod releases;
 pub mod text;

@@ -1,0 +1,269 @@
+//! Which of the known releases go into the index: those at hand, by the precedence that the [module](super) states.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::manifest::DOCUMENT;
+use super::{Dirs, Error, Known, Manifest, Origin, Release, Subject, embedded, known, sha256_file, sha256_hex};
+
+/// A release file that is at hand.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub release: Release,
+    /// Its last name, suffix and all (`.zip`, `.zst`): that is how readers unpack it.
+    pub file_name: String,
+    pub bytes: Bytes,
+    /// What the bytes must hash to; [`verify`](Source::verify) looks.
+    pub sha256: String,
+}
+
+/// Where the bytes of a file are.
+#[derive(Clone)]
+pub enum Bytes {
+    Embedded(&'static [u8]),
+    Path(PathBuf),
+}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Bytes::Embedded(bytes) => write!(f, "Embedded({} bytes)", bytes.len()),
+            Bytes::Path(path) => write!(f, "Path({})", path.display()),
+        }
+    }
+}
+
+impl Source {
+    /// Compares the bytes with the hash. Done before every build, never when an index is only opened.
+    pub fn verify(&self) -> Result<(), Error> {
+        let (found, file, remedy) = match &self.bytes {
+            Bytes::Embedded(bytes) => (sha256_hex(bytes), self.file_name.clone(), "this binary is damaged: install it again"),
+            Bytes::Path(path) => (
+                sha256_file(path)?,
+                path.display().to_string(),
+                "the file was changed or damaged: remove it and fetch it again, or mend the manifest if the change was meant",
+            ),
+        };
+        if found == self.sha256 { Ok(()) } else { Err(Error::Hash { file, expected: self.sha256.clone(), found, remedy }) }
+    }
+}
+
+/// The sources of the index that a user means who says nothing: embedded, fetched, and the user's own, by precedence.
+///
+/// Cheap enough for every start of the program: files are looked for, not read (but see [`from_folders`] on files without a hash).
+pub fn from_user(dirs: &Dirs) -> Result<Vec<Source>, Error> {
+    let releases = dirs.releases();
+    let mut found: Vec<(Rank, Source)> = Vec::new();
+    for Known { release, origin } in known(dirs)? {
+        let fetched = release.place().and_then(|place| Some(releases.as_ref()?.join(place))).filter(|path| path.is_file());
+        if let (Some(path), Some(hash)) = (fetched, release.fetch_sha256.clone()) {
+            found.push((Rank::Users, source(release, path, hash)));
+            continue;
+        }
+        let Some(name) = release.file.clone() else { continue };
+        match origin {
+            Origin::Embedded(folder) => {
+                let bytes = embedded::file(folder, &name).ok_or_else(|| Error::Missing {
+                    id: release.id.clone(),
+                    file: format!("{folder}/{name}"),
+                    remedy: "this binary was built without it".to_owned(),
+                })?;
+                let sha256 = release.sha256.clone().unwrap_or_else(|| sha256_hex(bytes));
+                found.push((Rank::Embedded, Source { release, file_name: name, bytes: Bytes::Embedded(bytes), sha256 }));
+            }
+            Origin::Folder(folder) => found.push((Rank::Users, beside_manifest(&folder, release, &name)?)),
+        }
+    }
+    Ok(prefer(found))
+}
+
+/// The sources of `xwalk index build --vocab DIR --crosswalks DIR`: what these manifests name and nothing else.
+///
+/// Files of the folder itself only; an entry without `file` is known, but not at hand. A file whose entry has no sha256 is read here
+/// to get one.
+pub fn from_folders(folders: &[&Path]) -> Result<Vec<Source>, Error> {
+    let mut found = Vec::new();
+    let mut ids: HashMap<String, &Path> = HashMap::new();
+    for folder in folders {
+        for release in Manifest::read(folder)?.releases {
+            if let Some(first) = ids.insert(release.id.clone(), folder) {
+                let file = folder.join("manifest.toml").display().to_string();
+                return Err(Error::Manifest { file, line: 0, what: format!("id {:?} stands in {} too", release.id, first.display()) });
+            }
+            if let Some(name) = release.file.clone() {
+                found.push((Rank::Users, beside_manifest(folder, release, &name)?));
+            }
+        }
+    }
+    Ok(prefer(found))
+}
+
+fn beside_manifest(folder: &Path, release: Release, name: &str) -> Result<Source, Error> {
+    let path = folder.join(name);
+    if !path.exists() {
+        let remedy = format!("put it into {} or take its entry out of the manifest", folder.display());
+        return Err(Error::Missing { id: release.id, file: name.to_owned(), remedy });
+    }
+    let sha256 = match &release.sha256 {
+        Some(hash) => hash.clone(),
+        None => sha256_file(&path)?,
+    };
+    Ok(source(release, path, sha256))
+}
+
+fn source(release: Release, path: PathBuf, sha256: String) -> Source {
+    let file_name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    Source { release, file_name, bytes: Bytes::Path(path), sha256 }
+}
+
+/// Fetched and added files take precedence over embedded ones.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    Embedded,
+    Users,
+}
+
+fn prefer(mut found: Vec<(Rank, Source)>) -> Vec<Source> {
+    // Only what is read counts: a fetched document must not push out the embedded release of its year.
+    found.retain(|(_, source)| source.release.format != DOCUMENT);
+    let mut best: HashMap<(String, String), Rank> = HashMap::new();
+    let mut newest: HashMap<String, String> = HashMap::new();
+    for (rank, source) in &found {
+        let (name, version) = (source.release.subject.name().to_owned(), source.release.version.clone());
+        if matches!(source.release.subject, Subject::Map { .. }) {
+            let newest = newest.entry(name.clone()).or_insert_with(|| version.clone());
+            if compare_versions(&version, newest) == Ordering::Greater {
+                newest.clone_from(&version);
+            }
+        }
+        let best = best.entry((name, version)).or_insert(*rank);
+        *best = (*best).max(*rank);
+    }
+    found.retain(|(rank, source)| {
+        let (name, version) = (source.release.subject.name(), &source.release.version);
+        let outdated = matches!(source.release.subject, Subject::Map { .. }) && newest.get(name).is_some_and(|newest| newest != version);
+        best.get(&(name.to_owned(), version.clone())) == Some(rank) && !outdated
+    });
+    let mut sources: Vec<Source> = found.into_iter().map(|(_, source)| source).collect();
+    // One order, whatever the order of the manifests: the index and its name must not depend on it.
+    sources.sort_by(|a, b| a.release.id.cmp(&b.release.id));
+    sources
+}
+
+/// `2013` < `2018`, `9` < `10`, `2024` < `2024-04`: runs of digits as numbers, the rest as text.
+fn compare_versions(a: &str, b: &str) -> Ordering {
+    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
+    loop {
+        let (Some(x), Some(y)) = (a.first(), b.first()) else { return a.len().cmp(&b.len()) };
+        if x.is_ascii_digit() && y.is_ascii_digit() {
+            let ((m, rest_a), (n, rest_b)) = (number(a), number(b));
+            match m.len().cmp(&n.len()).then_with(|| m.cmp(n)) {
+                Ordering::Equal => (a, b) = (rest_a, rest_b),
+                unequal => return unequal,
+            }
+        } else {
+            match x.cmp(y) {
+                Ordering::Equal => (a, b) = (&a[1..], &b[1..]),
+                unequal => return unequal,
+            }
+        }
+    }
+}
+
+/// The digits at the head of a text, without zeros before them, and what follows.
+fn number(text: &[u8]) -> (&[u8], &[u8]) {
+    let zeros = text.iter().take_while(|b| **b == b'0').count();
+    let end = zeros + text[zeros..].iter().take_while(|b| b.is_ascii_digit()).count();
+    (&text[zeros..end], &text[end..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::releases::test_releases;
+
+    fn ids(sources: &[Source]) -> Vec<&str> {
+        sources.iter().map(|s| s.release.id.as_str()).collect()
+    }
+
+    #[test]
+    fn versions_compare_as_people_do() {
+        for (a, b) in [("2013", "2018"), ("9", "10"), ("2024", "2024-04"), ("2024-04", "2025"), ("v9", "v10"), ("1.2", "1.10")] {
+            assert_eq!(compare_versions(a, b), Ordering::Less, "{a} {b}");
+            assert_eq!(compare_versions(b, a), Ordering::Greater, "{b} {a}");
+        }
+        assert_eq!(compare_versions("2018", "2018"), Ordering::Equal);
+    }
+
+    #[test]
+    fn nothing_fetched_is_everything_embedded() {
+        let sources = from_user(&Dirs::default()).expect("embedded");
+        assert_eq!(sources.len(), 13);
+        assert!(sources.iter().all(|s| matches!(s.bytes, Bytes::Embedded(_))));
+        for source in &sources {
+            source.verify().expect("embedded data are as their manifest says");
+        }
+    }
+
+    #[test]
+    fn fetched_takes_precedence_by_version() {
+        let data = tempfile::tempdir().expect("tempdir");
+        let dirs = Dirs { data: Some(data.path().to_owned()), cache: None };
+        // Existence is enough to be chosen; the bytes are looked at before a build.
+        for (_, release) in embedded::releases().expect("embedded manifests") {
+            if ["gem-icd9cm-icd10cm-2018", "icd10cm-2024", "icd10cm-2025", "icd10cm-2026-addenda"].contains(&release.id.as_str()) {
+                let path = dirs.releases().expect("data").join(release.place().expect("fetchable"));
+                std::fs::create_dir_all(path.parent().expect("parent")).expect("create");
+                std::fs::write(path, "not the real one").expect("write");
+            }
+        }
+        let sources = from_user(&dirs).expect("sources");
+        let ids = ids(&sources);
+        // One zip holds both directions.
+        for id in ["gem-icd9cm-icd10cm-2018", "gem-icd10cm-icd9cm-2018", "icd10cm-2024", "icd10cm-2025", "icd10cm-2026-04-tabular"] {
+            assert!(ids.contains(&id), "{id}: {ids:?}");
+        }
+        for id in ["gem-icd9cm-icd10cm-2013", "gem-icd10cm-icd9cm-2013", "icd10cm-2024-codes", "icd10cm-2026-addenda"] {
+            assert!(!ids.contains(&id), "{id}: {ids:?}");
+        }
+        let order = sources.iter().find(|s| s.release.id == "icd10cm-2025").expect("order file");
+        assert!(matches!(&order.bytes, Bytes::Path(_)));
+        let error = order.verify().expect_err("not the real one").to_string();
+        assert!(error.contains("the manifest says 5a9ff9e1") && error.contains("fetch it again"), "{error}");
+    }
+
+    #[test]
+    fn users_own_entries() {
+        let data = tempfile::tempdir().expect("tempdir");
+        let vocab = data.path().join("vocab");
+        std::fs::create_dir(&vocab).expect("create");
+        let manifest = "[[release]]\nid = \"local-1\"\nsystem = \"local\"\nversion = \"1\"\nformat = \"table\"\nfile = \"local.csv\"\n";
+        std::fs::write(vocab.join("manifest.toml"), manifest).expect("write");
+        let dirs = Dirs { data: Some(data.path().to_owned()), cache: None };
+        let error = from_user(&dirs).expect_err("the file is missing").to_string();
+        assert!(error.starts_with("local-1: local.csv is not there; put it into "), "{error}");
+        std::fs::write(vocab.join("local.csv"), "code,title\n1,one\n").expect("write");
+        let sources = from_user(&dirs).expect("sources");
+        let own = sources.iter().find(|s| s.release.id == "local-1").expect("own entry");
+        assert_eq!(own.file_name, "local.csv");
+        own.verify().expect("hashed when found");
+        assert_eq!(sources.len(), 14);
+        // The same folder, given by name, is taken alone.
+        assert_eq!(ids(&from_folders(&[&vocab]).expect("folder")), ["local-1"]);
+        let error = from_folders(&[&vocab, &vocab]).expect_err("twice").to_string();
+        assert!(error.contains("\"local-1\" stands in"), "{error}");
+    }
+
+    #[test]
+    fn folders_of_the_project_are_the_embedded_ones() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let sources = from_folders(&[&root.join("vocab"), &root.join("crosswalks")]).expect("folders");
+        let embedded = from_user(&Dirs::default()).expect("embedded");
+        let key = |s: &Source| (s.release.id.clone(), s.sha256.clone(), s.file_name.clone());
+        assert_eq!(sources.iter().map(key).collect::<Vec<_>>(), embedded.iter().map(key).collect::<Vec<_>>());
+        if let Some(published) = test_releases() {
+            assert!(from_folders(&[&published]).is_err(), "no manifest there");
+        }
+    }
+}
