@@ -1,1 +1,211 @@
-//! Being built.
+//! Releases in, one index out: the only place where readers and index meet.
+//!
+//! Every file goes through its reader into a [`collect::Collector`]; what many yearly releases say of one code becomes validity intervals
+//! and dated titles; codes are sorted, hierarchies closed, rows sorted by source, and all is written. The same releases in any order give
+//! the same bytes: inputs are put into one order first, and nothing depends on time, threads or hash seeds.
+//!
+//! Memory: the texts and rows of the systems at hand, once. Files are streamed.
+
+mod arena;
+mod collect;
+mod hierarchy;
+mod map;
+mod system;
+mod validity;
+
+use crate::index::{self, IndexWriter};
+use crate::model::{CodeForm, System};
+use crate::read::{self, Finding, MapRelease, Severity, SystemRelease};
+use collect::Collector;
+use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A release file, and what its manifest entry says of it.
+#[derive(Clone, Debug)]
+pub struct Input {
+    /// The entry's name, unique among the inputs.
+    pub id: String,
+    /// The file's name as findings and origins give it.
+    pub file: String,
+    /// Which reader reads it; by the names of the manifest ([`read::Format`]).
+    pub format: read::Format,
+    pub content: Content,
+    /// SHA-256 in hexadecimal; checked before reading. Empty: not known, computed.
+    pub sha256: String,
+    pub bytes: Bytes,
+    /// The end of the wanted member's path, where the file is an archive of several.
+    pub member: Option<String>,
+    /// Among the maps of one pair of systems the highest answers first.
+    pub precedence: i32,
+}
+
+/// What a file is a release of, as far as its entry says.
+#[derive(Clone, Debug)]
+pub enum Content {
+    System(SystemRelease),
+    Map(MapRelease),
+    /// The file says it itself (RF2, OMOP, FHIR, SSSOM ...).
+    SelfDescribed,
+}
+
+#[derive(Clone, Debug)]
+pub enum Bytes {
+    Embedded(&'static [u8]),
+    Path(PathBuf),
+}
+
+/// What came of a build.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    pub fingerprint: String,
+    pub size: u64,
+    pub concepts: u64,
+    pub rows: u64,
+    /// Everything that the readers and the compiler found odd, in the order of the inputs.
+    pub findings: Vec<Finding>,
+}
+
+/// Why there is no index.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("{0}")]
+    Read(#[from] std::io::Error),
+    #[error(transparent)]
+    Index(#[from] index::Error),
+    #[error("{file}: its SHA-256 is {found}, the manifest says {expected}; fetch it again, or correct the manifest if the file is right")]
+    WrongHash { file: String, found: String, expected: String },
+    #[error("{0}")]
+    Inputs(String),
+}
+
+/// Compiles releases into an index file. The file appears whole or not at all.
+pub fn build(inputs: &[Input], out: &Path) -> Result<Report, Error> {
+    // Manifest order, folder order and thread order must not show: everything from here on is in this order.
+    let mut inputs: Vec<&Input> = inputs.iter().collect();
+    inputs.sort_by(|a, b| order(a).cmp(&order(b)));
+    if let Some(pair) = inputs.windows(2).find(|pair| pair[0].id == pair[1].id) {
+        return Err(Error::Inputs(format!("two manifest entries are called {}; rename one", pair[0].id)));
+    }
+    // Files that are a release of one system touch nothing else, so systems are read side by side; what names several systems follows.
+    let mut groups: BTreeMap<&str, Vec<&Input>> = BTreeMap::new();
+    let mut others = Vec::new();
+    for input in inputs {
+        match &input.content {
+            Content::System(release) => groups.entry(&release.system).or_default().push(input),
+            _ => others.push(input),
+        }
+    }
+    let groups: Vec<_> = groups.into_values().collect();
+    let collectors = groups.into_par_iter().map(|group| {
+        let mut collector = Collector::default();
+        group.into_iter().try_for_each(|input| collect(input, &mut collector))?;
+        Ok(collector)
+    });
+    let mut all = collectors.collect::<Result<Vec<_>, Error>>()?.into_iter().fold(Collector::default(), Collector::with);
+    for input in others {
+        collect(input, &mut all)?;
+    }
+    write(all, out)
+}
+
+fn order(input: &Input) -> (&str, Option<crate::model::Date>, &str, &str) {
+    match &input.content {
+        Content::System(r) => (&r.system, r.from, &r.version, &input.id),
+        Content::Map(r) => (&r.id, r.from, &r.version, &input.id),
+        Content::SelfDescribed => ("", None, "", &input.id),
+    }
+}
+
+fn collect(input: &Input, collector: &mut Collector) -> Result<(), Error> {
+    let sha256 = checked_hash(input)?;
+    collector.begin_file(&input.file, &sha256, input.precedence);
+    let given = match &input.content {
+        Content::System(release) => read::Given::System(release),
+        Content::Map(release) => read::Given::Map(release),
+        Content::SelfDescribed => read::Given::Nothing,
+    };
+    let mut seen = false;
+    let wanted = |name: &str| input.member.as_ref().is_none_or(|m| name.ends_with(m.as_str()) || !name.contains('/'));
+    let mut visit = |name: &str, bytes: &mut dyn std::io::BufRead| {
+        seen = true;
+        read::read(input.format, bytes, name, given, collector)
+    };
+    match &input.bytes {
+        Bytes::Embedded(bytes) => read::source::visit_bytes(&input.file, bytes, &wanted, &mut visit)?,
+        Bytes::Path(path) if input.format.is_folder() => {
+            read::read_folder(input.format, path, given, collector)?;
+            seen = true;
+        }
+        Bytes::Path(path) => read::source::visit_path(path, &wanted, &mut visit)?,
+    }
+    if !seen {
+        let member = input.member.as_deref().unwrap_or("a file");
+        return Err(Error::Inputs(format!("{}: there is no {member} inside; name another `member` in the manifest", input.file)));
+    }
+    Ok(())
+}
+
+/// The SHA-256 of a file, found equal to what the manifest says. Embedded bytes are checked by a test, not at every start.
+fn checked_hash(input: &Input) -> Result<String, Error> {
+    use sha2::{Digest, Sha256};
+    let Bytes::Path(path) = &input.bytes else { return Ok(input.sha256.clone()) };
+    if path.is_dir() {
+        return Ok(input.sha256.clone());
+    }
+    let said = |e: std::io::Error| std::io::Error::new(e.kind(), format!("{}: {e}", path.display()));
+    let mut hash = Sha256::new();
+    std::io::copy(&mut std::fs::File::open(path).map_err(said)?, &mut hash).map_err(said)?;
+    let found: String = hash.finalize().iter().map(|b| format!("{b:02x}")).collect();
+    if !input.sha256.is_empty() && !input.sha256.eq_ignore_ascii_case(&found) {
+        return Err(Error::WrongHash { file: input.file.clone(), found, expected: input.sha256.clone() });
+    }
+    Ok(found)
+}
+
+fn write(collector: Collector, out: &Path) -> Result<Report, Error> {
+    let Collector { systems, maps, mut findings, .. } = collector;
+    let mut order: Vec<usize> = (0..systems.len()).collect();
+    order.sort_by(|&a, &b| systems[a].alias.cmp(&systems[b].alias));
+    let mut finished: Vec<Option<system::Finished>> = systems.into_par_iter().map(|s| Some(s.finish())).collect();
+    let mut writer = IndexWriter::create(out)?;
+    let mut report = Report::default();
+    // The rows of the maps still count by the order in which codes were met; this tells their places among the sorted keys.
+    let mut places: Vec<Vec<u32>> = vec![Vec::new(); finished.len()];
+    for at in order {
+        let Some(system) = finished[at].take() else { continue };
+        report.concepts += system.columns.keys.len() as u64;
+        findings.extend(system.findings);
+        writer.system(system.meta, &system.columns)?;
+        places[at] = system.places;
+    }
+    let mut maps: Vec<_> = maps.into_iter().collect();
+    maps.sort_by(|a, b| a.order().cmp(&b.order()));
+    for map in maps {
+        let finished = map.finish(&places);
+        report.rows += finished.columns.rows.len() as u64;
+        findings.extend(finished.findings);
+        writer.map(finished.meta, &finished.columns)?;
+    }
+    report.fingerprint = writer.finish(crate::text::VERSION)?;
+    report.size = std::fs::metadata(out).map_err(read_error(out))?.len();
+    report.findings = findings;
+    Ok(report)
+}
+
+fn read_error(path: &Path) -> impl Fn(std::io::Error) -> Error {
+    move |e| Error::Read(std::io::Error::new(e.kind(), format!("{}: {e}", path.display())))
+}
+
+/// How a system writes its codes; one that nobody knows is taken at its word.
+fn form_of(alias: &str) -> CodeForm {
+    System::find(alias).map_or(CodeForm::AsWritten, |s| s.form)
+}
+
+impl Report {
+    /// The findings of at least this severity.
+    pub fn findings_from(&self, severity: Severity) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(move |f| f.severity >= severity)
+    }
+}

@@ -1,1 +1,137 @@
-//! Being built.
+//! Five questions and their answers: what is this code, is it valid, is it a kind of that one, what is it over there, which one did
+//! they mean.
+//!
+//! An [`Engine`] answers from one [`Index`] and cannot write. What reviewers have decided comes in through one door, [`Overlay`].
+//! The engine knows no JSON, no SQLite, no command line and no HTTP: the faces ask it and print what it says.
+//!
+//! "No match" is an answer. A [`Refusal`] is for questions that cannot be asked at all.
+
+pub mod answer;
+
+mod overlay;
+mod succession;
+mod suggest;
+mod translate;
+mod validate;
+
+pub use crate::model::rule::{Age, Facts, Sex};
+pub use answer::{
+    Chosen, Group, Hop, Lookup, Need, Origin, Outcome, Picked, Policy, Repair, RepairKind, Scenario, Subsumption, Suggestion,
+    SuggestionKind, Target, TargetState, Translation, Validation, ValidationIssue, ValidationStatus,
+};
+pub use overlay::{Decided, Decision, Overlay, Question};
+pub use translate::{Asked, Translator, TranslatorOptions, repairs_in_words};
+
+use crate::index::{CodeSystem, Concept, ConceptMap, Index};
+use crate::model::Date;
+use std::sync::Arc;
+
+/// A question that cannot be asked: the caller's mistake, said so that it can be mended. HTTP answers it with 4xx.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    #[error("no code system `{name}` in this index; it has {known}")]
+    UnknownSystem { name: String, known: String },
+    #[error("no map `{name}` in this index; it has {known}")]
+    UnknownMap { name: String, known: String },
+    #[error("the map {map} leads from {source_system} to {target_system}, not from {from} to {to}")]
+    MapDoesNotFit { map: String, source_system: String, target_system: String, from: String, to: String },
+    #[error("`{code}` is not a code of {system}")]
+    UnknownCode { code: String, system: String },
+    #[error("{0}")]
+    Contradiction(String),
+}
+
+/// Answers questions from an index. Share it between threads; it has no state of its own.
+#[derive(Clone)]
+pub struct Engine {
+    index: Arc<Index>,
+    overlay: Option<Arc<dyn Overlay>>,
+}
+
+impl Engine {
+    pub fn new(index: Arc<Index>) -> Engine {
+        Engine { index, overlay: None }
+    }
+
+    /// The same engine, with what reviewers have decided. A decision is used only under [`Policy::Decision`], and every answer that it
+    /// touched says so.
+    pub fn with_overlay(mut self, overlay: Arc<dyn Overlay>) -> Engine {
+        self.overlay = Some(overlay);
+        self
+    }
+
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// A code system by any of its names.
+    pub fn system(&self, name: &str) -> Result<CodeSystem<'_>, Refusal> {
+        self.index.system(name).ok_or_else(|| Refusal::UnknownSystem {
+            name: name.to_owned(),
+            known: self.index.systems().map(|s| s.alias().to_owned()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// A map by id, `id|version`, or canonical URL with or without `|version`. Without a version: the one that answers first.
+    pub fn map(&self, name: &str) -> Result<ConceptMap<'_>, Refusal> {
+        let (id, version) = name.split_once('|').map_or((name, None), |(id, version)| (id, Some(version)));
+        self.index
+            .maps()
+            .filter(|m| (m.id() == id || (!m.url().is_empty() && m.url() == id)) && version.is_none_or(|v| v == m.version()))
+            .max_by(|a, b| translate::precedence(*a).cmp(&translate::precedence(*b)))
+            .ok_or_else(|| Refusal::UnknownMap {
+                name: name.to_owned(),
+                known: self.index.maps().map(|m| format!("{}|{}", m.id(), m.version())).collect::<Vec<_>>().join(", "),
+            })
+    }
+
+    /// What is this code? The code may need repair; the answer says which.
+    pub fn lookup(&self, system: CodeSystem<'_>, code: &str, date: Option<Date>) -> Lookup<'_> {
+        let system = self.own(system);
+        let found = suggest::resolve(&self.index, system, code);
+        let nearest = if found.concept.is_none() { suggest::suggestions(&self.index, system, code, &found) } else { Vec::new() };
+        Lookup { system, given: code.to_owned(), concept: found.concept, repairs: found.repairs, nearest, date }
+    }
+
+    /// Is it a code, valid, on this date? And is this what it is called?
+    pub fn validate(&self, system: CodeSystem<'_>, code: &str, date: Option<Date>, display: Option<&str>) -> Validation<'_> {
+        validate::validate(&self.index, self.own(system), code, date, display)
+    }
+
+    /// Is A a kind of B?
+    pub fn subsumes(&self, system: CodeSystem<'_>, a: &str, b: &str) -> Result<Subsumption, Refusal> {
+        let system = self.own(system);
+        let find = |code: &str| {
+            suggest::resolve(&self.index, system, code)
+                .concept
+                .ok_or_else(|| Refusal::UnknownCode { code: code.trim().to_owned(), system: system.alias().to_owned() })
+        };
+        let (a, b) = (find(a)?, find(b)?);
+        Ok(Engine::subsumption(a, b))
+    }
+
+    /// The same for concepts at hand.
+    pub fn subsumption(a: Concept<'_>, b: Concept<'_>) -> Subsumption {
+        match (a.ordinal() == b.ordinal(), b.is_a(a), a.is_a(b)) {
+            (true, ..) => Subsumption::Equivalent,
+            (_, true, _) => Subsumption::Subsumes,
+            (_, _, true) => Subsumption::SubsumedBy,
+            _ => Subsumption::NotSubsumed,
+        }
+    }
+
+    /// Prepares to translate any number of codes from one system to another.
+    pub fn translator(&self, options: TranslatorOptions) -> Result<Translator<'_>, Refusal> {
+        Translator::new(self, options)
+    }
+
+    pub(crate) fn overlay(&self) -> Option<&Arc<dyn Overlay>> {
+        self.overlay.as_ref()
+    }
+
+    /// A system handle of this engine's own index, whatever lifetime the given one had.
+    fn own(&self, system: CodeSystem<'_>) -> CodeSystem<'_> {
+        self.index.system_at(system.ordinal())
+    }
+}

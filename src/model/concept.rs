@@ -77,6 +77,10 @@ impl DesignationUse {
             DesignationUse::Composed => "composed",
         }
     }
+    /// Whether a release gives a concept one text of this kind at a time, so that a new one takes the place of the old.
+    pub(crate) fn is_title(self) -> bool {
+        !matches!(self, DesignationUse::Synonym | DesignationUse::InclusionTerm)
+    }
     /// How good a text of this kind is as *the* display of a concept; the smallest wins.
     pub(crate) fn display_rank(self) -> u8 {
         match self {

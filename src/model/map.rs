@@ -1,5 +1,7 @@
 //! Concept maps (crosswalks): what one row of a release says.
 
+use super::Relationship;
+
 /// What a map is for; decides how its rows are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u8)]
@@ -79,6 +81,20 @@ impl std::fmt::Display for GemFlags {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:05}", self.to_number())
     }
+}
+
+/// What a map answers for a source that has no row: FHIR R5 `ConceptMap.group.unmapped.mode`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Unmapped {
+    #[default]
+    None,
+    UseSourceCode(Relationship),
+    Fixed {
+        code: String,
+        display: String,
+        relationship: Relationship,
+    },
+    OtherMap(String),
 }
 
 #[cfg(test)]

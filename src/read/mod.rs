@@ -6,8 +6,12 @@
 //!
 //! Deliberately not here: deciding what a release means beside others (`compile`), and any code of the index.
 
+mod format;
 pub mod source;
 
+pub use format::{Format, Given, read, read_folder};
+
+pub use crate::model::map::Unmapped;
 use crate::model::{Date, DesignationUse, MapKind, NoteKind, Relationship, Status};
 
 /// Something in a release file that is not as its format says, or not as one would expect.
@@ -85,20 +89,6 @@ pub struct MapRelease {
     pub to: Option<Date>,
     /// What to answer for a source that has no row (FHIR `ConceptMap.group.unmapped`).
     pub unmapped: Unmapped,
-}
-
-/// FHIR R5 `ConceptMap.group.unmapped.mode`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Unmapped {
-    #[default]
-    None,
-    UseSourceCode(Relationship),
-    Fixed {
-        code: String,
-        display: String,
-        relationship: Relationship,
-    },
-    OtherMap(String),
 }
 
 /// A code in a release.

@@ -1,7 +1,7 @@
 //! Where bytes come from: a file, a folder, or bytes at hand; plain or inside .zip, .gz or .zst.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Cursor, Read, Seek};
+use std::io::{self, BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 
 /// Visits the files of a release, each with its name and its decompressed bytes, in the order of their names.

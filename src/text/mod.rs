@@ -1,1 +1,2 @@
 //! Being built.
+pub const VERSION: u32 = 0;

@@ -1,0 +1,107 @@
+//! Takes what the readers say and keeps it by system and by map.
+
+use super::form_of;
+use super::map::MapBuilder;
+use super::system::SystemBuilder;
+use crate::model::{DesignationUse, NoteKind, System};
+use crate::read::{ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetRow};
+
+/// The systems and maps of all files read so far.
+#[derive(Default)]
+pub(super) struct Collector {
+    pub systems: Vec<SystemBuilder>,
+    pub maps: Vec<MapBuilder>,
+    pub findings: Vec<Finding>,
+    file: String,
+    sha256: String,
+    precedence: i32,
+    /// What a [`SystemHandle`] stands for: a system, and one of its releases.
+    handles: Vec<(usize, usize)>,
+}
+
+impl Collector {
+    /// What follows comes from this file.
+    pub fn begin_file(&mut self, file: &str, sha256: &str, precedence: i32) {
+        self.file = file.to_owned();
+        self.sha256 = sha256.to_owned();
+        self.precedence = precedence;
+    }
+
+    /// Joins what was read side by side. The two have no system in common: files of one system are read by one collector.
+    pub fn with(mut self, other: Collector) -> Collector {
+        debug_assert!(other.maps.is_empty() && other.systems.iter().all(|s| self.systems.iter().all(|o| o.alias != s.alias)));
+        self.systems.extend(other.systems);
+        self.findings.extend(other.findings);
+        self
+    }
+
+    /// The system of an alias, new if need be.
+    fn system_of(&mut self, name: &str) -> usize {
+        let known = System::find(name);
+        let alias = known.map_or(name, |s| s.alias);
+        self.systems.iter().position(|s| s.alias == alias).unwrap_or_else(|| {
+            let mut system = SystemBuilder::new(alias, form_of(alias));
+            if let Some(known) = known {
+                system.uri = known.uri.to_owned();
+                system.title = known.title.to_owned();
+            }
+            self.systems.push(system);
+            self.systems.len() - 1
+        })
+    }
+}
+
+impl Sink for Collector {
+    fn system(&mut self, release: &SystemRelease) -> SystemHandle {
+        let system = self.system_of(&release.system);
+        let at = self.systems[system].release(release, &self.file, &self.sha256);
+        if !self.handles.contains(&(system, at)) {
+            self.handles.push((system, at));
+        }
+        let handle = self.handles.iter().position(|h| *h == (system, at)).unwrap_or_default();
+        SystemHandle(handle as u32)
+    }
+
+    fn map(&mut self, release: &MapRelease) -> MapHandle {
+        let (source, target) = (self.system_of(&release.source), self.system_of(&release.target));
+        let found = self.maps.iter().position(|m| m.meta.id == release.id && m.meta.version == release.version);
+        let at = found.unwrap_or_else(|| {
+            let aliases = (self.systems[source].alias.clone(), self.systems[target].alias.clone());
+            self.maps.push(MapBuilder::new(release, aliases, (source, target), self.precedence));
+            self.maps.len() - 1
+        });
+        self.maps[at].file(&self.file, &self.sha256);
+        MapHandle(at as u32)
+    }
+
+    fn concept(&mut self, system: SystemHandle, row: ConceptRow<'_>) {
+        let (system, release) = self.handles[system.0 as usize];
+        self.systems[system].concept(release, row);
+    }
+
+    fn designation(&mut self, system: SystemHandle, code: &str, usage: DesignationUse, language: &str, text: &str) {
+        let (system, release) = self.handles[system.0 as usize];
+        self.systems[system].designation(release, code, usage, language, text);
+    }
+
+    fn parent(&mut self, system: SystemHandle, code: &str, parent: &str) {
+        let (system, _) = self.handles[system.0 as usize];
+        self.systems[system].parent(code, parent);
+    }
+
+    fn note(&mut self, system: SystemHandle, code: &str, kind: NoteKind, text: &str) {
+        let (system, _) = self.handles[system.0 as usize];
+        self.systems[system].note(code, kind, text);
+    }
+
+    fn target(&mut self, map: MapHandle, row: &TargetRow<'_>) {
+        let map = &mut self.maps[map.0 as usize];
+        let source = self.systems[map.systems.0].code(row.source);
+        let target = row.target.map(|target| self.systems[map.systems.1].code(target));
+        map.row(source, target, row, &self.file, &mut self.findings);
+    }
+
+    fn finding(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+}

@@ -1,0 +1,173 @@
+//! One concept map: its rows sorted by source, with the other direction beside them.
+
+use crate::index::{ConceptColumns, DetailField, DetailFields, MapColumns, MapMeta, NONE, RowRecord};
+use crate::model::rule::Rule;
+use crate::read::{Finding, MapRelease, Severity, TargetDetail, TargetRow};
+use std::collections::HashMap;
+use zerocopy::little_endian::{U16, U32};
+
+/// What is known of a map so far. Sources and targets are numbered in the order in which their systems met them.
+pub(super) struct MapBuilder {
+    pub meta: MapMeta,
+    /// Where its source and target system stand among the collected ones.
+    pub systems: (usize, usize),
+    rows: Vec<RowRecord>,
+    details: Vec<u8>,
+    /// Details by content: thousands of rows share one rule.
+    known: HashMap<Vec<u8>, u32>,
+}
+
+pub(super) struct Finished {
+    pub meta: MapMeta,
+    pub columns: MapColumns,
+    pub findings: Vec<Finding>,
+}
+
+impl MapBuilder {
+    pub fn new(release: &MapRelease, (source, target): (String, String), systems: (usize, usize), precedence: i32) -> MapBuilder {
+        let r = release.clone();
+        let meta = MapMeta {
+            id: r.id,
+            url: r.url,
+            title: r.title,
+            version: r.version,
+            source,
+            target,
+            kind: r.kind,
+            from: r.from,
+            to: r.to,
+            unmapped: r.unmapped,
+            precedence,
+            files: Vec::new(),
+        };
+        MapBuilder { meta, systems, rows: Vec::new(), details: Vec::new(), known: HashMap::new() }
+    }
+
+    /// The order in which maps stand in the index.
+    pub fn order(&self) -> (&str, &str, &str, &str) {
+        (&self.meta.source, &self.meta.target, &self.meta.id, &self.meta.version)
+    }
+
+    pub fn file(&mut self, file: &str, sha256: &str) {
+        let entry = (file.to_owned(), sha256.to_owned());
+        if !self.meta.files.contains(&entry) {
+            self.meta.files.push(entry);
+        }
+    }
+
+    pub fn row(&mut self, source: u32, target: Option<u32>, row: &TargetRow<'_>, file: &str, findings: &mut Vec<Finding>) {
+        let detail = self.detail(row, file, findings);
+        self.rows.push(RowRecord {
+            source: U32::new(source),
+            target: U32::new(target.unwrap_or(NONE)),
+            line: U32::new(u32::try_from(row.line).unwrap_or(u32::MAX)),
+            detail: U32::new(detail),
+            gem_flags: U16::new(row.gem_flags),
+            scenario: U16::new(row.scenario),
+            group: U16::new(row.group),
+            priority: U16::new(row.priority),
+            relationship: row.relationship as u8,
+        });
+    }
+
+    fn detail(&mut self, row: &TargetRow<'_>, file: &str, findings: &mut Vec<Finding>) -> u32 {
+        if row.detail == TargetDetail::default() {
+            return NONE;
+        }
+        let d = &row.detail;
+        let mut fields = DetailFields::default();
+        let mut say = |severity, what: String, mend: &str| {
+            findings.push(Finding { file: file.to_owned(), line: row.line, column: 0, severity, what, mend: mend.to_owned() });
+        };
+        if !d.rule.is_empty() {
+            match Rule::parse(d.rule) {
+                Ok(rule) => {
+                    fields.put(DetailField::Program, rule.program());
+                }
+                Err(e) => say(
+                    Severity::Warning,
+                    format!("the rule `{}` cannot be read: {e}", d.rule),
+                    "it is kept as text, and its group waits for a person",
+                ),
+            }
+        }
+        let texts = [
+            (DetailField::Rule, d.rule),
+            (DetailField::Advice, d.advice),
+            (DetailField::Correlation, d.correlation),
+            (DetailField::Category, d.category),
+            (DetailField::Comment, d.comment),
+            (DetailField::Product, d.product),
+            (DetailField::SourceDisplay, d.source_display),
+            (DetailField::TargetDisplay, d.target_display),
+            (DetailField::TargetAsWritten, d.target_as_written),
+            (DetailField::SourceAsWritten, d.source_as_written),
+        ];
+        for (field, text) in texts {
+            if !fields.put(field, text.as_bytes()) {
+                say(Severity::Warning, format!("{} bytes of text in one field; kept are the first 65,535", text.len()), "shorten it");
+            }
+        }
+        fields.put_date(DetailField::From, d.from);
+        fields.put_date(DetailField::To, d.to);
+        if let Some(usage) = d.usage {
+            fields.put(DetailField::Usage, &usage.to_bits().to_le_bytes());
+        }
+        let mut bytes = fields.bytes;
+        bytes.push(0);
+        if let Some(&at) = self.known.get(&bytes) {
+            return at;
+        }
+        let at = self.details.len() as u32;
+        self.details.extend_from_slice(&bytes);
+        self.known.insert(bytes, at);
+        at
+    }
+
+    /// Sorts, and lays out both directions. `places` tells, by system, the place of each code among the sorted keys.
+    pub fn finish(mut self, places: &[Vec<u32>]) -> Finished {
+        let (sources, targets) = (&places[self.systems.0], &places[self.systems.1]);
+        for row in &mut self.rows {
+            row.source = U32::new(sources[row.source.get() as usize]);
+            if row.target.get() != NONE {
+                row.target = U32::new(targets[row.target.get() as usize]);
+            }
+        }
+        // Stable: rows of one source and line (a file that says no lines) stay as they came.
+        self.rows.sort_by_key(|r| (r.source.get(), r.line.get()));
+        let mut source_offsets = vec![0u32; sources.len() + 1];
+        let mut target_offsets = vec![0u32; targets.len() + 1];
+        for row in &self.rows {
+            source_offsets[row.source.get() as usize + 1] += 1;
+            if row.target.get() != NONE {
+                target_offsets[row.target.get() as usize + 1] += 1;
+            }
+        }
+        let sum = |offsets: &mut Vec<u32>| {
+            let mut total = 0;
+            offsets.iter_mut().for_each(|o| {
+                total += *o;
+                *o = total;
+            });
+        };
+        sum(&mut source_offsets);
+        sum(&mut target_offsets);
+        let mut next = target_offsets.clone();
+        let mut by_target = vec![U32::ZERO; target_offsets.last().copied().unwrap_or(0) as usize];
+        for (at, row) in self.rows.iter().enumerate() {
+            if row.target.get() != NONE {
+                let slot = &mut next[row.target.get() as usize];
+                by_target[*slot as usize] = U32::new(at as u32);
+                *slot += 1;
+            }
+        }
+        let wide = |offsets: Vec<u32>| offsets.into_iter().map(U32::new).collect::<Vec<_>>();
+        let columns = MapColumns {
+            rows: self.rows,
+            source_offsets: wide(source_offsets),
+            by_target: ConceptColumns { offsets: wide(target_offsets), records: by_target },
+            details: self.details,
+        };
+        Finished { meta: self.meta, columns, findings: Vec::new() }
+    }
+}

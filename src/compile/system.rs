@@ -1,0 +1,399 @@
+//! One code system: what its releases say, put together and laid out in columns.
+
+use super::arena::{Interned, Texts, hash};
+use super::{hierarchy, validity};
+use crate::index::{ALWAYS, ConceptColumns, DesignationRecord, NoteRecord, ReleaseMeta, SystemColumns, SystemMeta, ValidityRecord};
+use crate::model::{CodeForm, DesignationUse, NoteKind, Status, Validity};
+use crate::read::{ConceptRow, Finding, Severity, SystemRelease};
+use hashbrown::HashTable;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use zerocopy::little_endian::U32;
+
+/// As many releases of one system as one word has bits.
+const MOST_RELEASES: usize = 64;
+
+/// What is known of a system so far. Codes are numbered in the order in which they were met.
+pub(super) struct SystemBuilder {
+    pub alias: String,
+    pub uri: String,
+    pub title: String,
+    form: CodeForm,
+    releases: Vec<ReleaseMeta>,
+    keys: Interned,
+    /// By code: in which releases it is valid, a header, inactive; a bit a release.
+    listed: Vec<[u64; 3]>,
+    /// Rows that say their own time.
+    dated: Vec<(u32, Validity)>,
+    designations: Vec<DesignationEntry>,
+    designation_table: HashTable<u32>,
+    texts: Texts,
+    languages: Vec<String>,
+    parents: Vec<(u32, u32)>,
+    notes: Vec<(u32, NoteKind, u32)>,
+    note_texts: Texts,
+    note_table: HashTable<u32>,
+    findings: Vec<Finding>,
+}
+
+struct DesignationEntry {
+    code: u32,
+    text: u32,
+    usage: DesignationUse,
+    language: u8,
+    releases: u64,
+}
+
+/// A system ready to be written.
+pub(super) struct Finished {
+    pub meta: SystemMeta,
+    pub columns: SystemColumns,
+    /// By number in the order of meeting: the place among the sorted keys.
+    pub places: Vec<u32>,
+    pub findings: Vec<Finding>,
+}
+
+impl SystemBuilder {
+    pub fn new(alias: &str, form: CodeForm) -> SystemBuilder {
+        SystemBuilder {
+            alias: alias.to_owned(),
+            uri: String::new(),
+            title: String::new(),
+            form,
+            releases: Vec::new(),
+            keys: Interned::default(),
+            listed: Vec::new(),
+            dated: Vec::new(),
+            designations: Vec::new(),
+            designation_table: HashTable::new(),
+            texts: Texts::default(),
+            languages: vec![String::new()],
+            parents: Vec::new(),
+            notes: Vec::new(),
+            note_texts: Texts::default(),
+            note_table: HashTable::new(),
+            findings: Vec::new(),
+        }
+    }
+
+    /// A release, new or one that already has files.
+    pub fn release(&mut self, release: &SystemRelease, file: &str, sha256: &str) -> usize {
+        if self.uri.is_empty() {
+            self.uri.clone_from(&release.uri);
+        }
+        if self.title.is_empty() {
+            self.title.clone_from(&release.title);
+        }
+        let found = self.releases.iter().position(|r| r.version == release.version);
+        let at = found.unwrap_or_else(|| {
+            self.releases.push(ReleaseMeta { version: release.version.clone(), from: release.from, to: release.to, files: Vec::new() });
+            self.releases.len() - 1
+        });
+        let entry = (file.to_owned(), sha256.to_owned());
+        if !self.releases[at].files.contains(&entry) {
+            self.releases[at].files.push(entry);
+        }
+        if at == MOST_RELEASES {
+            self.findings.push(Finding {
+                file: file.to_owned(),
+                line: 0,
+                column: 0,
+                severity: Severity::Error,
+                what: format!("more than {MOST_RELEASES} releases of {}; the others are left out", self.alias),
+                mend: "build from fewer releases".into(),
+            });
+        }
+        at
+    }
+
+    /// The number of a code, new or not.
+    pub fn code(&mut self, code: &str) -> u32 {
+        let mut buffer = [0; 16];
+        let number = self.keys.intern(self.form.key(code, &mut buffer));
+        if self.listed.len() < self.keys.texts.len() {
+            self.listed.push([0; 3]);
+        }
+        number
+    }
+
+    pub fn concept(&mut self, release: usize, row: ConceptRow<'_>) {
+        let code = self.code(row.code);
+        if row.from.is_some() || row.to.is_some() {
+            self.dated.push((code, Validity { from: row.from, to: row.to, status: row.status }));
+        } else if release < MOST_RELEASES {
+            self.listed[code as usize][row.status as usize] |= 1 << release;
+        }
+    }
+
+    pub fn designation(&mut self, release: usize, code: &str, usage: DesignationUse, language: &str, text: &str) {
+        if text.is_empty() || release >= MOST_RELEASES {
+            return;
+        }
+        let code = self.code(code);
+        let language = self.language(language);
+        let (all, texts) = (&self.designations, &self.texts);
+        let same = |&at: &u32| {
+            let e = &all[at as usize];
+            e.code == code && e.usage == usage && e.language == language && texts.get(e.text) == text
+        };
+        let hash_of_entry = hash((code, usage, text));
+        if let Some(&at) = self.designation_table.find(hash_of_entry, same) {
+            self.designations[at as usize].releases |= 1 << release;
+            return;
+        }
+        let at = self.designations.len() as u32;
+        let text = self.texts.push(text);
+        self.designations.push(DesignationEntry { code, text, usage, language, releases: 1 << release });
+        let (all, texts) = (&self.designations, &self.texts);
+        self.designation_table.insert_unique(hash_of_entry, at, |&at| {
+            let e = &all[at as usize];
+            hash((e.code, e.usage, texts.get(e.text)))
+        });
+    }
+
+    fn language(&mut self, language: &str) -> u8 {
+        let at = self.languages.iter().position(|l| l == language).unwrap_or_else(|| {
+            self.languages.push(language.to_owned());
+            self.languages.len() - 1
+        });
+        // More languages than a byte counts are one: nobody's text is lost for it.
+        u8::try_from(at).unwrap_or(u8::MAX)
+    }
+
+    pub fn parent(&mut self, code: &str, parent: &str) {
+        let edge = (self.code(code), self.code(parent));
+        self.parents.push(edge);
+    }
+
+    pub fn note(&mut self, code: &str, kind: NoteKind, text: &str) {
+        let code = self.code(code);
+        let (all, texts) = (&self.notes, &self.note_texts);
+        let hash_of_note = hash((code, kind, text));
+        let same = |&at: &u32| {
+            let (c, k, t) = all[at as usize];
+            (c, k) == (code, kind) && texts.get(t) == text
+        };
+        if self.note_table.find(hash_of_note, same).is_some() {
+            return;
+        }
+        let at = self.notes.len() as u32;
+        let text = self.note_texts.push(text);
+        self.notes.push((code, kind, text));
+        let (all, texts) = (&self.notes, &self.note_texts);
+        self.note_table.insert_unique(hash_of_note, at, |&at| {
+            let (c, k, t) = all[at as usize];
+            hash((c, k, texts.get(t)))
+        });
+    }
+
+    /// Sorts, closes, lays out.
+    pub fn finish(mut self) -> Finished {
+        self.make_headers();
+        let n = self.keys.texts.len();
+        let mut order: Vec<u32> = (0..n as u32).collect();
+        order.par_sort_unstable_by(|&a, &b| self.keys.texts.get(a).cmp(self.keys.texts.get(b)));
+        let mut places = vec![0u32; n];
+        order.iter().enumerate().for_each(|(place, &code)| places[code as usize] = place as u32);
+
+        let mut columns = SystemColumns::default();
+        for &code in &order {
+            let key = self.keys.texts.get(code);
+            columns.codes.records.extend_from_slice(self.form.code(key).as_bytes());
+            columns.codes.close();
+            columns.keys.push(key.to_owned());
+        }
+        // The order of the releases by date; `rank[r]` is where release r stands in it.
+        let mut by_date: Vec<usize> = (0..self.releases.len().min(MOST_RELEASES)).collect();
+        by_date
+            .sort_by(|&a, &b| (self.releases[a].from, &self.releases[a].version).cmp(&(self.releases[b].from, &self.releases[b].version)));
+        let periods = validity::periods(&by_date.iter().map(|&r| (self.releases[r].from, self.releases[r].to)).collect::<Vec<_>>());
+        let time = Time { by_date: &by_date, periods: &periods };
+        let mut lists = ValidityLists::default();
+        self.lay_validity(&order, time, &mut lists, &mut columns);
+        self.lay_designations(&places, time, &mut lists, &mut columns);
+        columns.validities = lists.columns;
+        self.lay_hierarchy(&order, &places, &mut columns);
+        self.lay_notes(&places, &mut columns);
+
+        let releases = by_date.iter().map(|&r| std::mem::take(&mut self.releases[r])).collect();
+        let meta = SystemMeta { alias: self.alias, uri: self.uri, title: self.title, form: self.form, releases, languages: self.languages };
+        Finished { meta, columns, places, findings: self.findings }
+    }
+
+    /// ICD releases that list only codes that may be recorded (ICD-9-CM, codes files) imply their headings: the prefixes. Where another
+    /// release of the system names its headings, only those are taken, because not every prefix of ICD-10 is one.
+    fn make_headers(&mut self) {
+        let shortest = match self.form {
+            CodeForm::Icd9Cm | CodeForm::Icd10Cm | CodeForm::Icd10Pcs => 3,
+            CodeForm::Icd9Proc => 2,
+            _ => return,
+        };
+        let header = Status::Header as usize;
+        let with_headers = self.listed.iter().fold(0, |all, l| all | l[header]);
+        let without = self.listed.iter().fold(0, |all, l| all | l[Status::Valid as usize]) & !with_headers;
+        if without == 0 {
+            return;
+        }
+        for code in 0..self.keys.texts.len() as u32 {
+            let key = self.keys.texts.get(code).to_owned();
+            let releases = self.listed[code as usize][Status::Valid as usize] & without;
+            // An ICD-9-CM E code has four characters before its dot.
+            let shortest = shortest + usize::from(self.form == CodeForm::Icd9Cm && key.starts_with('E'));
+            let longest = if self.form == CodeForm::Icd10Pcs { 3 } else { key.len().saturating_sub(1) };
+            if releases == 0 {
+                continue;
+            }
+            for length in shortest..=longest {
+                let Some(prefix) = key.get(..length) else { continue };
+                let known = self.keys.find(prefix);
+                if with_headers != 0 && known.is_none_or(|k| self.listed[k as usize][header] == 0) {
+                    continue;
+                }
+                let at = match known {
+                    Some(at) => at,
+                    None => self.code(prefix),
+                };
+                let free = releases & !self.listed[at as usize][Status::Valid as usize];
+                self.listed[at as usize][header] |= free;
+            }
+        }
+    }
+
+    fn lay_validity(&mut self, order: &[u32], time: Time<'_>, lists: &mut ValidityLists, columns: &mut SystemColumns) {
+        self.dated.sort_unstable();
+        self.dated.dedup();
+        for &code in order {
+            let listed = self.listed[code as usize];
+            let mut intervals = time.intervals(|bit| Status::ALL.into_iter().find(|&s| listed[s as usize] & bit != 0));
+            let first = self.dated.partition_point(|(c, _)| *c < code);
+            intervals.extend(self.dated[first..].iter().take_while(|(c, _)| *c == code).map(|(_, v)| *v));
+            intervals.sort_unstable();
+            columns.concept_validity.push(U32::new(lists.number(intervals)));
+        }
+    }
+
+    fn lay_designations(&mut self, places: &[u32], time: Time<'_>, lists: &mut ValidityLists, columns: &mut SystemColumns) {
+        let newest = |e: &DesignationEntry| time.by_date.iter().rposition(|&r| e.releases & (1 << r) != 0);
+        let mut entries: Vec<&DesignationEntry> = self.designations.iter().collect();
+        // The display of a concept is its first designation: the best kind, of the newest release.
+        entries.par_sort_unstable_by(|a, b| {
+            let key = |e: &DesignationEntry| (places[e.code as usize], e.usage.display_rank(), std::cmp::Reverse(newest(e)), e.language);
+            key(a).cmp(&key(b)).then_with(|| self.texts.get(a.text).cmp(self.texts.get(b.text)))
+        });
+        let mut entries = entries.into_iter().peekable();
+        let mut of_concept: Vec<&DesignationEntry> = Vec::new();
+        for place in 0..places.len() as u32 {
+            of_concept.clear();
+            while let Some(e) = entries.next_if(|e| places[e.code as usize] == place) {
+                of_concept.push(e);
+            }
+            for e in &of_concept {
+                // Dated only if another text of the same kind stood in its place: a kind that only some releases print says nothing of time.
+                let rivals = of_concept.iter().filter(|o| o.usage == e.usage && o.language == e.language && o.usage.is_title());
+                let all = rivals.fold(e.releases, |all, o| all | o.releases);
+                let validity = if all == e.releases {
+                    ALWAYS
+                } else {
+                    lists.number(time.intervals(|bit| (e.releases & bit != 0).then_some(Status::Valid)))
+                };
+                columns.designations.records.push(DesignationRecord {
+                    text: U32::new(columns.designation_text.len() as u32),
+                    validity: U32::new(validity),
+                    usage: e.usage as u8,
+                    language: e.language,
+                });
+                columns.designation_text.extend_from_slice(self.texts.get(e.text).as_bytes());
+            }
+            columns.designations.close();
+        }
+    }
+
+    fn lay_hierarchy(&mut self, order: &[u32], places: &[u32], columns: &mut SystemColumns) {
+        let mut parents: Vec<Vec<u32>> = vec![Vec::new(); order.len()];
+        if self.is_prefix_tree() {
+            for (place, &code) in order.iter().enumerate() {
+                let key = self.keys.texts.get(code);
+                let listed = |k: u32| self.listed[k as usize] != [0; 3];
+                let parent = (1..key.len()).rev().find_map(|l| self.keys.find(key.get(..l)?).filter(|&k| listed(k)));
+                parents[place].extend(parent.map(|p| places[p as usize]));
+            }
+        } else {
+            for &(child, parent) in &self.parents {
+                parents[places[child as usize] as usize].push(places[parent as usize]);
+            }
+        }
+        let h = hierarchy::close(parents);
+        for &(child, parent) in &h.cyclic {
+            let code = |place: u32| self.form.code(self.keys.texts.get(order[place as usize]));
+            self.findings.push(Finding {
+                file: self.alias.clone(),
+                line: 0,
+                column: 0,
+                severity: Severity::Warning,
+                what: format!("{} is its own ancestor by way of its parent {}", code(child), code(parent)),
+                mend: "the edge was left out; correct the hierarchy of the release".into(),
+            });
+        }
+        lay(&h.parents, &mut columns.parents);
+        lay(&h.children, &mut columns.children);
+        lay(&h.ancestors, &mut columns.ancestors);
+    }
+
+    /// ICD codes stand below the longest code that they begin with.
+    fn is_prefix_tree(&self) -> bool {
+        matches!(self.form, CodeForm::Icd9Cm | CodeForm::Icd9Proc | CodeForm::Icd10Cm | CodeForm::Icd10Pcs)
+    }
+
+    fn lay_notes(&mut self, places: &[u32], columns: &mut SystemColumns) {
+        // Within one concept and kind the notes keep the order of the tabular, which is that of their numbers.
+        self.notes.sort_by_key(|&(code, kind, text)| (places[code as usize], kind, text));
+        let mut notes = self.notes.iter().peekable();
+        for place in 0..places.len() as u32 {
+            while let Some(&(_, kind, text)) = notes.next_if(|(code, ..)| places[*code as usize] == place) {
+                columns.notes.records.push(NoteRecord { text: U32::new(columns.note_text.len() as u32), kind: kind as u8 });
+                columns.note_text.extend_from_slice(self.note_texts.get(text).as_bytes());
+            }
+            columns.notes.close();
+        }
+    }
+}
+
+/// The releases of a system in time.
+#[derive(Clone, Copy)]
+struct Time<'a> {
+    /// Numbers of releases, the oldest first.
+    by_date: &'a [usize],
+    periods: &'a [validity::Period],
+}
+
+impl Time<'_> {
+    /// When what was so; asked by the bit of each release.
+    fn intervals(&self, status_of: impl Fn(u64) -> Option<Status>) -> Vec<Validity> {
+        validity::intervals(self.periods, |i| status_of(1 << self.by_date[i]))
+    }
+}
+
+/// Lists of intervals, each kept once: most codes share theirs with thousands.
+#[derive(Default)]
+struct ValidityLists {
+    numbers: HashMap<Vec<Validity>, u32>,
+    columns: ConceptColumns<ValidityRecord>,
+}
+
+impl ValidityLists {
+    fn number(&mut self, list: Vec<Validity>) -> u32 {
+        let next = self.numbers.len() as u32;
+        *self.numbers.entry(list).or_insert_with_key(|list| {
+            self.columns.records.extend(list.iter().map(ValidityRecord::of));
+            self.columns.close();
+            next
+        })
+    }
+}
+
+fn lay(lists: &[Vec<u32>], columns: &mut ConceptColumns<U32>) {
+    for list in lists {
+        columns.records.extend(list.iter().map(|&o| U32::new(o)));
+        columns.close();
+    }
+}

@@ -1,0 +1,452 @@
+//! What the engine answers. Plain values and handles into the index; the faces decide how they look.
+//!
+//! The normal form of a translation holds GEM entries, RF2 extended maps and plain tables alike:
+//! **scenarios, groups, options: choose one scenario, in it one option of every group, all together.**
+
+use crate::index::{CodeSystem, Concept, ConceptMap, Row};
+use crate::model::{Date, Relationship};
+
+/// What became of a question to `translate`; exactly one, the first that fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Outcome {
+    /// The source system is not in the index. (Where systems are named per record.)
+    UnknownSystem,
+    /// Not a code that a map can be asked for: no such code, or a header. Nearest codes are offered.
+    InvalidCode,
+    /// A code, but not on the given date; or a target with no successor on the target date.
+    NotValidOnDate,
+    /// One target, equivalent.
+    Exact,
+    /// One target, not identical (85 % of GEM rows, even 401.9 to I10).
+    Approximate,
+    /// One scenario of several groups, one option each: all of them together.
+    Combination,
+    /// Alternatives remain.
+    Choice,
+    /// A rule waits for a fact that was not given.
+    NeedsFacts,
+    /// The map says that there is none.
+    NoMap,
+    /// No map has a row for it.
+    Unmapped,
+}
+
+impl Outcome {
+    pub const ALL: [Outcome; 10] = [
+        Outcome::UnknownSystem,
+        Outcome::InvalidCode,
+        Outcome::NotValidOnDate,
+        Outcome::Exact,
+        Outcome::Approximate,
+        Outcome::Combination,
+        Outcome::Choice,
+        Outcome::NeedsFacts,
+        Outcome::NoMap,
+        Outcome::Unmapped,
+    ];
+    pub fn code(self) -> &'static str {
+        match self {
+            Outcome::UnknownSystem => "unknown-system",
+            Outcome::InvalidCode => "invalid-code",
+            Outcome::NotValidOnDate => "not-valid-on-date",
+            Outcome::Exact => "exact",
+            Outcome::Approximate => "approximate",
+            Outcome::Combination => "combination",
+            Outcome::Choice => "choice",
+            Outcome::NeedsFacts => "needs-facts",
+            Outcome::NoMap => "no-map",
+            Outcome::Unmapped => "unmapped",
+        }
+    }
+    pub fn from_code(code: &str) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|o| o.code() == code)
+    }
+}
+
+/// How alternatives are settled without a person. Named in every answer that it touched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Policy {
+    /// Nothing is picked; people decide.
+    #[default]
+    Review,
+    /// The record's own words rank the options; the best is picked if it leads by a margin.
+    Text,
+    /// The one option that says *unspecified*, if there is exactly one.
+    Unspecified,
+    /// The first option in the map's order.
+    First,
+    /// What a reviewer has decided for this question.
+    Decision,
+}
+
+impl Policy {
+    pub const ALL: [Policy; 5] = [Policy::Review, Policy::Text, Policy::Unspecified, Policy::First, Policy::Decision];
+    pub fn code(self) -> &'static str {
+        match self {
+            Policy::Review => "review",
+            Policy::Text => "text",
+            Policy::Unspecified => "unspecified",
+            Policy::First => "first",
+            Policy::Decision => "decision",
+        }
+    }
+    pub fn from_code(code: &str) -> Option<Policy> {
+        Policy::ALL.into_iter().find(|p| p.code() == code)
+    }
+}
+
+/// The answer of `translate`.
+#[derive(Clone, Debug)]
+pub struct Translation<'i> {
+    pub source_system: CodeSystem<'i>,
+    /// The code as it was given.
+    pub given: String,
+    /// What was understood; `None` if it is no code.
+    pub source: Option<Concept<'i>>,
+    pub target_system: CodeSystem<'i>,
+    pub outcome: Outcome,
+    /// Whether the answer may be taken without a person.
+    pub automatic: bool,
+    pub scenarios: Vec<Scenario<'i>>,
+    /// What a policy picked.
+    pub picked: Option<Picked>,
+    /// The facts that rules wait for.
+    pub needs: Vec<Need>,
+    pub repairs: Vec<Repair>,
+    pub nearest: Vec<Suggestion<'i>>,
+    /// The map that answered, or that was asked; `None` if there is none for the pair.
+    pub map: Option<ConceptMap<'i>>,
+    /// One sentence for a person; empty if the outcome says it all.
+    pub message: String,
+}
+
+impl<'i> Translation<'i> {
+    /// The targets to use without a person: of the only reading, or of the picked one. Empty if nothing is settled.
+    pub fn chosen(&self) -> Chosen<'_, 'i> {
+        let (scenario, options): (usize, &[usize]) = match &self.picked {
+            Some(picked) => (picked.scenario, &picked.options),
+            None if self.automatic => (0, &[]),
+            None => return Chosen(Vec::new()),
+        };
+        let groups = self.scenarios.get(scenario).map_or(&[][..], |s| &s.groups);
+        Chosen(groups.iter().enumerate().filter_map(|(g, group)| group.options.get(options.get(g).copied().unwrap_or(0))).collect())
+    }
+
+    /// All options of all scenarios.
+    pub fn targets(&self) -> impl Iterator<Item = &Target<'i>> {
+        self.scenarios.iter().flat_map(|s| &s.groups).flat_map(|g| &g.options)
+    }
+}
+
+/// The targets of a settled answer, one of each group.
+#[derive(Clone, Debug)]
+pub struct Chosen<'t, 'i>(pub Vec<&'t Target<'i>>);
+
+/// One whole reading of the source: one option of every group, all together.
+#[derive(Clone, Debug, Default)]
+pub struct Scenario<'i> {
+    pub groups: Vec<Group<'i>>,
+}
+
+/// Alternatives, the best first.
+#[derive(Clone, Debug, Default)]
+pub struct Group<'i> {
+    pub options: Vec<Target<'i>>,
+}
+
+/// One target code, and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Target<'i> {
+    pub concept: Concept<'i>,
+    /// From the source of the question to this target, all hops composed.
+    pub relationship: Relationship,
+    /// From one; the order in its group.
+    pub priority: u16,
+    pub state: TargetState,
+    pub origin: Origin<'i>,
+    /// What lies between the row of the origin and this target, in order: further maps, successors, history. Empty for most.
+    pub hops: Vec<Hop<'i>>,
+    /// How well the record's own words fit, 0 to 1, where they were given.
+    pub score: Option<f32>,
+    /// The row was read from target to source: a candidate, never automatic.
+    pub reversed: bool,
+    /// The row belongs to this ancestor of the source, which was asked for because the source has none.
+    pub ancestor: Option<Concept<'i>>,
+}
+
+/// Whether a target is still a code: on the target date if one was given, else by the newest loaded release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TargetState {
+    Valid,
+    /// A header now: too general to be recorded.
+    Header,
+    /// No longer, or not yet, a code.
+    Expired,
+    /// No loaded release lists it; only the map names it.
+    Unlisted,
+}
+
+impl TargetState {
+    pub fn code(self) -> &'static str {
+        match self {
+            TargetState::Valid => "valid",
+            TargetState::Header => "header",
+            TargetState::Expired => "expired",
+            TargetState::Unlisted => "unlisted",
+        }
+    }
+}
+
+/// Which row answered.
+#[derive(Clone, Copy, Debug)]
+pub enum Origin<'i> {
+    /// A row of a map: its file, its line, its flags, rule, advice and remarks ([`Row::detail`]).
+    Row(Row<'i>),
+    /// A code that the map gives to every source without a row of its own (FHIR `unmapped`).
+    Unmapped(ConceptMap<'i>),
+    /// A reviewer's decision, by its number in the decisions file.
+    Decision(i64),
+    /// No map: the words of the source fit the words of this target.
+    Text,
+}
+
+impl<'i> Origin<'i> {
+    pub fn map(&self) -> Option<ConceptMap<'i>> {
+        match self {
+            Origin::Row(row) => Some(row.map()),
+            Origin::Unmapped(map) => Some(*map),
+            _ => None,
+        }
+    }
+    pub fn row(&self) -> Option<Row<'i>> {
+        match self {
+            Origin::Row(row) => Some(*row),
+            _ => None,
+        }
+    }
+}
+
+/// One step from a code to another, after or before the row that answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Hop<'i> {
+    pub from: Concept<'i>,
+    pub to: Concept<'i>,
+    pub relationship: Relationship,
+    /// The row that leads.
+    pub row: Row<'i>,
+    /// When the step took effect (conversion table), if the row says.
+    pub effective: Option<Date>,
+}
+
+/// What a policy picked: a scenario, and one option of each of its groups, counted from zero.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picked {
+    pub scenario: usize,
+    pub options: Vec<usize>,
+    pub policy: Policy,
+    /// By how much the best led the next best, 0 to 1, where words were compared.
+    pub margin: Option<f32>,
+    /// The reviewer's decision, if it was one.
+    pub decision: Option<i64>,
+}
+
+/// A fact that a rule waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// `age`, `sex`, or `SYSTEM|CODE` of a co-existing finding, or `rule` where the rule cannot be parsed.
+    pub fact: String,
+    /// The rule as its release has it.
+    pub rule: String,
+}
+
+/// How a given text was made into a code. Never silent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Repair {
+    pub kind: RepairKind,
+    pub given: String,
+    pub used: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RepairKind {
+    /// Blanks around or inside.
+    Blank,
+    /// Lower case.
+    Case,
+    /// The dot left out, added, or in another place.
+    Dot,
+    /// A letter O where a zero stands, I or l where a one stands.
+    Letter,
+    /// Zeros in front, lost (as in a spreadsheet) or added.
+    LeadingZero,
+    /// Zeros at the end, lost or added; or a placeholder X at the end of a code that has none.
+    TrailingZero,
+}
+
+impl RepairKind {
+    pub const ALL: [RepairKind; 6] =
+        [RepairKind::Blank, RepairKind::Case, RepairKind::Dot, RepairKind::Letter, RepairKind::LeadingZero, RepairKind::TrailingZero];
+    pub fn code(self) -> &'static str {
+        match self {
+            RepairKind::Blank => "blank",
+            RepairKind::Case => "case",
+            RepairKind::Dot => "dot",
+            RepairKind::Letter => "letter",
+            RepairKind::LeadingZero => "leading-zero",
+            RepairKind::TrailingZero => "trailing-zero",
+        }
+    }
+}
+
+/// A code that may be what was meant.
+#[derive(Clone, Debug)]
+pub struct Suggestion<'i> {
+    pub concept: Concept<'i>,
+    pub kind: SuggestionKind,
+    /// Edits between what was given and this code ([`SuggestionKind::Nearest`]).
+    pub distance: u8,
+    /// When it took over, or gave way.
+    pub effective: Option<Date>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SuggestionKind {
+    /// Spelled like it.
+    Nearest,
+    /// More than one repair would do; this is one.
+    Repair,
+    /// The same code, in another system.
+    OtherSystem,
+    /// A code below the given header.
+    Child,
+    /// Took its place.
+    Successor,
+    /// Was used in its place before.
+    Predecessor,
+}
+
+impl SuggestionKind {
+    pub fn code(self) -> &'static str {
+        match self {
+            SuggestionKind::Nearest => "nearest",
+            SuggestionKind::Repair => "repair",
+            SuggestionKind::OtherSystem => "other-system",
+            SuggestionKind::Child => "child",
+            SuggestionKind::Successor => "successor",
+            SuggestionKind::Predecessor => "predecessor",
+        }
+    }
+}
+
+/// The answer of `lookup`: the concept has all the nouns.
+#[derive(Clone, Debug)]
+pub struct Lookup<'i> {
+    pub system: CodeSystem<'i>,
+    pub given: String,
+    pub concept: Option<Concept<'i>>,
+    pub repairs: Vec<Repair>,
+    pub nearest: Vec<Suggestion<'i>>,
+    pub date: Option<Date>,
+}
+
+/// The answer of `validate`.
+#[derive(Clone, Debug)]
+pub struct Validation<'i> {
+    pub system: CodeSystem<'i>,
+    pub given: String,
+    pub concept: Option<Concept<'i>>,
+    pub status: ValidationStatus,
+    pub repairs: Vec<Repair>,
+    pub issues: Vec<ValidationIssue<'i>>,
+}
+
+impl Validation<'_> {
+    /// A code that may be recorded (on the date, if one was given), by this display if one was given.
+    pub fn is_valid(&self) -> bool {
+        self.status == ValidationStatus::Valid && !self.issues.iter().any(|i| i.severity == IssueSeverity::Error)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ValidationStatus {
+    Valid,
+    /// In the system, but a heading that must not be recorded.
+    Header,
+    /// A code at another time.
+    NotValidOnDate,
+    /// Not of the shape of this system's codes.
+    Malformed,
+    /// Of the right shape, but no such code.
+    Unknown,
+    /// Not a code here, but one of another loaded system.
+    WrongSystem,
+}
+
+impl ValidationStatus {
+    pub const ALL: [ValidationStatus; 6] = [
+        ValidationStatus::Valid,
+        ValidationStatus::Header,
+        ValidationStatus::NotValidOnDate,
+        ValidationStatus::Malformed,
+        ValidationStatus::Unknown,
+        ValidationStatus::WrongSystem,
+    ];
+    pub fn code(self) -> &'static str {
+        match self {
+            ValidationStatus::Valid => "valid",
+            ValidationStatus::Header => "header",
+            ValidationStatus::NotValidOnDate => "not-valid-on-date",
+            ValidationStatus::Malformed => "malformed",
+            ValidationStatus::Unknown => "unknown",
+            ValidationStatus::WrongSystem => "wrong-system",
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IssueSeverity {
+    Error,
+    Warning,
+    Information,
+}
+
+impl IssueSeverity {
+    pub fn code(self) -> &'static str {
+        match self {
+            IssueSeverity::Error => "error",
+            IssueSeverity::Warning => "warning",
+            IssueSeverity::Information => "information",
+        }
+    }
+}
+
+/// Something to know about a validated code.
+#[derive(Clone, Debug)]
+pub struct ValidationIssue<'i> {
+    pub severity: IssueSeverity,
+    /// `repaired`, `header`, `not-valid-on-date`, `malformed`, `unknown`, `wrong-system`, `display`, `ambiguous`, `coverage`, `unlisted`.
+    pub code: &'static str,
+    pub message: String,
+    pub suggestions: Vec<Suggestion<'i>>,
+}
+
+/// The answer of `subsumes`, by the codes of FHIR `CodeSystem/$subsumes`: how A stands to B.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subsumption {
+    Equivalent,
+    Subsumes,
+    SubsumedBy,
+    NotSubsumed,
+}
+
+impl Subsumption {
+    pub fn code(self) -> &'static str {
+        match self {
+            Subsumption::Equivalent => "equivalent",
+            Subsumption::Subsumes => "subsumes",
+            Subsumption::SubsumedBy => "subsumed-by",
+            Subsumption::NotSubsumed => "not-subsumed",
+        }
+    }
+}

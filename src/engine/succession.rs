@@ -1,0 +1,82 @@
+//! Codes come and go: what took the place of a code, what was used before it, and by which row that is known.
+
+use super::answer::{Hop, Suggestion, SuggestionKind};
+use crate::index::{CodeSystem, Concept, ConceptMap, Index, Row};
+use crate::model::{Date, MapKind, Relationship};
+
+/// A code and its successors chain at most so far (the real tables: three).
+const LONGEST_CHAIN: usize = 8;
+
+/// The maps that tell successors within a system; of each the newest version.
+pub(super) fn maps<'i>(index: &'i Index, system: CodeSystem<'i>) -> impl Iterator<Item = ConceptMap<'i>> + use<'i> {
+    let of_system = move |m: &ConceptMap<'_>| m.kind() == MapKind::Succession && m.source().ordinal() == system.ordinal();
+    index
+        .maps()
+        .filter(of_system)
+        .filter(move |m| !index.maps().any(|other| of_system(&other) && other.id() == m.id() && other.version() > m.version()))
+}
+
+/// What took the place of a code by a date (`None`: by now), step by step to codes that are valid then.
+///
+/// Every way there is given with its hops. Empty if nothing is known, or nothing of it is valid.
+pub(super) fn successors<'i>(index: &'i Index, concept: Concept<'i>, date: Option<Date>) -> Vec<Vec<Hop<'i>>> {
+    let mut found = Vec::new();
+    follow(index, concept, date, &mut Vec::new(), &mut found);
+    found
+}
+
+fn follow<'i>(index: &'i Index, concept: Concept<'i>, date: Option<Date>, way: &mut Vec<Hop<'i>>, found: &mut Vec<Vec<Hop<'i>>>) {
+    if way.len() == LONGEST_CHAIN {
+        return;
+    }
+    for map in maps(index, concept.system()) {
+        for row in map.rows_of(concept) {
+            let Some(to) = row.target() else { continue };
+            let effective = row.detail().from;
+            let not_yet = matches!((effective, date), (Some(effective), Some(date)) if effective > date);
+            if not_yet || to == concept || way.iter().any(|h| h.from == to) {
+                continue;
+            }
+            way.push(Hop { from: concept, to, relationship: step(concept, to, row), row, effective });
+            if to.is_valid_on(date) {
+                if !found.iter().any(|w: &Vec<Hop<'_>>| w.last().is_some_and(|h| h.to == to)) {
+                    found.push(way.clone());
+                }
+            } else {
+                follow(index, to, date, way, found);
+            }
+            way.pop();
+        }
+    }
+}
+
+/// The hierarchy proves more than the table says: a code below the old one is narrower than it.
+fn step(from: Concept<'_>, to: Concept<'_>, row: Row<'_>) -> Relationship {
+    if to.is_a(from) {
+        Relationship::SourceIsBroaderThanTarget
+    } else if from.is_a(to) {
+        Relationship::SourceIsNarrowerThanTarget
+    } else {
+        row.relationship()
+    }
+}
+
+/// What to record instead of a code on a date: its successors, else what was used before it.
+pub(super) fn replacements<'i>(index: &'i Index, concept: Concept<'i>, date: Option<Date>) -> Vec<Suggestion<'i>> {
+    let mut all: Vec<Suggestion<'i>> = successors(index, concept, date)
+        .iter()
+        .filter_map(|way| way.last())
+        .map(|hop| Suggestion { concept: hop.to, kind: SuggestionKind::Successor, distance: 0, effective: hop.effective })
+        .collect();
+    if all.is_empty() && date.is_some() {
+        for row in maps(index, concept.system()).flat_map(|m| m.rows_to(concept)) {
+            if let Some(before) = row.source().filter(|c| c.is_valid_on(date))
+                && !all.iter().any(|s| s.concept == before)
+            {
+                let effective = row.detail().from;
+                all.push(Suggestion { concept: before, kind: SuggestionKind::Predecessor, distance: 0, effective });
+            }
+        }
+    }
+    all
+}

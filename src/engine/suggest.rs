@@ -1,0 +1,234 @@
+//! From what somebody typed to a code: by the system's own spelling, by a repair that is said, or not at all, with what it may have been.
+//!
+//! Blanks, case and the dot never change which code is meant. Letters for digits and lost or added zeros may, so they are repaired only
+//! where exactly one code of the system comes out. A dot that was typed counts as evidence: `38.9` has lost a zero (038.9), it is not the
+//! heading 389 with a misplaced dot.
+
+use super::answer::{Repair, RepairKind, Suggestion, SuggestionKind};
+use crate::index::{CodeSystem, Concept, Index};
+use crate::model::{CodeForm, Status};
+use levenshtein_automata::{Distance, LevenshteinAutomatonBuilder};
+use smallvec::SmallVec;
+use std::sync::OnceLock;
+
+/// No code of any system is longer; longer texts are not compared with codes.
+const LONGEST_CODE: usize = 32;
+/// How many nearest codes are offered.
+const MOST_NEAREST: usize = 8;
+
+/// What a text was understood as.
+pub(super) struct Resolved<'i> {
+    pub concept: Option<Concept<'i>>,
+    pub repairs: Vec<Repair>,
+    /// More than one repair would do.
+    pub rivals: Vec<Concept<'i>>,
+    /// The text without blanks, in the system's case and without its dot: what the nearest codes are near to.
+    key: String,
+}
+
+/// Finds the code that a text means.
+pub(super) fn resolve<'i>(_index: &'i Index, system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
+    let form = system.form();
+    let mut buffer = [0; 16];
+    if let Some(concept) = system.concept_by_key(form.key(given, &mut buffer)) {
+        let code = concept.code();
+        let repairs = if code == given { Vec::new() } else { vec![repair(RepairKind::Dot, given, code)] };
+        return Resolved { concept: Some(concept), repairs, rivals: Vec::new(), key: String::new() };
+    }
+    let mut repairs = Vec::new();
+    if form == CodeForm::AsWritten {
+        let text = given.trim();
+        if text != given {
+            repairs.push(repair(RepairKind::Blank, given, text));
+        }
+        return Resolved { concept: system.concept_by_key(text), repairs, rivals: Vec::new(), key: text.to_owned() };
+    }
+    let mut text = given.to_owned();
+    let blankless = given.chars().filter(|c| !c.is_whitespace() && *c != '\u{feff}').collect();
+    step(&mut repairs, &mut text, RepairKind::Blank, blankless);
+    let upper = text.to_ascii_uppercase();
+    step(&mut repairs, &mut text, RepairKind::Case, upper);
+    if text.len() > LONGEST_CODE || !text.is_ascii() {
+        return Resolved { concept: None, repairs: Vec::new(), rivals: Vec::new(), key: text };
+    }
+    let undotted: String = text.chars().filter(|c| *c != '.').collect();
+    let well_dotted = !text.contains('.') || form.key(&text, &mut buffer) != text;
+    if well_dotted && let Some(concept) = system.concept_by_key(&undotted) {
+        step(&mut repairs, &mut text, RepairKind::Dot, concept.code().to_owned());
+        return Resolved { concept: Some(concept), repairs, rivals: Vec::new(), key: undotted };
+    }
+    let mut found: SmallVec<[(RepairKind, Concept<'i>); 4]> = SmallVec::new();
+    for (kind, key) in variants(form, &text, &undotted) {
+        if let Some(concept) = system.concept_by_key(&key)
+            && !found.iter().any(|(_, c)| *c == concept)
+        {
+            found.push((kind, concept));
+        }
+    }
+    match found[..] {
+        [(kind, concept)] => {
+            repairs.push(repair(kind, &text, concept.code()));
+            Resolved { concept: Some(concept), repairs, rivals: Vec::new(), key: undotted }
+        }
+        _ => Resolved { concept: None, repairs: Vec::new(), rivals: found.into_iter().map(|(_, c)| c).collect(), key: undotted },
+    }
+}
+
+/// Notes a repair, unless nothing changes.
+fn step(repairs: &mut Vec<Repair>, text: &mut String, kind: RepairKind, new: String) {
+    if new != *text {
+        repairs.push(repair(kind, text, &new));
+        *text = new;
+    }
+}
+
+fn repair(kind: RepairKind, given: &str, used: &str) -> Repair {
+    Repair { kind, given: given.to_owned(), used: used.to_owned() }
+}
+
+/// Keys that a misspelt code may stand for, each with the repair that gives it.
+fn variants(form: CodeForm, text: &str, undotted: &str) -> Vec<(RepairKind, String)> {
+    let mut all = Vec::new();
+    letters(undotted, &mut |key| all.push((RepairKind::Letter, key)));
+    let digits_before_dot = match form {
+        CodeForm::Icd9Cm if undotted.starts_with('E') => 4,
+        CodeForm::Icd9Cm | CodeForm::Icd10Cm => 3,
+        CodeForm::Icd9Proc => 2,
+        _ => return all,
+    };
+    let numeric = matches!(form, CodeForm::Icd9Cm | CodeForm::Icd9Proc) && undotted.starts_with(|c: char| c.is_ascii_digit());
+    match text.split_once('.') {
+        Some((before, after)) => {
+            let after: String = after.chars().filter(|c| *c != '.').collect();
+            if before.len() < digits_before_dot && numeric {
+                all.push((RepairKind::LeadingZero, format!("{before:0>digits_before_dot$}{after}")));
+            } else {
+                if before.len() != digits_before_dot {
+                    all.push((RepairKind::Dot, undotted.to_owned()));
+                }
+                let without_zeros = before.trim_start_matches('0');
+                if numeric && before.len() > digits_before_dot && without_zeros.len() <= digits_before_dot {
+                    all.push((RepairKind::LeadingZero, format!("{without_zeros:0>digits_before_dot$}{after}")));
+                }
+            }
+        }
+        None if numeric => {
+            all.push((RepairKind::LeadingZero, format!("0{undotted}")));
+            all.push((RepairKind::LeadingZero, format!("00{undotted}")));
+            all.extend(undotted.strip_prefix('0').map(|k| (RepairKind::LeadingZero, k.to_owned())));
+            all.extend(undotted.strip_prefix("00").map(|k| (RepairKind::LeadingZero, k.to_owned())));
+        }
+        None => {}
+    }
+    all.push((RepairKind::TrailingZero, format!("{undotted}0")));
+    all.push((RepairKind::TrailingZero, format!("{undotted}00")));
+    // Zeros, or the placeholder, written to fill a column: the longest code that is left counts, so that 250.000 is 250.00 and not 250.0.
+    let mut rest = undotted;
+    while let Some(shorter) = rest.strip_suffix('0').or_else(|| rest.strip_suffix('X')) {
+        all.push((RepairKind::TrailingZero, shorter.to_owned()));
+        rest = shorter;
+        if rest.len() <= 3 {
+            break;
+        }
+    }
+    all
+}
+
+/// All readings of O as 0, of I and L as 1, and of a leading 0 or 1 as a letter.
+fn letters(key: &str, visit: &mut dyn FnMut(String)) {
+    let places: SmallVec<[(usize, u8); 8]> = key
+        .bytes()
+        .enumerate()
+        .filter_map(|(i, b)| match b {
+            b'O' => Some((i, b'0')),
+            b'I' | b'L' => Some((i, b'1')),
+            b'1' if i == 0 => Some((i, b'I')),
+            b'0' if i == 0 => Some((i, b'O')),
+            _ => None,
+        })
+        .take(6)
+        .collect();
+    for choice in 1u32..1 << places.len() {
+        let mut bytes = key.as_bytes().to_vec();
+        for (n, &(i, b)) in places.iter().enumerate() {
+            if choice & (1 << n) != 0 {
+                bytes[i] = b;
+            }
+        }
+        visit(bytes.into_iter().map(char::from).collect());
+    }
+}
+
+/// What a text that is no code may have been: rivals of a repair, the same code elsewhere, and the nearest codes.
+pub(super) fn suggestions<'i>(index: &'i Index, system: CodeSystem<'i>, given: &str, found: &Resolved<'i>) -> Vec<Suggestion<'i>> {
+    let plain = |concept, kind| Suggestion { concept, kind, distance: 0, effective: None };
+    let mut all: Vec<Suggestion<'i>> = found.rivals.iter().map(|&c| plain(c, SuggestionKind::Repair)).collect();
+    all.extend(in_other_systems(index, system, given).into_iter().map(|c| plain(c, SuggestionKind::OtherSystem)));
+    for (concept, distance) in nearest(system, &found.key) {
+        if !all.iter().any(|s| s.concept == concept) {
+            all.push(Suggestion { concept, kind: SuggestionKind::Nearest, distance, effective: None });
+        }
+    }
+    all
+}
+
+/// The codes right below a header that may be recorded, or lead further down.
+pub(super) fn children<'i>(concept: Concept<'i>, date: Option<crate::model::Date>) -> Vec<Suggestion<'i>> {
+    let useful = |c: &Concept<'_>| c.is_valid_on(date) || c.children().next().is_some();
+    let plain = |concept| Suggestion { concept, kind: SuggestionKind::Child, distance: 0, effective: None };
+    concept.children().filter(useful).map(plain).collect()
+}
+
+/// The same code in other systems, by their own spelling: blanks, case and dot apart, nothing repaired.
+pub(super) fn in_other_systems<'i>(index: &'i Index, system: CodeSystem<'i>, given: &str) -> Vec<Concept<'i>> {
+    let text = given.trim().to_ascii_uppercase();
+    index
+        .systems()
+        .filter(|s| s.ordinal() != system.ordinal())
+        .filter_map(|s| s.concept(&text).or_else(|| s.concept(given.trim())))
+        .filter(|c| c.is_listed())
+        .collect()
+}
+
+/// The codes within two edits (a swap of neighbours is one), the nearest first; among equals those that may be recorded, then those that
+/// begin alike.
+fn nearest<'i>(system: CodeSystem<'i>, key: &str) -> Vec<(Concept<'i>, u8)> {
+    if key.is_empty() || key.len() > LONGEST_CODE {
+        return Vec::new();
+    }
+    for distance in 1..=2u8 {
+        // At two edits a code of three characters is like any other.
+        if distance == 2 && key.len() < 4 {
+            break;
+        }
+        let dfa = builder(distance).build_dfa(key);
+        let mut found: Vec<_> = system
+            .matching(&dfa)
+            .into_iter()
+            .filter(|(c, _)| c.is_listed())
+            .map(|(concept, state)| {
+                let Distance::Exact(d) = dfa.distance(state) else { return (concept, distance) };
+                (concept, d)
+            })
+            .collect();
+        if found.is_empty() {
+            continue;
+        }
+        found.sort_by_cached_key(|(c, d)| {
+            let printed = c.code().replace('.', "");
+            let alike = printed.bytes().zip(key.bytes()).take_while(|(a, b)| a == b).count();
+            (*d, c.status() != Some(Status::Valid), std::cmp::Reverse(alike), c.ordinal())
+        });
+        found.truncate(MOST_NEAREST);
+        return found;
+    }
+    Vec::new()
+}
+
+/// Making the tables takes longer than using them.
+fn builder(distance: u8) -> &'static LevenshteinAutomatonBuilder {
+    static ONE: OnceLock<LevenshteinAutomatonBuilder> = OnceLock::new();
+    static TWO: OnceLock<LevenshteinAutomatonBuilder> = OnceLock::new();
+    let slot = if distance == 1 { &ONE } else { &TWO };
+    slot.get_or_init(|| LevenshteinAutomatonBuilder::new(distance, true))
+}

@@ -1,0 +1,352 @@
+//! What is it over there?
+//!
+//! A [`Translator`] is prepared once for a pair of systems and answers any number of codes: it resolves the code (repairs are said), asks
+//! the date, takes the rows of the first map that has any for the source, brings them into scenarios, groups and options, follows expired
+//! targets where a target date was given, names the outcome, and lets a policy pick if one was chosen.
+
+mod pick;
+mod scenarios;
+
+use super::answer::{Origin, Outcome, Policy, Repair, Scenario, Target, TargetState, Translation};
+use super::{Engine, Refusal, overlay, succession, suggest};
+use crate::index::{CodeSystem, Concept, ConceptMap};
+use crate::model::rule::Facts;
+use crate::model::{Date, MapKind, Relationship, Status};
+
+/// What to translate, and how.
+#[derive(Clone, Debug, Default)]
+pub struct TranslatorOptions {
+    /// Any name of the source system.
+    pub from: String,
+    /// Any name of the target system.
+    pub to: String,
+    /// Only this map: `id`, `id|version`, or its URL.
+    pub map: Option<String>,
+    /// Read maps from target to source: the answers are candidates, never automatic.
+    pub reverse: bool,
+    /// When the target must be valid: expired targets are followed to their successors.
+    pub target_date: Option<Date>,
+    pub policy: Policy,
+    /// Nothing but exact answers is automatic.
+    pub strict: bool,
+    /// By how much the best option must lead under [`Policy::Text`]; `None`: the margin that search was calibrated with.
+    pub margin: Option<f32>,
+    /// Answer a source without rows from its nearest ancestor that has some; the answer says so and is never automatic.
+    pub ancestor: bool,
+}
+
+/// One question to a [`Translator`].
+#[derive(Clone, Copy)]
+pub struct Asked<'q> {
+    pub code: &'q str,
+    /// When the source code must be valid: the date of service.
+    pub date: Option<Date>,
+    pub facts: &'q Facts,
+    /// The record's own words.
+    pub text: Option<&'q str>,
+}
+
+impl<'q> Asked<'q> {
+    /// A bare code.
+    pub fn code(code: &'q str) -> Asked<'q> {
+        static NOTHING: std::sync::LazyLock<Facts> = std::sync::LazyLock::new(Facts::default);
+        Asked { code, date: None, facts: &NOTHING, text: None }
+    }
+}
+
+/// Translates codes of one system into another. Share it between threads.
+pub struct Translator<'e> {
+    engine: &'e Engine,
+    source: CodeSystem<'e>,
+    target: CodeSystem<'e>,
+    /// The maps to ask, the first that has rows answers; with whether it is read backwards.
+    maps: Vec<ConceptMap<'e>>,
+    options: TranslatorOptions,
+}
+
+/// Among maps of one pair, the greatest answers first: by the manifest's precedence, then the newest version.
+pub(super) fn precedence(map: ConceptMap<'_>) -> (i32, &str) {
+    (map.meta().precedence, map.version())
+}
+
+impl<'e> Translator<'e> {
+    pub(super) fn new(engine: &'e Engine, options: TranslatorOptions) -> Result<Translator<'e>, Refusal> {
+        let (source, target) = (engine.system(&options.from)?, engine.system(&options.to)?);
+        // Read backwards, the map leads from the asked target to the asked source.
+        let (from, to) = if options.reverse { (target, source) } else { (source, target) };
+        let fits = |m: &ConceptMap<'_>| m.source() == from && m.target() == to;
+        let maps = match &options.map {
+            Some(name) => {
+                let map = engine.map(name)?;
+                if !fits(&map) {
+                    return Err(Refusal::MapDoesNotFit {
+                        map: map.id().to_owned(),
+                        source_system: map.source().alias().to_owned(),
+                        target_system: map.target().alias().to_owned(),
+                        from: from.alias().to_owned(),
+                        to: to.alias().to_owned(),
+                    });
+                }
+                vec![map]
+            }
+            None => {
+                let mut maps: Vec<_> = engine.index().maps().filter(|m| fits(m) && m.kind() != MapKind::Succession).collect();
+                maps.sort_by(|a, b| precedence(*b).cmp(&precedence(*a)));
+                // An older version of a map never answers for a newer one: what the newer one dropped, it dropped.
+                let mut seen: Vec<&str> = Vec::new();
+                maps.retain(|m| {
+                    !seen.contains(&m.id()) && {
+                        seen.push(m.id());
+                        true
+                    }
+                });
+                maps
+            }
+        };
+        Ok(Translator { engine, source, target, maps, options })
+    }
+
+    pub fn source(&self) -> CodeSystem<'e> {
+        self.source
+    }
+    pub fn target(&self) -> CodeSystem<'e> {
+        self.target
+    }
+    pub fn options(&self) -> &TranslatorOptions {
+        &self.options
+    }
+    /// The maps that are asked, in order.
+    pub fn maps(&self) -> &[ConceptMap<'e>] {
+        &self.maps
+    }
+
+    /// Translates one code.
+    pub fn translate(&self, asked: &Asked<'_>) -> Translation<'e> {
+        let index = self.engine.index();
+        let found = suggest::resolve(index, self.source, asked.code);
+        let mut t = Translation {
+            source_system: self.source,
+            given: asked.code.to_owned(),
+            source: found.concept,
+            target_system: self.target,
+            outcome: Outcome::Unmapped,
+            automatic: false,
+            scenarios: Vec::new(),
+            picked: None,
+            needs: Vec::new(),
+            repairs: Vec::new(),
+            nearest: Vec::new(),
+            map: None,
+            message: String::new(),
+        };
+        let Some(source) = found.concept else {
+            t.outcome = Outcome::InvalidCode;
+            t.nearest = suggest::suggestions(index, self.source, asked.code, &found);
+            t.message = format!("`{}` is not a code of {}", asked.code.trim(), self.source.alias());
+            return t;
+        };
+        t.repairs = found.repairs;
+        if let Some(date) = asked.date.filter(|&date| source.is_listed() && source.status_on(date).is_none_or(|s| s == Status::Inactive)) {
+            t.outcome = Outcome::NotValidOnDate;
+            t.nearest = succession::replacements(index, source, Some(date));
+            t.message = format!("{} is not valid on {date}", source.code());
+            return t;
+        }
+        if self.options.policy == Policy::Decision && self.decided(source, asked, &mut t) {
+            return t;
+        }
+        self.by_maps(source, asked, &mut t);
+        if t.outcome == Outcome::Unmapped {
+            self.without_rows(source, asked.date, &mut t);
+        }
+        if let Some(date) = self.options.target_date {
+            self.follow(date, &mut t);
+        }
+        self.settle(&mut t);
+        if t.outcome == Outcome::Choice {
+            pick::pick(self.engine, &self.options, asked, &mut t);
+        }
+        t
+    }
+
+    /// The first map that has rows for the source answers.
+    fn by_maps(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) {
+        t.map = self.maps.first().copied();
+        for &map in &self.maps {
+            let answered =
+                if self.options.reverse { scenarios::reversed(map, source, t) } else { scenarios::of_rows(map, source, asked, t) };
+            if answered {
+                t.map = Some(map);
+                return;
+            }
+        }
+    }
+
+    /// Says why there is nothing: a header, a pair without a map, or a map without the code.
+    fn without_rows(&self, source: Concept<'e>, date: Option<Date>, t: &mut Translation<'e>) {
+        let status = date.map_or(source.status(), |d| source.status_on(d));
+        if status == Some(Status::Header) {
+            t.outcome = Outcome::InvalidCode;
+            t.message = format!("{} is a header; translate one of the codes below it", source.code());
+            t.nearest = suggest::children(source, date);
+            return;
+        }
+        t.message = match (self.maps.first(), self.other_way()) {
+            (Some(map), _) => format!("{}|{} has no row for {}", map.id(), map.version(), source.code()),
+            (None, Some(map)) => {
+                format!(
+                    "no map leads from {} to {}; {} leads the other way (ask in reverse for candidates)",
+                    self.source.alias(),
+                    self.target.alias(),
+                    map.id()
+                )
+            }
+            (None, None) => format!("no map leads from {} to {}", self.source.alias(), self.target.alias()),
+        };
+    }
+
+    fn other_way(&self) -> Option<ConceptMap<'e>> {
+        let (from, to) = if self.options.reverse { (self.source, self.target) } else { (self.target, self.source) };
+        self.engine.index().maps().find(|m| m.source() == from && m.target() == to && m.kind() != MapKind::Succession)
+    }
+
+    /// A reviewer's decision settles the question, if its codes are still there.
+    fn decided(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+        let question = overlay::Question {
+            source_system: self.source.alias(),
+            code: source.code(),
+            target_system: self.target.alias(),
+            text: asked.text,
+            facts: asked.facts,
+        };
+        let Some(decision) = self.engine.overlay().and_then(|o| o.decision(question)) else { return false };
+        let targets = match &decision.decided {
+            overlay::Decided::NoMap => {
+                t.outcome = Outcome::NoMap;
+                t.message = format!("no map, by decision {}", decision.id);
+                t.picked = Some(super::Picked {
+                    scenario: 0,
+                    options: Vec::new(),
+                    policy: Policy::Decision,
+                    margin: None,
+                    decision: Some(decision.id),
+                });
+                return true;
+            }
+            overlay::Decided::Targets(targets) => targets,
+        };
+        let mut groups = Vec::with_capacity(targets.len());
+        for (code, relationship) in targets {
+            let Some(concept) = self.target.concept(code) else {
+                t.message = format!("decision {} names {code}, which this index does not have; it was not used", decision.id);
+                return false;
+            };
+            let mut target = scenarios::target(concept, *relationship, 1, Origin::Decision(decision.id));
+            target.state = state(concept, self.options.target_date);
+            groups.push(super::Group { options: vec![target] });
+        }
+        let options = vec![0; groups.len()];
+        t.scenarios = vec![Scenario { groups }];
+        t.outcome = outcome(&t.scenarios);
+        t.automatic = true;
+        t.picked = Some(super::Picked { scenario: 0, options, policy: Policy::Decision, margin: None, decision: Some(decision.id) });
+        true
+    }
+
+    /// Replaces targets that are no codes on the target date by their successors, each with its hops.
+    fn follow(&self, date: Date, t: &mut Translation<'e>) {
+        let index = self.engine.index();
+        for group in t.scenarios.iter_mut().flat_map(|s| &mut s.groups) {
+            if group.options.iter().all(|o| o.concept.is_valid_on(Some(date))) {
+                group.options.iter_mut().for_each(|o| o.state = TargetState::Valid);
+                continue;
+            }
+            let mut followed: Vec<Target<'e>> = Vec::with_capacity(group.options.len() + 4);
+            for mut option in std::mem::take(&mut group.options) {
+                option.state = state(option.concept, Some(date));
+                let ways =
+                    if option.state == TargetState::Valid { Vec::new() } else { succession::successors(index, option.concept, Some(date)) };
+                if ways.is_empty() && !followed.iter().any(|f| f.concept == option.concept) {
+                    followed.push(option);
+                    continue;
+                }
+                for way in ways {
+                    let Some(last) = way.last() else { continue };
+                    if followed.iter().any(|f| f.concept == last.to) {
+                        continue;
+                    }
+                    let mut next = option.clone();
+                    next.concept = last.to;
+                    next.state = TargetState::Valid;
+                    next.relationship = way.iter().fold(option.relationship, |r, hop| r.then(hop.relationship));
+                    next.hops.extend(way);
+                    followed.push(next);
+                }
+            }
+            followed.iter_mut().enumerate().for_each(|(i, o)| o.priority = u16::try_from(i + 1).unwrap_or(u16::MAX));
+            group.options = followed;
+        }
+    }
+
+    /// Names the outcome of what the maps gave, and whether it may be taken without a person.
+    fn settle(&self, t: &mut Translation<'e>) {
+        if t.scenarios.is_empty() || t.outcome == Outcome::NeedsFacts {
+            return;
+        }
+        t.outcome = outcome(&t.scenarios);
+        let dated = self.options.target_date.is_some();
+        if dated && t.targets().all(|o| o.state != TargetState::Valid) {
+            t.outcome = Outcome::NotValidOnDate;
+            let code = t.targets().next().map_or("", |o| o.concept.code()).to_owned();
+            let date = self.options.target_date.map_or_else(String::new, |d| d.to_string());
+            t.message = format!("the target {code} is not valid on {date}, and no successor is known");
+            return;
+        }
+        let may = match t.outcome {
+            Outcome::Exact => true,
+            Outcome::Approximate | Outcome::Combination => !self.options.strict,
+            _ => false,
+        };
+        t.automatic =
+            may && t.targets().all(|o| !o.reversed && o.ancestor.is_none() && (!dated || o.state == TargetState::Valid) && is_one_map(o));
+        let gone = t.targets().find(|o| o.state == TargetState::Expired).map(|o| o.concept.code());
+        if let Some(gone) = gone.filter(|_| t.message.is_empty() && !dated && t.automatic) {
+            t.message = format!("{gone} has expired; give a target date to follow it to its successors");
+        }
+    }
+}
+
+/// Whether no second map stands between source and target: successors within the target system do not count.
+fn is_one_map(target: &Target<'_>) -> bool {
+    target.hops.iter().all(|h| h.row.map().kind() == MapKind::Succession)
+}
+
+/// What the shape of the answer is called.
+fn outcome(scenarios: &[Scenario<'_>]) -> Outcome {
+    let [scenario] = scenarios else { return Outcome::Choice };
+    if scenario.groups.iter().any(|g| g.options.len() != 1) {
+        return Outcome::Choice;
+    }
+    match &scenario.groups[..] {
+        [group] if group.options[0].relationship == Relationship::Equivalent => Outcome::Exact,
+        [_] => Outcome::Approximate,
+        _ => Outcome::Combination,
+    }
+}
+
+/// Whether a target is still a code: on a date, else by the newest release.
+fn state(concept: Concept<'_>, date: Option<Date>) -> TargetState {
+    if !concept.is_listed() {
+        return TargetState::Unlisted;
+    }
+    if concept.is_valid_on(date) {
+        return TargetState::Valid;
+    }
+    let status = date.map_or_else(|| concept.status().filter(|_| !concept.is_ended()), |d| concept.status_on(d));
+    if status == Some(Status::Header) { TargetState::Header } else { TargetState::Expired }
+}
+
+/// Repairs in one line, for messages and logs of codes (codes are not private).
+pub fn repairs_in_words(repairs: &[Repair]) -> String {
+    repairs.iter().map(|r| format!("`{}` read as `{}`", r.given, r.used)).collect::<Vec<_>>().join(", ")
+}

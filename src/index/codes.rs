@@ -1,0 +1,208 @@
+//! A code system in the index: its releases, and codes by key, by ordinal, by prefix and by automaton.
+
+use super::concept::Concept;
+use super::format::{self, Bytes, Column, DesignationRecord, Kind, Lists, NoteRecord, Section, Toc, ValidityRecord};
+use super::writer::{ReleaseMeta, SystemMeta};
+use super::{Error, Index};
+use crate::model::{CodeForm, Date};
+use fst::{IntoStreamer, Streamer};
+use std::sync::{Arc, OnceLock};
+use zerocopy::little_endian::U32;
+
+/// What the index holds of one code system.
+pub(super) struct SystemPart {
+    pub meta: SystemMeta,
+    pub codes: fst::Map<Section>,
+    pub count: u32,
+    pub code_offsets: Column<U32>,
+    pub code_text: Section,
+    pub concept_validity: Column<U32>,
+    pub validities: Lists<ValidityRecord>,
+    pub designations: Lists<DesignationRecord>,
+    pub designation_text: Section,
+    pub parents: Lists<U32>,
+    pub children: Lists<U32>,
+    pub ancestors: Lists<U32>,
+    pub notes: Lists<NoteRecord>,
+    pub note_text: Section,
+    pub terms: Section,
+    pub terms_fst: Section,
+    terms_checked: OnceLock<bool>,
+}
+
+impl SystemPart {
+    pub fn open(toc: &Toc, bytes: &Arc<Bytes>, at: u16, meta: SystemMeta) -> Result<SystemPart, Error> {
+        let section = |kind| toc.section(bytes, kind, at);
+        fn column<T: zerocopy::FromBytes + zerocopy::Immutable + zerocopy::KnownLayout + zerocopy::Unaligned>(s: Section) -> Column<T> {
+            Column::new(s)
+        }
+        let codes = section(Kind::CodesFst);
+        codes.checked()?;
+        let codes = fst::Map::new(codes).map_err(|e| Error::damaged(format!("the codes of {}: {e}", meta.alias)))?;
+        let count = u32::try_from(codes.len()).map_err(|_| Error::damaged("more codes than an ordinal counts"))?;
+        Ok(SystemPart {
+            meta,
+            codes,
+            count,
+            code_offsets: column(section(Kind::CodeOffsets)),
+            code_text: section(Kind::CodeText),
+            concept_validity: column(section(Kind::ConceptValidity)),
+            validities: Lists { offsets: column(section(Kind::ValidityOffsets)), records: column(section(Kind::Validities)) },
+            designations: Lists { offsets: column(section(Kind::DesignationOffsets)), records: column(section(Kind::Designations)) },
+            designation_text: section(Kind::DesignationText),
+            parents: Lists { offsets: column(section(Kind::ParentOffsets)), records: column(section(Kind::Parents)) },
+            children: Lists { offsets: column(section(Kind::ChildOffsets)), records: column(section(Kind::Children)) },
+            ancestors: Lists { offsets: column(section(Kind::AncestorOffsets)), records: column(section(Kind::Ancestors)) },
+            notes: Lists { offsets: column(section(Kind::NoteOffsets)), records: column(section(Kind::Notes)) },
+            note_text: section(Kind::NoteText),
+            terms: section(Kind::Terms),
+            terms_fst: section(Kind::TermsFst),
+            terms_checked: OnceLock::new(),
+        })
+    }
+
+    /// The printed form of a code.
+    pub fn code(&self, ordinal: u32) -> &str {
+        let at = ordinal as usize;
+        match self.code_offsets.as_slice() {
+            offsets if at + 1 < offsets.len() => format::text(&self.code_text, offsets[at].get(), offsets[at + 1].get()),
+            _ => "",
+        }
+    }
+}
+
+/// A code system in an [`Index`].
+#[derive(Clone, Copy)]
+pub struct CodeSystem<'i> {
+    index: &'i Index,
+    at: u16,
+}
+
+impl std::fmt::Debug for CodeSystem<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CodeSystem({})", self.alias())
+    }
+}
+
+impl PartialEq for CodeSystem<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.at == other.at && std::ptr::eq(self.index, other.index)
+    }
+}
+
+impl<'i> CodeSystem<'i> {
+    pub(super) fn new(index: &'i Index, at: u16) -> CodeSystem<'i> {
+        CodeSystem { index, at }
+    }
+
+    pub(super) fn part(&self) -> &'i SystemPart {
+        &self.index.systems[usize::from(self.at)]
+    }
+
+    pub fn index(&self) -> &'i Index {
+        self.index
+    }
+
+    /// The n-th of the index; stands for the system in rows and memos.
+    pub fn ordinal(&self) -> u16 {
+        self.at
+    }
+
+    /// `icd10cm`; for a system of the user's own, the alias its release gave.
+    pub fn alias(&self) -> &'i str {
+        &self.part().meta.alias
+    }
+
+    /// Canonical URI; empty if nobody gave one.
+    pub fn uri(&self) -> &'i str {
+        &self.part().meta.uri
+    }
+
+    pub fn title(&self) -> &'i str {
+        &self.part().meta.title
+    }
+
+    pub fn form(&self) -> CodeForm {
+        self.part().meta.form
+    }
+
+    /// The releases that were compiled in, the oldest first.
+    pub fn releases(&self) -> &'i [ReleaseMeta] {
+        &self.part().meta.releases
+    }
+
+    /// The version of the newest release; empty if only maps know this system.
+    pub fn version(&self) -> &'i str {
+        self.releases().last().map_or("", |r| r.version.as_str())
+    }
+
+    /// The time about which the loaded releases say anything: from the first release's beginning to the last one's end.
+    pub fn coverage(&self) -> (Option<Date>, Option<Date>) {
+        let releases = self.releases();
+        (releases.first().and_then(|r| r.from), releases.last().and_then(|r| r.to))
+    }
+
+    /// How many codes there are, those that only a map names included.
+    pub fn len(&self) -> u32 {
+        self.part().count
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The concept with this ordinal, in the order of the keys.
+    pub fn at(&self, ordinal: u32) -> Option<Concept<'i>> {
+        (ordinal < self.len()).then(|| Concept::new(*self, ordinal))
+    }
+
+    pub fn concepts(&self) -> impl Iterator<Item = Concept<'i>> + use<'i> {
+        let system = *self;
+        (0..self.len()).map(move |ordinal| Concept::new(system, ordinal))
+    }
+
+    /// The concept of a code as printed, or without its dot; no repair of any kind (`engine::validate` does that, and says so).
+    pub fn concept(&self, code: &str) -> Option<Concept<'i>> {
+        self.concept_by_key(self.form().key(code, &mut [0; 16]))
+    }
+
+    /// The concept with this key (ICD: upper case, no dot).
+    pub fn concept_by_key(&self, key: &str) -> Option<Concept<'i>> {
+        let ordinal = u32::try_from(self.part().codes.get(key)?).ok()?;
+        self.at(ordinal)
+    }
+
+    /// The concepts whose keys begin so, in order.
+    pub fn with_prefix(&self, prefix: &str) -> impl Iterator<Item = Concept<'i>> + use<'i> {
+        use fst::Automaton;
+        let ordinals = self.part().codes.search(fst::automaton::Str::new(prefix).starts_with()).into_stream().into_values();
+        let system = *self;
+        ordinals.into_iter().filter_map(move |o| system.at(u32::try_from(o).ok()?))
+    }
+
+    /// The concepts whose keys an automaton accepts, with its last state, in the order of the keys.
+    pub(crate) fn matching<A>(&self, automaton: &A) -> Vec<(Concept<'i>, A::State)>
+    where
+        A: fst::Automaton,
+        A::State: Clone,
+    {
+        let mut stream = self.part().codes.search_with_state(automaton).into_stream();
+        let mut found = Vec::new();
+        while let Some((_, ordinal, state)) = stream.next() {
+            if let Some(concept) = u32::try_from(ordinal).ok().and_then(|o| self.at(o)) {
+                found.push((concept, state));
+            }
+        }
+        found
+    }
+
+    /// The two parts of the search index, once the checksum of the first has been found right; empty if there are none.
+    pub(crate) fn terms(&self) -> (&'i [u8], &'i [u8]) {
+        let part = self.part();
+        if *part.terms_checked.get_or_init(|| part.terms_fst.checked().is_ok()) {
+            (part.terms_fst.as_ref(), part.terms.as_ref())
+        } else {
+            (&[], &[])
+        }
+    }
+}

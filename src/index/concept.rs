@@ -1,0 +1,197 @@
+//! A concept in the index: a handle of two numbers, with nouns that read from where things lie.
+
+use super::codes::{CodeSystem, SystemPart};
+use super::format::{self, ALWAYS};
+use crate::model::{Date, DesignationUse, NoteKind, Status, Validity};
+
+/// A code of a code system in an index. Two words; copy it freely.
+#[derive(Clone, Copy, PartialEq)]
+pub struct Concept<'i> {
+    system: CodeSystem<'i>,
+    ordinal: u32,
+}
+
+impl std::fmt::Debug for Concept<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}|{}", self.system.alias(), self.code())
+    }
+}
+
+/// A text by which a concept is known.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Designation<'i> {
+    pub usage: DesignationUse,
+    /// BCP 47; empty: English as published.
+    pub language: &'i str,
+    pub text: &'i str,
+    /// Some of the system's releases use another text in its place.
+    pub dated: bool,
+    validity: &'i [format::ValidityRecord],
+}
+
+impl Designation<'_> {
+    /// Whether the releases that hold on this date use this text.
+    pub fn is_used_on(&self, date: Date) -> bool {
+        !self.dated || periods(self.validity).any(|v| v.contains(date))
+    }
+
+    /// When the text was used; empty: always.
+    pub fn validity(&self) -> impl Iterator<Item = Validity> {
+        periods(self.validity)
+    }
+}
+
+/// A note of the tabular.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note<'i> {
+    pub kind: NoteKind,
+    pub text: &'i str,
+}
+
+impl<'i> Concept<'i> {
+    pub(super) fn new(system: CodeSystem<'i>, ordinal: u32) -> Concept<'i> {
+        Concept { system, ordinal }
+    }
+
+    fn part(&self) -> &'i SystemPart {
+        self.system.part()
+    }
+
+    pub fn system(&self) -> CodeSystem<'i> {
+        self.system
+    }
+
+    /// Its place in the order of the keys.
+    pub fn ordinal(&self) -> u32 {
+        self.ordinal
+    }
+
+    /// The code as its system prints it, with the dot.
+    pub fn code(&self) -> &'i str {
+        self.part().code(self.ordinal)
+    }
+
+    /// The title: of the newest release that has one. `None` for a code that only a map names.
+    pub fn display(&self) -> Option<&'i str> {
+        let part = self.part();
+        let range = part.designations.range(self.ordinal);
+        (!range.is_empty()).then(|| self.text_at(part, range.start))
+    }
+
+    /// All texts: the display first, then by kind, the newest first.
+    pub fn designations(&self) -> impl Iterator<Item = Designation<'i>> + use<'i> {
+        let (concept, part) = (*self, self.part());
+        part.designations.range(self.ordinal).filter_map(move |at| {
+            let record = part.designations.records.get(at)?;
+            Some(Designation {
+                usage: DesignationUse::from_byte(record.usage)?,
+                language: part.meta.languages.get(usize::from(record.language)).map_or("", String::as_str),
+                text: concept.text_at(part, at),
+                dated: record.validity.get() != ALWAYS,
+                validity: if record.validity.get() == ALWAYS { &[] } else { part.validities.get(record.validity.get()) },
+            })
+        })
+    }
+
+    /// The title that was in use on a date: what a record of that day meant.
+    pub fn display_on(&self, date: Date) -> Option<&'i str> {
+        let first = self.designations().next()?;
+        self.designations().find(|d| d.usage == first.usage && d.is_used_on(date)).or(Some(first)).map(|d| d.text)
+    }
+
+    fn text_at(&self, part: &'i SystemPart, at: usize) -> &'i str {
+        let records = part.designations.records.as_slice();
+        let Some(record) = records.get(at) else { return "" };
+        let end = records.get(at + 1).map_or(part.designation_text.as_ref().len() as u32, |next| next.text.get());
+        format::text(&part.designation_text, record.text.get(), end)
+    }
+
+    /// When it was what, the oldest first. Empty for a code that no loaded release lists.
+    pub fn validity(&self) -> impl DoubleEndedIterator<Item = Validity> + use<'i> {
+        let part = self.part();
+        let list = part.concept_validity.get(self.ordinal as usize).map_or(&[][..], |v| part.validities.get(v.get()));
+        periods(list)
+    }
+
+    /// Whether any loaded release lists it. If not, only a map names it.
+    pub fn is_listed(&self) -> bool {
+        self.validity().next().is_some()
+    }
+
+    /// What it is in the newest statement of its system about it.
+    pub fn status(&self) -> Option<Status> {
+        self.validity().next_back().map(|v| v.status)
+    }
+
+    /// What it is on a date. For the time before the first loaded release, what that release says ([`CodeSystem::coverage`]).
+    pub fn status_on(&self, date: Date) -> Option<Status> {
+        let first = self.system.coverage().0;
+        let on = |v: &Validity| v.contains(date) || (first.is_some_and(|first| date < first) && v.from == first);
+        self.validity().find(on).map(|v| v.status)
+    }
+
+    /// Whether it may be recorded: today's statement (no date), or that of a date.
+    pub fn is_valid_on(&self, date: Option<Date>) -> bool {
+        match date {
+            Some(date) => self.status_on(date) == Some(Status::Valid),
+            None => self.validity().next_back().is_some_and(|v| v.status == Status::Valid && !self.ended(v)),
+        }
+    }
+
+    /// The last statement has run out although the system's newest release goes on: the code is expired.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.validity().next_back().is_some_and(|last| self.ended(last))
+    }
+
+    fn ended(&self, last: Validity) -> bool {
+        last.to.is_some() && last.to != self.system.coverage().1
+    }
+
+    /// Expired: once valid, no longer in the system's newest release (or a header or inactive there).
+    pub fn is_expired(&self) -> bool {
+        self.validity().any(|v| v.status == Status::Valid) && !self.is_valid_on(None)
+    }
+
+    pub fn parents(&self) -> impl Iterator<Item = Concept<'i>> + use<'i> {
+        self.handles(self.part().parents.get(self.ordinal))
+    }
+
+    pub fn children(&self) -> impl Iterator<Item = Concept<'i>> + use<'i> {
+        self.handles(self.part().children.get(self.ordinal))
+    }
+
+    /// All proper ancestors, in the order of the keys.
+    pub fn ancestors(&self) -> impl Iterator<Item = Concept<'i>> + use<'i> {
+        self.handles(self.part().ancestors.get(self.ordinal))
+    }
+
+    /// Whether `self` is a kind of `other` (or the same).
+    pub fn is_a(&self, other: Concept<'_>) -> bool {
+        self.ordinal == other.ordinal || self.part().ancestors.get(self.ordinal).binary_search_by_key(&other.ordinal, |a| a.get()).is_ok()
+    }
+
+    fn handles(&self, ordinals: &'i [zerocopy::little_endian::U32]) -> impl Iterator<Item = Concept<'i>> + use<'i> {
+        let system = self.system;
+        ordinals.iter().filter_map(move |o| system.at(o.get()))
+    }
+
+    pub fn notes(&self) -> impl Iterator<Item = Note<'i>> + use<'i> {
+        let part = self.part();
+        part.notes.range(self.ordinal).filter_map(move |at| {
+            let records = part.notes.records.as_slice();
+            let record = records.get(at)?;
+            let end = records.get(at + 1).map_or(part.note_text.as_ref().len() as u32, |next| next.text.get());
+            Some(Note { kind: NoteKind::from_byte(record.kind)?, text: format::text(&part.note_text, record.text.get(), end) })
+        })
+    }
+}
+
+fn periods(records: &[format::ValidityRecord]) -> impl DoubleEndedIterator<Item = Validity> {
+    records.iter().filter_map(|r| {
+        Some(Validity {
+            from: format::date_from_number(r.from.get()),
+            to: format::date_from_number(r.to.get()),
+            status: Status::from_byte(r.status)?,
+        })
+    })
+}

@@ -1,0 +1,98 @@
+//! The formats by their names in a manifest, and the one place that sends a file to its reader.
+
+use super::{MapRelease, Sink, SystemRelease};
+use std::io::{self, BufRead};
+
+/// How a release file is written. The names are those of `format = "..."` in a manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Format {
+    IcdOrder,
+    IcdCodes,
+    IcdAddenda,
+    Icd10cmTabular,
+    Icd10cmCodeList,
+    Icd9TitlesLong,
+    Icd9TitlesShort,
+    Gem,
+    Icd10cmConversion,
+    Hcpcs,
+    Cpt,
+    Rf2,
+    Athena,
+    NlmIcd9Snomed,
+    Fhir,
+    Sssom,
+    Umls,
+    Table,
+    /// Published beside the data and kept by `fetch`; there is nothing in it to compile.
+    Document,
+}
+
+const NAMES: &[(Format, &str)] = &[
+    (Format::IcdOrder, "icd10-order"),
+    (Format::IcdCodes, "icd10-codes"),
+    (Format::IcdAddenda, "icd10-addenda"),
+    (Format::Icd10cmTabular, "icd10cm-tabular"),
+    (Format::Icd10cmCodeList, "icd10cm-code-list"),
+    (Format::Icd9TitlesLong, "icd9-titles-long"),
+    (Format::Icd9TitlesShort, "icd9-titles-short"),
+    (Format::Gem, "gem"),
+    (Format::Icd10cmConversion, "icd10cm-conversion"),
+    (Format::Hcpcs, "hcpcs"),
+    (Format::Cpt, "cpt"),
+    (Format::Rf2, "rf2"),
+    (Format::Athena, "athena"),
+    (Format::NlmIcd9Snomed, "nlm-icd9-snomed"),
+    (Format::Fhir, "fhir"),
+    (Format::Sssom, "sssom"),
+    (Format::Umls, "umls"),
+    (Format::Table, "table"),
+    (Format::Document, "document"),
+];
+
+impl Format {
+    pub fn name(self) -> &'static str {
+        NAMES.iter().find(|(f, _)| *f == self).map_or("", |(_, name)| name)
+    }
+
+    pub fn from_name(name: &str) -> Option<Format> {
+        NAMES.iter().find(|(_, n)| *n == name).map(|(format, _)| *format)
+    }
+
+    /// Every name, for messages.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(_, name)| *name)
+    }
+
+    /// Whether a release of this format is several files that only make sense together.
+    pub fn is_folder(self) -> bool {
+        matches!(self, Format::Rf2 | Format::Athena | Format::Umls)
+    }
+}
+
+/// What a manifest entry says of a file before it is read.
+#[derive(Clone, Copy, Debug)]
+pub enum Given<'g> {
+    System(&'g SystemRelease),
+    Map(&'g MapRelease),
+    /// The file says it itself.
+    Nothing,
+}
+
+/// Reads one file by its format.
+pub fn read(format: Format, input: &mut dyn BufRead, file: &str, given: Given<'_>, sink: &mut dyn Sink) -> io::Result<()> {
+    let _ = (input, file, sink);
+    let wants = match given {
+        Given::System(_) => "a system",
+        Given::Map(_) => "a map",
+        Given::Nothing => "nothing",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("the format {} cannot be read with {wants} given", format.name())))
+}
+
+/// Reads a release of several files ([`Format::is_folder`]): a folder or an archive.
+pub fn read_folder(format: Format, path: &std::path::Path, given: Given<'_>, sink: &mut dyn Sink) -> io::Result<()> {
+    let _ = (path, given, sink);
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("the format {} is not a folder", format.name())))
+}
