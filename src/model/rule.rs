@@ -204,7 +204,10 @@ pub enum Clause<'a> {
     Sex(Sex),
     /// The concept or a descendant.
     Finding(u64),
-    Property { attribute: &'a str, value: &'a str },
+    Property {
+        attribute: &'a str,
+        value: &'a str,
+    },
 }
 
 /// Whether the first concept is the second or a kind of it.
@@ -226,11 +229,9 @@ impl Clause<'_> {
                     Truth::Unknown
                 }
             }
-            Clause::Property { attribute, value } => facts
-                .properties
-                .iter()
-                .find(|(given, _)| given == attribute)
-                .map_or(Truth::Unknown, |(_, given)| (given == value).into()),
+            Clause::Property { attribute, value } => {
+                facts.properties.iter().find(|(given, _)| given == attribute).map_or(Truth::Unknown, |(_, given)| (given == value).into())
+            }
         }
     }
 

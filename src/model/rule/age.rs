@@ -95,7 +95,9 @@ impl Age {
     /// Whether this age is less than, or ... the limit, counted in completed grains of the limit; see the module `rule`.
     pub(super) fn compare(self, comparison: Comparison, limit: Age) -> Truth {
         let ((from, beyond), grain) = match (self.unit, limit.unit) {
-            (AgeUnit::Day, AgeUnit::Day) | (AgeUnit::Month, AgeUnit::Month) | (AgeUnit::Year, AgeUnit::Year) => (self.span(), limit.grain()),
+            (AgeUnit::Day, AgeUnit::Day) | (AgeUnit::Month, AgeUnit::Month) | (AgeUnit::Year, AgeUnit::Year) => {
+                (self.span(), limit.grain())
+            }
             (AgeUnit::Year, AgeUnit::Month) => (in_months(self.span()), limit.grain()),
             (AgeUnit::Month, AgeUnit::Year) => (self.span(), limit.grain() * 12),
             (AgeUnit::Day, AgeUnit::Month) => (days_to_months(self.span()), limit.grain()),

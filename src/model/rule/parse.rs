@@ -97,7 +97,9 @@ impl<'a> Parser<'a> {
         let id: u64 = id.parse().map_err(|_| RuleError { at: start, what: format!("{id} is not a SNOMED CT id") })?;
         let wants_none = |clause| match comparison {
             None => Ok(clause),
-            Some(_) => Err(RuleError { at: start, what: format!("{id} is compared, but only ages ({AGE_AT_ONSET}, {CURRENT_AGE}) can be") }),
+            Some(_) => {
+                Err(RuleError { at: start, what: format!("{id} is compared, but only ages ({AGE_AT_ONSET}, {CURRENT_AGE}) can be") })
+            }
         };
         match (id, comparison) {
             (AGE_AT_ONSET, Some((comparison, limit))) => Ok(Clause::AgeAtOnset(comparison, limit)),
