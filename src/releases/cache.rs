@@ -1,7 +1,8 @@
 //! The cache of compiled indexes: finds the one that the sources make, or has it built, once.
 //!
 //! An index is named by a [`Key`], a hash over everything that decides its bytes: version of xwalk, of the index format, of the
-//! compiler, of the normaliser, and of every source its entry and its sha256. So an index is never out of date; another set of sources is another file.
+//! program, of the normaliser, and of every source its entry and its sha256. So an index is never out of date; another set of sources is
+//! another file.
 //!
 //! # Several processes at once
 //!
@@ -32,12 +33,31 @@ const SUFFIX: &str = "xwalk";
 const BUILDING: &str = "building-";
 
 /// What decides the bytes of an index beside its sources. Any change of one of them is another index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Versions {
     pub xwalk: &'static str,
     pub index_format: u32,
-    pub compiler: u32,
     pub normaliser: u32,
+    /// Which build of the program: someone who changes the compiler must not be shown an index of the compiler before the change, and
+    /// no number that has to be counted up by hand ensures that.
+    pub build: String,
+}
+
+impl Versions {
+    /// Those of the running program.
+    pub fn current(index_format: u32, normaliser: u32) -> Versions {
+        Versions { xwalk: env!("CARGO_PKG_VERSION"), index_format, normaliser, build: build() }
+    }
+}
+
+/// Size and time of change of the running program; empty where the system does not tell.
+fn build() -> String {
+    let look = || {
+        let meta = fs::metadata(std::env::current_exe().ok()?).ok()?;
+        let changed = meta.modified().ok()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        Some(format!("{} {}", meta.len(), changed.as_nanos()))
+    };
+    look().unwrap_or_default()
 }
 
 /// The name of an index: a hash over its [`Versions`] and sources.
@@ -46,7 +66,7 @@ pub struct Key(String);
 
 impl Key {
     /// The order of the sources does not matter.
-    pub fn new(versions: Versions, sources: &[Source]) -> Key {
+    pub fn new(versions: &Versions, sources: &[Source]) -> Key {
         let mut lines: Vec<String> = sources.iter().map(describe).collect();
         lines.sort();
         let mut hash = Sha256::new();
@@ -74,10 +94,11 @@ fn describe(source: &Source) -> String {
     let subject = match &r.subject {
         Subject::System(name) => format!("system {name:?}"),
         Subject::Map { id, source, target, kind } => format!("map {id:?} {source:?} {target:?} {}", kind.code()),
+        Subject::Itself => "itself".to_owned(),
     };
     format!(
         "{:?} {subject} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
-        r.id, r.version, r.format, r.member, r.from, r.to, r.title, r.uri, source.file_name, source.sha256
+        r.id, r.version, r.format, r.member, r.from, r.to, r.title, r.uri, source.file_name, source.stamp
     )
 }
 
@@ -242,8 +263,6 @@ mod tests {
     use super::*;
     use crate::releases::from_user;
 
-    const VERSIONS: Versions = Versions { xwalk: "0.0.0", index_format: 1, compiler: 1, normaliser: 1 };
-
     fn key(text: &str) -> Key {
         Key(text.to_owned())
     }
@@ -264,15 +283,16 @@ mod tests {
     #[test]
     fn key_depends_on_everything_but_order() {
         let mut sources = from_user(&Dirs::default()).expect("embedded");
-        let first = Key::new(VERSIONS, &sources);
+        let versions = Versions::current(1, 1);
+        let first = Key::new(&versions, &sources);
         sources.reverse();
-        assert_eq!(Key::new(VERSIONS, &sources), first);
-        assert_ne!(Key::new(Versions { normaliser: 2, ..VERSIONS }, &sources), first);
-        assert_ne!(Key::new(Versions { index_format: 2, ..VERSIONS }, &sources), first);
-        assert_ne!(Key::new(Versions { compiler: 2, ..VERSIONS }, &sources), first);
-        assert_ne!(Key::new(VERSIONS, &sources[1..]), first);
-        sources[0].sha256.replace_range(..1, "x");
-        assert_ne!(Key::new(VERSIONS, &sources), first);
+        assert_eq!(Key::new(&versions, &sources), first);
+        assert_ne!(Key::new(&Versions::current(1, 2), &sources), first);
+        assert_ne!(Key::new(&Versions::current(2, 1), &sources), first);
+        assert_ne!(Key::new(&Versions { build: "another".into(), ..versions.clone() }, &sources), first);
+        assert_ne!(Key::new(&versions, &sources[1..]), first);
+        sources[0].stamp.replace_range(..1, "x");
+        assert_ne!(Key::new(&versions, &sources), first);
     }
 
     #[test]

@@ -103,7 +103,7 @@ fn wanted<'a>(names: &[String], known: &'a [Release]) -> Result<Vec<Wanted<'a>>,
         let mut found = false;
         for release in known {
             let (Some(place), Some(sha256)) = (release.place(), release.fetch_sha256.as_deref()) else { continue };
-            let named = release.id == *name || release.subject.name().eq_ignore_ascii_case(name);
+            let named = release.id == *name || release.name().eq_ignore_ascii_case(name);
             if !(all || named) {
                 continue;
             }

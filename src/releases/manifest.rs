@@ -29,12 +29,13 @@ pub struct Manifest {
 
 /// One file of one release of a code system or of a map.
 ///
-/// Files of the same [`subject`](Release::subject) and version are one release.
+/// Files of the same system (or map) and version are one release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Release {
     /// Unique; what `xwalk fetch` takes.
     pub id: String,
     pub subject: Subject,
+    /// May be empty where the file says it itself.
     pub version: String,
     /// Which reader: `icd10-order`, `gem` ...; [`DOCUMENT`] for none.
     pub format: String,
@@ -74,18 +75,19 @@ pub enum Subject {
     System(String),
     /// A map, by id, from one system to another.
     Map { id: String, source: String, target: String, kind: MapKind },
-}
-
-impl Subject {
-    /// The system's alias or the map's id.
-    pub fn name(&self) -> &str {
-        match self {
-            Subject::System(name) | Subject::Map { id: name, .. } => name,
-        }
-    }
+    /// What the file itself says (RF2, OMOP, FHIR, SSSOM): an entry that names neither a system nor a map.
+    Itself,
 }
 
 impl Release {
+    /// The system's alias or the map's id; of a file that speaks for itself, the entry's id.
+    pub fn name(&self) -> &str {
+        match &self.subject {
+            Subject::System(name) | Subject::Map { id: name, .. } => name,
+            Subject::Itself => &self.id,
+        }
+    }
+
     /// Where a fetched file is kept, relative to a mirror or to the user's folder of releases.
     ///
     /// A release with an address but no place in a mirror is kept under the address itself, without the scheme.
@@ -110,7 +112,7 @@ struct Written {
     source: Option<String>,
     target: Option<String>,
     kind: Option<Spanned<String>>,
-    version: String,
+    version: Option<String>,
     format: String,
     file: Option<Spanned<String>>,
     member: Option<String>,
@@ -175,8 +177,8 @@ fn check(w: Written) -> Result<Release, Complaint> {
     if w.id.get_ref().is_empty() || w.id.get_ref().contains(|c: char| c.is_whitespace() || c == '/') {
         return Err(here("an id is a word without blanks and slashes"));
     }
-    if w.version.is_empty() || w.format.is_empty() {
-        return Err(here("version and format must not be empty"));
+    if w.format.is_empty() {
+        return Err(here("format must not be empty"));
     }
     let subject = match (w.system, w.map) {
         (Some(system), None) if w.source.is_none() && w.target.is_none() && w.kind.is_none() => Subject::System(system),
@@ -191,8 +193,14 @@ fn check(w: Written) -> Result<Release, Complaint> {
             };
             Subject::Map { id, source, target, kind: known }
         }
-        _ => return Err(here("give either system or map")),
+        (None, None) if w.source.is_none() && w.target.is_none() && w.kind.is_none() => Subject::Itself,
+        (None, None) => return Err(here("source, target and kind belong to a map, but there is no map")),
+        (Some(_), Some(_)) => return Err(here("give either system or map")),
     };
+    let version = w.version.unwrap_or_default();
+    if version.is_empty() && subject != Subject::Itself {
+        return Err(here("a system or a map needs a version"));
+    }
 
     let fetched = w.url.is_some() || w.mirror.is_some();
     if w.file.is_none() && !fetched {
@@ -241,7 +249,7 @@ fn check(w: Written) -> Result<Release, Complaint> {
     Ok(Release {
         id: w.id.into_inner(),
         subject,
-        version: w.version,
+        version,
         format: w.format,
         file: w.file.map(Spanned::into_inner),
         member: w.member,
@@ -285,6 +293,8 @@ from = "2024-10-01"
         assert_eq!(release.subject, Subject::System("a".into()));
         assert_eq!(release.from, Some(jiff::civil::date(2024, 10, 1)));
         assert!(!release.fetchable());
+        let itself = Manifest::parse("m.toml", "[[release]]\nid = \"own\"\nformat = \"fhir\"\nfile = \"own.json\"\n").expect("good");
+        assert_eq!((&itself.releases[0].subject, itself.releases[0].name()), (&Subject::Itself, "own"));
         assert_eq!(Manifest::parse("m.toml", "# nothing yet\n").expect("empty"), Manifest::default());
     }
 
@@ -292,8 +302,9 @@ from = "2024-10-01"
     fn errors_name_file_and_line() {
         for (from, to, expect) in [
             ("version = \"1\"", "version = 1", "m.toml:5: "),
-            ("version = \"1\"\n", "", "missing field `version`"),
-            ("version = \"1\"", "version = \"\"", "m.toml:3: a-1: version and format"),
+            ("version = \"1\"\n", "", "m.toml:3: a-1: a system or a map needs a version"),
+            ("format = \"icd10-order\"\n", "", "missing field `format`"),
+            ("version = \"1\"", "version = \"\"", "m.toml:3: a-1: a system or a map needs a version"),
             ("file = \"a.txt\"", "fiel = \"a.txt\"", "m.toml:7: unknown field `fiel`"),
             ("file = \"a.txt\"", "file = \"../a.txt\"", "m.toml:7: a-1: \"../a.txt\" is not a path below"),
             ("file = \"a.txt\"", "file = \"/etc/a.txt\"", "m.toml:7: "),
@@ -307,7 +318,8 @@ from = "2024-10-01"
             ("from = \"2024-10-01\"", "from = \"2024-10-01\"\nto = \"2024-09-30\"", "m.toml:9: a-1: ends on 2024-09-30, before"),
             ("system = \"a\"", "map = \"a\"", "a map needs source, target and kind"),
             ("system = \"a\"", "system = \"a\"\nkind = \"gem\"", "belong to a map"),
-            ("system = \"a\"\n", "", "give either system or map"),
+            ("system = \"a\"", "system = \"a\"\nmap = \"b\"", "give either system or map"),
+            ("system = \"a\"", "kind = \"gem\"", "there is no map"),
             ("system = \"a\"", "map = \"a\"\nsource = \"x\"\ntarget = \"y\"\nkind = \"gme\"", "m.toml:7: a-1: kind \"gme\" is none of gem"),
             ("id = \"a-1\"", "id = \"a 1\"", "m.toml:3: "),
             ("[[release]]", "[[release]", "m.toml:2: "),

@@ -14,8 +14,10 @@ pub struct Source {
     /// Its last name, suffix and all (`.zip`, `.zst`): that is how readers unpack it.
     pub file_name: String,
     pub bytes: Bytes,
-    /// What the bytes must hash to; [`verify`](Source::verify) looks.
-    pub sha256: String,
+    /// What the bytes must hash to, where the manifest says it; [`verify`](Source::verify) looks, and so does every build.
+    pub sha256: Option<String>,
+    /// Tells these bytes from others without reading them: the hash, or size and time of change where the manifest has no hash.
+    pub stamp: String,
 }
 
 /// Where the bytes of a file are.
@@ -35,8 +37,9 @@ impl std::fmt::Debug for Bytes {
 }
 
 impl Source {
-    /// Compares the bytes with the hash. Done before every build, never when an index is only opened.
+    /// Compares the bytes with the hash, if there is one.
     pub fn verify(&self) -> Result<(), Error> {
+        let Some(expected) = &self.sha256 else { return Ok(()) };
         let (found, file, remedy) = match &self.bytes {
             Bytes::Embedded(bytes) => (sha256_hex(bytes), self.file_name.clone(), "this binary is damaged: install it again"),
             Bytes::Path(path) => (
@@ -45,20 +48,20 @@ impl Source {
                 "the file was changed or damaged: remove it and fetch it again, or mend the manifest if the change was meant",
             ),
         };
-        if found == self.sha256 { Ok(()) } else { Err(Error::Hash { file, expected: self.sha256.clone(), found, remedy }) }
+        if found == *expected { Ok(()) } else { Err(Error::Hash { file, expected: expected.clone(), found, remedy }) }
     }
 }
 
 /// The sources of the index that a user means who says nothing: embedded, fetched, and the user's own, by precedence.
 ///
-/// Cheap enough for every start of the program: files are looked for, not read (but see [`from_folders`] on files without a hash).
+/// Cheap enough for every start of the program: files are looked for, not read.
 pub fn from_user(dirs: &Dirs) -> Result<Vec<Source>, Error> {
     let releases = dirs.releases();
     let mut found: Vec<(Rank, Source)> = Vec::new();
     for Known { release, origin } in known(dirs)? {
         let fetched = release.place().and_then(|place| Some(releases.as_ref()?.join(place))).filter(|path| path.is_file());
         if let (Some(path), Some(hash)) = (fetched, release.fetch_sha256.clone()) {
-            found.push((Rank::Users, source(release, path, hash)));
+            found.push((Rank::Users, source(release, path, Some(hash))?));
             continue;
         }
         let Some(name) = release.file.clone() else { continue };
@@ -69,8 +72,9 @@ pub fn from_user(dirs: &Dirs) -> Result<Vec<Source>, Error> {
                     file: format!("{folder}/{name}"),
                     remedy: "this binary was built without it".to_owned(),
                 })?;
-                let sha256 = release.sha256.clone().unwrap_or_else(|| sha256_hex(bytes));
-                found.push((Rank::Embedded, Source { release, file_name: name, bytes: Bytes::Embedded(bytes), sha256 }));
+                let sha256 = release.sha256.clone();
+                let stamp = sha256.clone().unwrap_or_else(|| sha256_hex(bytes));
+                found.push((Rank::Embedded, Source { release, file_name: name, bytes: Bytes::Embedded(bytes), sha256, stamp }));
             }
             Origin::Folder(folder) => found.push((Rank::Users, beside_manifest(&folder, release, &name)?)),
         }
@@ -80,8 +84,7 @@ pub fn from_user(dirs: &Dirs) -> Result<Vec<Source>, Error> {
 
 /// The sources of `xwalk index build --vocab DIR --crosswalks DIR`: what these manifests name and nothing else.
 ///
-/// Files of the folder itself only; an entry without `file` is known, but not at hand. A file whose entry has no sha256 is read here
-/// to get one.
+/// Files of the folder itself only; an entry without `file` is known, but not at hand.
 pub fn from_folders(folders: &[&Path]) -> Result<Vec<Source>, Error> {
     let mut found = Vec::new();
     let mut ids: HashMap<String, &Path> = HashMap::new();
@@ -105,16 +108,34 @@ fn beside_manifest(folder: &Path, release: Release, name: &str) -> Result<Source
         let remedy = format!("put it into {} or take its entry out of the manifest", folder.display());
         return Err(Error::Missing { id: release.id, file: name.to_owned(), remedy });
     }
-    let sha256 = match &release.sha256 {
-        Some(hash) => hash.clone(),
-        None => sha256_file(&path)?,
-    };
-    Ok(source(release, path, sha256))
+    let sha256 = release.sha256.clone();
+    source(release, path, sha256)
 }
 
-fn source(release: Release, path: PathBuf, sha256: String) -> Source {
+fn source(release: Release, path: PathBuf, sha256: Option<String>) -> Result<Source, Error> {
     let file_name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    Source { release, file_name, bytes: Bytes::Path(path), sha256 }
+    let stamp = match &sha256 {
+        Some(hash) => hash.clone(),
+        None => stamp(&path).map_err(|e| Error::io("look at", &path, e))?,
+    };
+    Ok(Source { release, file_name, bytes: Bytes::Path(path), sha256, stamp })
+}
+
+/// Size and time of change; of a folder (RF2, OMOP), those of every file in it.
+fn stamp(path: &Path) -> std::io::Result<String> {
+    let meta = std::fs::metadata(path)?;
+    if meta.is_dir() {
+        let mut entries: Vec<PathBuf> = std::fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;
+        entries.sort();
+        let mut all = String::new();
+        for entry in entries {
+            let name = entry.file_name().unwrap_or_default();
+            all.push_str(&format!("{name:?} {}\n", stamp(&entry)?));
+        }
+        return Ok(sha256_hex(all.as_bytes()));
+    }
+    let changed = meta.modified()?.duration_since(std::time::UNIX_EPOCH).map_or(0, |t| t.as_nanos());
+    Ok(format!("{} bytes, changed {changed}", meta.len()))
 }
 
 /// Fetched and added files take precedence over embedded ones.
@@ -130,7 +151,7 @@ fn prefer(mut found: Vec<(Rank, Source)>) -> Vec<Source> {
     let mut best: HashMap<(String, String), Rank> = HashMap::new();
     let mut newest: HashMap<String, String> = HashMap::new();
     for (rank, source) in &found {
-        let (name, version) = (source.release.subject.name().to_owned(), source.release.version.clone());
+        let (name, version) = (source.release.name().to_owned(), source.release.version.clone());
         if matches!(source.release.subject, Subject::Map { .. }) {
             let newest = newest.entry(name.clone()).or_insert_with(|| version.clone());
             if compare_versions(&version, newest) == Ordering::Greater {
@@ -141,7 +162,7 @@ fn prefer(mut found: Vec<(Rank, Source)>) -> Vec<Source> {
         *best = (*best).max(*rank);
     }
     found.retain(|(rank, source)| {
-        let (name, version) = (source.release.subject.name(), &source.release.version);
+        let (name, version) = (source.release.name(), &source.release.version);
         let outdated = matches!(source.release.subject, Subject::Map { .. }) && newest.get(name).is_some_and(|newest| newest != version);
         best.get(&(name.to_owned(), version.clone())) == Some(rank) && !outdated
     });
@@ -247,8 +268,20 @@ mod tests {
         let sources = from_user(&dirs).expect("sources");
         let own = sources.iter().find(|s| s.release.id == "local-1").expect("own entry");
         assert_eq!(own.file_name, "local.csv");
-        own.verify().expect("hashed when found");
+        assert!(own.sha256.is_none() && own.stamp.starts_with("17 bytes, changed "), "{}", own.stamp);
         assert_eq!(sources.len(), 14);
+        // A folder is a source too, and changes when a file in it does.
+        let table = vocab.join("local.csv");
+        let stamps: Vec<String> = ["x", "xy"]
+            .iter()
+            .map(|text| {
+                std::fs::remove_file(&table).or_else(|_| std::fs::remove_file(table.join("a"))).expect("remove");
+                std::fs::create_dir_all(&table).expect("create");
+                std::fs::write(table.join("a"), text).expect("write");
+                from_folders(&[&vocab]).expect("folder").remove(0).stamp
+            })
+            .collect();
+        assert_ne!(stamps[0], stamps[1]);
         // The same folder, given by name, is taken alone.
         assert_eq!(ids(&from_folders(&[&vocab]).expect("folder")), ["local-1"]);
         let error = from_folders(&[&vocab, &vocab]).expect_err("twice").to_string();
@@ -260,7 +293,7 @@ mod tests {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let sources = from_folders(&[&root.join("vocab"), &root.join("crosswalks")]).expect("folders");
         let embedded = from_user(&Dirs::default()).expect("embedded");
-        let key = |s: &Source| (s.release.id.clone(), s.sha256.clone(), s.file_name.clone());
+        let key = |s: &Source| (s.release.id.clone(), s.stamp.clone(), s.file_name.clone());
         assert_eq!(sources.iter().map(key).collect::<Vec<_>>(), embedded.iter().map(key).collect::<Vec<_>>());
         if let Some(published) = test_releases() {
             assert!(from_folders(&[&published]).is_err(), "no manifest there");
