@@ -25,6 +25,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::{Dirs, Error, Source, Subject, hex};
+use crate::{index, text};
 
 /// How many other indexes stay when a new one is built: going back and forth between a few sets of releases stays cheap.
 const KEEP: usize = 3;
@@ -45,8 +46,8 @@ pub struct Versions {
 
 impl Versions {
     /// Those of the running program.
-    pub fn current(index_format: u32, normaliser: u32) -> Versions {
-        Versions { xwalk: env!("CARGO_PKG_VERSION"), index_format, normaliser, build: build() }
+    pub fn current() -> Versions {
+        Versions { xwalk: env!("CARGO_PKG_VERSION"), index_format: index::FORMAT_VERSION, normaliser: text::VERSION, build: build() }
     }
 }
 
@@ -97,8 +98,8 @@ fn describe(source: &Source) -> String {
         Subject::Itself => "itself".to_owned(),
     };
     format!(
-        "{:?} {subject} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
-        r.id, r.version, r.format, r.member, r.from, r.to, r.title, r.uri, source.file_name, source.stamp
+        "{:?} {subject} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
+        r.id, r.version, r.format, r.member, r.from, r.to, r.title, r.uri, source.file_name, source.precedence, source.stamp
     )
 }
 
@@ -283,12 +284,12 @@ mod tests {
     #[test]
     fn key_depends_on_everything_but_order() {
         let mut sources = from_user(&Dirs::default()).expect("embedded");
-        let versions = Versions::current(1, 1);
+        let versions = Versions::current();
         let first = Key::new(&versions, &sources);
         sources.reverse();
         assert_eq!(Key::new(&versions, &sources), first);
-        assert_ne!(Key::new(&Versions::current(1, 2), &sources), first);
-        assert_ne!(Key::new(&Versions::current(2, 1), &sources), first);
+        assert_ne!(Key::new(&Versions { normaliser: 9999, ..versions.clone() }, &sources), first);
+        assert_ne!(Key::new(&Versions { index_format: 9999, ..versions.clone() }, &sources), first);
         assert_ne!(Key::new(&Versions { build: "another".into(), ..versions.clone() }, &sources), first);
         assert_ne!(Key::new(&versions, &sources[1..]), first);
         sources[0].stamp.replace_range(..1, "x");

@@ -16,9 +16,7 @@ use toml::Spanned;
 
 use super::Error;
 use crate::model::{Date, MapKind};
-
-/// The `format` of files that are fetched for people and never read (PDF).
-pub const DOCUMENT: &str = "document";
+use crate::read::Format;
 
 /// One manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,8 +35,8 @@ pub struct Release {
     pub subject: Subject,
     /// May be empty where the file says it itself.
     pub version: String,
-    /// Which reader: `icd10-order`, `gem` ...; [`DOCUMENT`] for none.
-    pub format: String,
+    /// Which reader; [`Format::Document`] is kept for people and never read.
+    pub format: Format,
     /// The file beside the manifest (or embedded), where there is one.
     pub file: Option<String>,
     /// How the wanted member's path ends, where the file is an archive.
@@ -113,7 +111,7 @@ struct Written {
     target: Option<String>,
     kind: Option<Spanned<String>>,
     version: Option<String>,
-    format: String,
+    format: Spanned<String>,
     file: Option<Spanned<String>>,
     member: Option<String>,
     url: Option<Spanned<String>>,
@@ -177,9 +175,10 @@ fn check(w: Written) -> Result<Release, Complaint> {
     if w.id.get_ref().is_empty() || w.id.get_ref().contains(|c: char| c.is_whitespace() || c == '/') {
         return Err(here("an id is a word without blanks and slashes"));
     }
-    if w.format.is_empty() {
-        return Err(here("format must not be empty"));
-    }
+    let Some(format) = Format::from_name(w.format.get_ref()) else {
+        let names: Vec<_> = Format::names().collect();
+        return Err((Some(w.format.span().start), format!("format {:?} is none of {}", w.format.get_ref(), names.join(", "))));
+    };
     let subject = match (w.system, w.map) {
         (Some(system), None) if w.source.is_none() && w.target.is_none() && w.kind.is_none() => Subject::System(system),
         (Some(_), None) => return Err(here("source, target and kind belong to a map; this is a system")),
@@ -250,7 +249,7 @@ fn check(w: Written) -> Result<Release, Complaint> {
         id: w.id.into_inner(),
         subject,
         version,
-        format: w.format,
+        format,
         file: w.file.map(Spanned::into_inner),
         member: w.member,
         url: w.url.map(Spanned::into_inner),
@@ -322,6 +321,7 @@ from = "2024-10-01"
             ("system = \"a\"", "kind = \"gem\"", "there is no map"),
             ("system = \"a\"", "map = \"a\"\nsource = \"x\"\ntarget = \"y\"\nkind = \"gme\"", "m.toml:7: a-1: kind \"gme\" is none of gem"),
             ("id = \"a-1\"", "id = \"a 1\"", "m.toml:3: "),
+            ("icd10-order", "icd10-oder", "m.toml:6: a-1: format \"icd10-oder\" is none of icd10-order, "),
             ("[[release]]", "[[release]", "m.toml:2: "),
         ] {
             assert!(GOOD.contains(from), "{from}");

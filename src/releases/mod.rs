@@ -25,14 +25,27 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::compile;
+
 pub mod cache;
 pub mod embedded;
 pub mod fetch;
 pub mod manifest;
 mod select;
 
+pub use cache::Index;
 pub use manifest::{Manifest, Release, Subject};
-pub use select::{Bytes, Source, from_folders, from_user};
+pub use select::{Bytes, Precedence, Source, from_folders, from_user};
+
+/// The index that a user means who names none: of embedded, fetched and own releases, found in the cache or built now.
+///
+/// `report` is given what came of the build, if there was one; `say` what one waits for.
+pub fn index(dirs: &Dirs, report: &mut dyn FnMut(compile::Report), say: &dyn Fn(&str)) -> Result<Index, Error> {
+    let sources = from_user(dirs)?;
+    let key = cache::Key::new(&cache::Versions::current(), &sources);
+    let inputs: Vec<compile::Input> = sources.iter().map(Source::input).collect();
+    cache::find_or_build(dirs, &key, |path| compile::build(&inputs, path).map(&mut *report), say)
+}
 
 /// What can go wrong between a release's address and its index. Every text says the remedy.
 #[derive(Debug, thiserror::Error)]

@@ -1,11 +1,12 @@
 //! Which of the known releases go into the index: those at hand, by the precedence that the [module](super) states.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::manifest::DOCUMENT;
 use super::{Dirs, Error, Known, Manifest, Origin, Release, Subject, embedded, known, sha256_file, sha256_hex};
+use crate::compile;
+use crate::read::{Format, MapRelease, SystemRelease, Unmapped};
 
 /// A release file that is at hand.
 #[derive(Clone, Debug)]
@@ -18,6 +19,17 @@ pub struct Source {
     pub sha256: Option<String>,
     /// Tells these bytes from others without reading them: the hash, or size and time of change where the manifest has no hash.
     pub stamp: String,
+    /// Among maps of the same two systems the highest answers first.
+    pub precedence: Precedence,
+}
+
+/// The later takes precedence over the earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Precedence {
+    Embedded,
+    Fetched,
+    /// Added with a manifest of the user's own.
+    Own,
 }
 
 /// Where the bytes of a file are.
@@ -37,6 +49,42 @@ impl std::fmt::Debug for Bytes {
 }
 
 impl Source {
+    /// What the compiler is given: the entry in its words, and the bytes.
+    pub fn input(&self) -> compile::Input {
+        let r = &self.release;
+        let (uri, title) = (r.uri.clone().unwrap_or_default(), r.title.clone().unwrap_or_default());
+        let (version, from, to) = (r.version.clone(), r.from, r.to);
+        let content = match &r.subject {
+            Subject::System(system) => compile::Content::System(SystemRelease { system: system.clone(), uri, title, version, from, to }),
+            Subject::Map { id, source, target, kind } => compile::Content::Map(MapRelease {
+                id: id.clone(),
+                url: uri,
+                title,
+                version,
+                source: source.clone(),
+                target: target.clone(),
+                kind: *kind,
+                from,
+                to,
+                unmapped: Unmapped::None,
+            }),
+            Subject::Itself => compile::Content::SelfDescribed,
+        };
+        compile::Input {
+            id: r.id.clone(),
+            file: self.file_name.clone(),
+            format: r.format,
+            content,
+            sha256: self.sha256.clone().unwrap_or_default(),
+            bytes: match &self.bytes {
+                Bytes::Embedded(bytes) => compile::Bytes::Embedded(bytes),
+                Bytes::Path(path) => compile::Bytes::Path(path.clone()),
+            },
+            member: r.member.clone(),
+            precedence: self.precedence as i32,
+        }
+    }
+
     /// Compares the bytes with the hash, if there is one.
     pub fn verify(&self) -> Result<(), Error> {
         let Some(expected) = &self.sha256 else { return Ok(()) };
@@ -57,11 +105,11 @@ impl Source {
 /// Cheap enough for every start of the program: files are looked for, not read.
 pub fn from_user(dirs: &Dirs) -> Result<Vec<Source>, Error> {
     let releases = dirs.releases();
-    let mut found: Vec<(Rank, Source)> = Vec::new();
+    let mut found: Vec<Source> = Vec::new();
     for Known { release, origin } in known(dirs)? {
         let fetched = release.place().and_then(|place| Some(releases.as_ref()?.join(place))).filter(|path| path.is_file());
         if let (Some(path), Some(hash)) = (fetched, release.fetch_sha256.clone()) {
-            found.push((Rank::Users, source(release, path, Some(hash))?));
+            found.push(source(release, path, Some(hash), Precedence::Fetched)?);
             continue;
         }
         let Some(name) = release.file.clone() else { continue };
@@ -74,9 +122,10 @@ pub fn from_user(dirs: &Dirs) -> Result<Vec<Source>, Error> {
                 })?;
                 let sha256 = release.sha256.clone();
                 let stamp = sha256.clone().unwrap_or_else(|| sha256_hex(bytes));
-                found.push((Rank::Embedded, Source { release, file_name: name, bytes: Bytes::Embedded(bytes), sha256, stamp }));
+                let precedence = Precedence::Embedded;
+                found.push(Source { release, file_name: name, bytes: Bytes::Embedded(bytes), sha256, stamp, precedence });
             }
-            Origin::Folder(folder) => found.push((Rank::Users, beside_manifest(&folder, release, &name)?)),
+            Origin::Folder(folder) => found.push(beside_manifest(&folder, release, &name)?),
         }
     }
     Ok(prefer(found))
@@ -95,7 +144,7 @@ pub fn from_folders(folders: &[&Path]) -> Result<Vec<Source>, Error> {
                 return Err(Error::Manifest { file, line: 0, what: format!("id {:?} stands in {} too", release.id, first.display()) });
             }
             if let Some(name) = release.file.clone() {
-                found.push((Rank::Users, beside_manifest(folder, release, &name)?));
+                found.push(beside_manifest(folder, release, &name)?);
             }
         }
     }
@@ -109,16 +158,16 @@ fn beside_manifest(folder: &Path, release: Release, name: &str) -> Result<Source
         return Err(Error::Missing { id: release.id, file: name.to_owned(), remedy });
     }
     let sha256 = release.sha256.clone();
-    source(release, path, sha256)
+    source(release, path, sha256, Precedence::Own)
 }
 
-fn source(release: Release, path: PathBuf, sha256: Option<String>) -> Result<Source, Error> {
+fn source(release: Release, path: PathBuf, sha256: Option<String>, precedence: Precedence) -> Result<Source, Error> {
     let file_name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let stamp = match &sha256 {
         Some(hash) => hash.clone(),
         None => stamp(&path).map_err(|e| Error::io("look at", &path, e))?,
     };
-    Ok(Source { release, file_name, bytes: Bytes::Path(path), sha256, stamp })
+    Ok(Source { release, file_name, bytes: Bytes::Path(path), sha256, stamp, precedence })
 }
 
 /// Size and time of change; of a folder (RF2, OMOP), those of every file in it.
@@ -138,38 +187,27 @@ fn stamp(path: &Path) -> std::io::Result<String> {
     Ok(format!("{} bytes, changed {changed}", meta.len()))
 }
 
-/// Fetched and added files take precedence over embedded ones.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Embedded,
-    Users,
-}
-
-fn prefer(mut found: Vec<(Rank, Source)>) -> Vec<Source> {
+fn prefer(mut found: Vec<Source>) -> Vec<Source> {
     // Only what is read counts: a fetched document must not push out the embedded release of its year.
-    found.retain(|(_, source)| source.release.format != DOCUMENT);
-    let mut best: HashMap<(String, String), Rank> = HashMap::new();
+    found.retain(|source| source.release.format != Format::Document);
+    let users = |source: &Source| source.precedence > Precedence::Embedded;
+    let of = |source: &Source| (source.release.name().to_owned(), source.release.version.clone());
+    // Fetched and added files of one version stand together: they may be parts of it.
+    let replaced: HashSet<(String, String)> = found.iter().filter(|s| users(s)).map(of).collect();
+    found.retain(|source| users(source) || !replaced.contains(&of(source)));
     let mut newest: HashMap<String, String> = HashMap::new();
-    for (rank, source) in &found {
-        let (name, version) = (source.release.name().to_owned(), source.release.version.clone());
-        if matches!(source.release.subject, Subject::Map { .. }) {
-            let newest = newest.entry(name.clone()).or_insert_with(|| version.clone());
-            if compare_versions(&version, newest) == Ordering::Greater {
-                newest.clone_from(&version);
-            }
+    let is_map = |source: &Source| matches!(source.release.subject, Subject::Map { .. });
+    for source in found.iter().filter(|s| is_map(s)) {
+        let (name, version) = of(source);
+        let newest = newest.entry(name).or_insert_with(|| version.clone());
+        if compare_versions(&version, newest) == Ordering::Greater {
+            *newest = version;
         }
-        let best = best.entry((name, version)).or_insert(*rank);
-        *best = (*best).max(*rank);
     }
-    found.retain(|(rank, source)| {
-        let (name, version) = (source.release.name(), &source.release.version);
-        let outdated = matches!(source.release.subject, Subject::Map { .. }) && newest.get(name).is_some_and(|newest| newest != version);
-        best.get(&(name.to_owned(), version.clone())) == Some(rank) && !outdated
-    });
-    let mut sources: Vec<Source> = found.into_iter().map(|(_, source)| source).collect();
+    found.retain(|source| !is_map(source) || newest.get(source.release.name()).is_none_or(|newest| *newest == source.release.version));
     // One order, whatever the order of the manifests: the index and its name must not depend on it.
-    sources.sort_by(|a, b| a.release.id.cmp(&b.release.id));
-    sources
+    found.sort_by(|a, b| a.release.id.cmp(&b.release.id));
+    found
 }
 
 /// `2013` < `2018`, `9` < `10`, `2024` < `2024-04`: runs of digits as numbers, the rest as text.
