@@ -6,9 +6,18 @@
 //!
 //! Deliberately not here: deciding what a release means beside others (`compile`), and any code of the index.
 
+mod code;
+pub mod collected;
 mod format;
+pub mod gem;
+mod gem_csv;
+pub mod icd9;
+pub mod icd_codes;
+pub mod icd_order;
+mod lines;
 pub mod source;
 
+pub use collected::Collected;
 pub use format::{Format, Given, read, read_folder};
 
 pub use crate::model::map::Unmapped;

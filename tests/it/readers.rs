@@ -1,0 +1,250 @@
+//! The readers on whole published files: every count that the formats' guide gives.
+
+use crate::published::{NCHS, with_member};
+use std::collections::{BTreeMap, BTreeSet};
+use xwalk::model::{DesignationUse, GemFlags, MapKind, Relationship, Status};
+use xwalk::read::{Collected, MapRelease, SystemRelease, Unmapped, gem, icd_codes, icd_order, icd9};
+
+fn system(alias: &str, version: &str) -> SystemRelease {
+    SystemRelease { system: alias.into(), version: version.into(), ..SystemRelease::default() }
+}
+
+fn map(source: &str, target: &str) -> MapRelease {
+    MapRelease {
+        id: format!("gem-{source}-{target}"),
+        url: String::new(),
+        title: String::new(),
+        version: "2018".into(),
+        source: source.into(),
+        target: target.into(),
+        kind: MapKind::Gem,
+        from: None,
+        to: None,
+        unmapped: Unmapped::None,
+    }
+}
+
+/// Fiscal year, archive, order file, codes file (empty: none), billable codes, headers.
+const ICD10CM: [(&str, &str, &str, &str, usize, usize); 14] = [
+    ("2014", "2014/ICD10CM-FY2014_OrderFiles.zip", "icd10cm_order_2014.txt", "", 69_823, 21_914),
+    ("2015", "2015/ICD10CM_FY2015_code_descriptions.zip", "icd10cm_order_2015.txt", "", 69_823, 21_914),
+    ("2016", "2016/ICD10CM_FY2016_code_descriptions.zip", "icd10cm_order_2016.txt", "", 69_823, 21_914),
+    ("2017", "cms/cms_2017_dx.zip", "icd10cm_order_2017.txt", "icd10cm_codes_2017.txt", 71_486, 22_344),
+    ("2018", "2018/2018-ICD-10-Code-Order-Descriptions.zip", "icd10cm_order_2018.txt", "", 71_704, 22_423),
+    ("2019", "cms/cms_2019_dx.zip", "icd10cm_order_2019.txt", "icd10cm_codes_2019.txt", 71_932, 22_512),
+    ("2020", "cms/cms_2020_dx.zip", "icd10cm_order_2020.txt", "icd10cm_codes_2020.txt", 72_184, 22_581),
+    ("2021", "2021/icd10cm-codes-order-Jan-2021.zip", "icd10cm-order-Jan-2021.txt", "icd10cm-codes-Jan-2021.txt", 72_621, 22_737),
+    ("2022", "2022/Code Descriptions zip.zip", "icd10cm-order-2022.txt", "icd10cm-codes-2022.txt", 72_748, 22_776),
+    ("2023", "2023/icd10-Order-CodeFiles2023.zip", "icd10cm-order-2023.txt", "icd10cm-codes-2023.txt", 73_639, 23_106),
+    ("2024", "2024/icd10cm-CodesDescriptions-2024.zip", "icd10cm-order-2024.txt", "icd10cm-codes-2024.txt", 74_044, 23_252),
+    ("April 2024", "2024-Update/icd10cm-Codes-Descriptions-April-2024.zip", "icd10cm-order-April-2024.txt", "", 74_044, 23_252),
+    ("2025", "2025/ICD10-CM Code Descriptions 2025.zip", "icd10cm-order-2025.txt", "icd10cm-codes-2025.txt", 74_260, 23_324),
+    ("2026", "2026/icd10cm-Code Descriptions-2026.zip", "icd10cm-order-2026.txt", "icd10cm-codes-2026.txt", 74_719, 23_467),
+];
+
+fn nchs_or_cms(archive: &str) -> String {
+    if archive.starts_with("cms/") { archive.to_owned() } else { format!("{NCHS}/{archive}") }
+}
+
+#[test]
+fn icd10cm_order_and_codes_files() {
+    let mut ever = BTreeSet::new();
+    for (year, archive, order_file, codes_file, billable, headers) in ICD10CM {
+        let archive = nchs_or_cms(archive);
+        let mut order = Collected::default();
+        if !with_member(&archive, order_file, |name, input| icd_order::read(input, name, &system("icd10cm", year), &mut order)) {
+            return;
+        }
+        assert_eq!(order.findings, [], "{year}");
+        assert_eq!((order.count(Status::Valid), order.count(Status::Header)), (billable, headers), "{year}");
+        let long: Vec<_> = order.designations.iter().filter(|d| d.usage == DesignationUse::Long).collect();
+        let short = order.designations.iter().filter(|d| d.usage == DesignationUse::Short);
+        assert_eq!((long.len(), short.count()), (billable + headers, billable + headers), "{year}");
+        assert!(order.designations.iter().all(|d| !d.text.starts_with(' ') && !d.text.ends_with(' ')), "{year}");
+        ever.extend(order.concepts.iter().filter(|c| c.status == Status::Valid).map(|c| c.code.clone()));
+        if year == "2026" {
+            let lengths = |n| order.concepts.iter().filter(|c| c.status == Status::Valid && c.code.len() == n).count();
+            assert_eq!([3, 4, 5, 6, 7].map(lengths), [214, 5_398, 7_143, 10_479, 51_485]);
+        }
+        if codes_file.is_empty() {
+            continue;
+        }
+
+        // The codes file is the billable part of the order file, with the same titles.
+        let mut codes = Collected::default();
+        with_member(&archive, codes_file, |name, input| icd_codes::read(input, name, &system("icd10cm", year), &mut codes));
+        assert_eq!(codes.findings, [], "{year}");
+        let titles: BTreeMap<_, _> = long.iter().map(|d| (d.code.as_str(), d.text.as_str())).collect();
+        let valid: BTreeMap<_, _> =
+            order.concepts.iter().filter(|c| c.status == Status::Valid).map(|c| (c.code.as_str(), titles[c.code.as_str()])).collect();
+        let read: BTreeMap<_, _> = codes.designations.iter().map(|d| (d.code.as_str(), d.text.as_str())).collect();
+        assert!(valid == read, "{year}");
+    }
+    assert_eq!(ever.len(), 75_719);
+}
+
+#[test]
+fn icd10pcs_order_files() {
+    for (year, valid, headers) in [("2018", 78_705, 873), ("2024", 78_638, 905), ("2025", 78_948, 908), ("2026", 79_115, 914)] {
+        let mut order = Collected::default();
+        let member = format!("icd10pcs_order_{year}.txt");
+        let archive = format!("cms/cms_{year}_pr.zip");
+        if !with_member(&archive, &member, |name, input| icd_order::read(input, name, &system("icd10pcs", year), &mut order)) {
+            return;
+        }
+        assert_eq!(order.findings, [], "{year}");
+        assert_eq!((order.count(Status::Valid), order.count(Status::Header)), (valid, headers), "{year}");
+    }
+}
+
+#[test]
+fn icd9_descriptions() {
+    let mut codes = BTreeMap::new();
+    for (member, alias, usage, count) in [
+        ("CMS32_DESC_LONG_DX.txt", "icd9cm", DesignationUse::Long, 14_567),
+        ("CMS32_DESC_SHORT_DX.txt", "icd9cm", DesignationUse::Short, 14_567),
+        ("CMS32_DESC_LONG_SG.txt", "icd9proc", DesignationUse::Long, 3_882),
+        ("CMS32_DESC_SHORT_SG.txt", "icd9proc", DesignationUse::Short, 3_882),
+    ] {
+        let mut sink = Collected::default();
+        if !with_member("cms/icd9_cms_v32.zip", member, |name, input| icd9::read(input, name, &system(alias, "32"), usage, &mut sink)) {
+            return;
+        }
+        assert_eq!(sink.findings, [], "{member}");
+        assert_eq!((sink.count(Status::Valid), sink.designations.len()), (count, count), "{member}");
+        if usage == DesignationUse::Long {
+            let accented: Vec<_> = sink.designations.iter().filter(|d| !d.text.is_ascii()).map(|d| d.text.as_str()).collect();
+            assert_eq!(accented.len(), if alias == "icd9cm" { 7 } else { 0 });
+            assert!(accented.iter().all(|t| ["Friedländer", "Sträussler", "Ménière"].iter().any(|name| t.contains(name))), "{accented:?}");
+            codes.insert(alias, sink.concepts.iter().map(|c| c.code.clone()).collect::<BTreeSet<_>>());
+        }
+    }
+    assert_eq!(codes["icd9cm"].intersection(&codes["icd9proc"]).count(), 1_593);
+}
+
+/// What the formats' guide says of one GEM file of 2018.
+struct Gem {
+    archive: &'static str,
+    member: &'static str,
+    source: &'static str,
+    target: &'static str,
+    rows: usize,
+    sources: usize,
+    exact: usize,
+    no_map_flags: usize,
+    no_targets: usize,
+    combinations: usize,
+    largest: (u8, u8),
+    most: (usize, &'static str),
+    findings: usize,
+}
+
+const GEMS: [Gem; 4] = [
+    Gem {
+        archive: "2018/Dxgem_2018.zip",
+        member: "2018_I9gem.txt",
+        source: "icd9cm",
+        target: "icd10cm",
+        rows: 24_860,
+        sources: 14_567,
+        exact: 3_522,
+        no_map_flags: 422,
+        no_targets: 422,
+        combinations: 2_338,
+        largest: (6, 3),
+        most: (533, "V5412"),
+        findings: 0,
+    },
+    Gem {
+        archive: "2018/Dxgem_2018.zip",
+        member: "2018_I10gem.txt",
+        source: "icd10cm",
+        target: "icd9cm",
+        rows: 81_593,
+        sources: 71_704,
+        exact: 3_522,
+        no_map_flags: 731,
+        no_targets: 731,
+        combinations: 9_033,
+        largest: (5, 4),
+        most: (12, "F458"),
+        findings: 1,
+    },
+    Gem {
+        archive: "cms/pcs_gems_2018.zip",
+        member: "gem_i9pcs.txt",
+        source: "icd9proc",
+        target: "icd10pcs",
+        rows: 73_593,
+        sources: 3_882,
+        exact: 47,
+        no_map_flags: 210,
+        no_targets: 210,
+        combinations: 3_392,
+        largest: (8, 9),
+        most: (1_287, "3929"),
+        findings: 3,
+    },
+    Gem {
+        archive: "cms/pcs_gems_2018.zip",
+        member: "gem_pcsi9.txt",
+        source: "icd10pcs",
+        target: "icd9proc",
+        rows: 101_025,
+        sources: 78_705,
+        exact: 47,
+        no_map_flags: 2,
+        no_targets: 31,
+        combinations: 20_641,
+        largest: (1, 6),
+        most: (11, "3C1ZX8Z"),
+        findings: 30,
+    },
+];
+
+#[test]
+fn gems_of_2018() {
+    let mut mixed = 0;
+    for gem in GEMS {
+        let mut sink = Collected::default();
+        let archive = nchs_or_cms(gem.archive);
+        let given = map(gem.source, gem.target);
+        if !with_member(&archive, gem.member, |name, input| gem::read(input, name, &given, &mut sink)) {
+            return;
+        }
+        let name = gem.member;
+        assert_eq!(sink.findings.len(), gem.findings, "{name}: {:#?}", sink.findings);
+        let flags = |t: &xwalk::read::collected::Target| GemFlags::from_number(t.gem_flags).unwrap();
+        let mut by_source: BTreeMap<&str, usize> = BTreeMap::new();
+        for target in &sink.targets {
+            *by_source.entry(&target.source).or_default() += 1;
+        }
+        let count = |is: &dyn Fn(&xwalk::read::collected::Target) -> bool| sink.targets.iter().filter(|t| is(t)).count();
+        assert_eq!((sink.targets.len(), by_source.len()), (gem.rows, gem.sources), "{name}");
+        assert_eq!(count(&|t| t.relationship == Relationship::Equivalent), gem.exact, "{name}");
+        assert_eq!(count(&|t| flags(t).no_map), gem.no_map_flags, "{name}");
+        assert_eq!(count(&|t| t.target.is_none()), gem.no_targets, "{name}");
+        assert_eq!(count(&|t| flags(t).combination), gem.combinations, "{name}");
+        assert_eq!(count(&|t| t.scenario > 0 && t.group > 0), gem.combinations, "{name}");
+        assert_eq!(count(&|t| (t.scenario == 0) != (t.group == 0)), 0, "{name}");
+        let largest = |digit: &dyn Fn(GemFlags) -> u8| sink.targets.iter().map(|t| digit(flags(t))).max().unwrap();
+        assert_eq!((largest(&|f| f.scenario), largest(&|f| f.choice_list)), gem.largest, "{name}");
+        assert_eq!((by_source.values().max(), by_source[gem.most.1]), (Some(&gem.most.0), gem.most.0), "{name}");
+        let sources = |combined: bool| sink.targets.iter().filter(|t| (t.scenario > 0) == combined).map(|t| &t.source).collect::<BTreeSet<_>>();
+        mixed += if name.starts_with("2018_") { sources(true).intersection(&sources(false)).count() } else { 0 };
+
+        // What was read writes the published bytes again.
+        let mut written = Vec::new();
+        let widths = gem::column_widths(&given);
+        for target in &sink.targets {
+            gem::write_line(&mut written, &target.row(), widths).unwrap();
+        }
+        with_member(&archive, gem.member, |_, input| {
+            let mut published = Vec::new();
+            input.read_to_end(&mut published)?;
+            assert!(published == written, "{name} is not written as published");
+            Ok(())
+        });
+    }
+    assert_eq!(mixed, 205, "diagnosis sources with single and combination rows");
+}
