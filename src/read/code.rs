@@ -31,8 +31,16 @@ pub(crate) fn key_of<'a>(written: &'a str, form: CodeForm, place: Place<'_>, sin
     let upper = written.to_ascii_uppercase();
     let key = form.key(&upper, &mut [0; 16]).to_owned();
     if !form.fits(&key) {
-        let what = if written.is_empty() { "no code in this row".to_owned() } else { format!("{} is not written like a code of this system", excerpt(written)) };
-        sink.finding(Finding::warning(place.file, place.line, what).at(place.column).mend("check the row against the published file; it was left out"));
+        let what = if written.is_empty() {
+            "no code in this row".to_owned()
+        } else {
+            format!("{} is not written like a code of this system", excerpt(written))
+        };
+        sink.finding(
+            Finding::warning(place.file, place.line, what)
+                .at(place.column)
+                .mend("check the row against the published file; it was left out"),
+        );
         return None;
     }
     if written.bytes().any(|b| b.is_ascii_lowercase()) {
@@ -64,10 +72,15 @@ impl Seen {
             hashbrown::hash_map::Entry::Occupied(entry) => *entry.get(),
         };
         let finding = if before == hash {
-            Finding::note(place.file, place.line, format!("{} stands in line {line} already", excerpt(&self.scratch))).mend("remove the repetition")
+            Finding::note(place.file, place.line, format!("{} stands in line {line} already", excerpt(&self.scratch)))
+                .mend("remove the repetition")
         } else {
-            Finding::warning(place.file, place.line, format!("{} stands in line {line} already, and says otherwise there", excerpt(&self.scratch)))
-                .mend("keep the one that is right; the first was taken")
+            Finding::warning(
+                place.file,
+                place.line,
+                format!("{} stands in line {line} already, and says otherwise there", excerpt(&self.scratch)),
+            )
+            .mend("keep the one that is right; the first was taken")
         };
         sink.finding(finding.at(place.column));
         false

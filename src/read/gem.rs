@@ -114,10 +114,9 @@ impl<'r> Reader<'r> {
             return;
         }
 
-        let as_written = |written: &'_ str, key: Option<&str>| key != Some(written);
         let detail = TargetDetail {
-            source_as_written: if as_written(source, Some(&source_key)) { source } else { "" },
-            target_as_written: if as_written(target, target_key.as_deref()) { target } else { "" },
+            source_as_written: if source == source_key { "" } else { source },
+            target_as_written: if Some(target) == target_key.as_deref() { "" } else { target },
             ..TargetDetail::default()
         };
         let relationship = if flags.approximate || no_map { Relationship::RelatedTo } else { Relationship::Equivalent };
@@ -185,9 +184,9 @@ pub fn column_widths(map: &MapRelease) -> (usize, usize) {
 
 /// Writes a row in the published layout, CRLF included. Rows in the order of their lines give the bytes of the file again.
 pub fn write_line(out: &mut dyn Write, row: &TargetRow<'_>, (source_width, target_width): (usize, usize)) -> io::Result<()> {
-    let or = |written: &'_ str, key| if written.is_empty() { key } else { written };
-    let source = or(row.detail.source_as_written, row.source);
-    let target = or(row.detail.target_as_written, row.target.unwrap_or_default());
+    let as_written = [row.detail.source_as_written, row.detail.target_as_written];
+    let keys = [row.source, row.target.unwrap_or_default()];
+    let [source, target] = [0, 1].map(|i| if as_written[i].is_empty() { keys[i] } else { as_written[i] });
     write!(out, "{source:source_width$} {target:target_width$} {:05}\r\n", row.gem_flags)
 }
 
@@ -290,7 +289,9 @@ mod tests {
 
     #[test]
     fn csv_re_issues() {
-        let read = read_text(&format!("{HEADER}\n\"25000\",\"E119\",\"10000\",1,0,0,0,0\n24951,E0839,10111,1,0,1,1,1\n36570,NoDx,11000,1,1,0,0,0\n"));
+        let read = read_text(&format!(
+            "{HEADER}\n\"25000\",\"E119\",\"10000\",1,0,0,0,0\n24951,E0839,10111,1,0,1,1,1\n36570,NoDx,11000,1,1,0,0,0\n"
+        ));
         assert_eq!(read.findings, []);
         assert_eq!(rows(&read), [(2, "25000", Some("E119"), 0, 0), (3, "24951", Some("E0839"), 1, 1), (4, "36570", None, 0, 0)]);
         // Only the five, or only the one, with the zeros that a spreadsheet took away.

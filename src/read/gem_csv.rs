@@ -69,7 +69,9 @@ impl Layout {
             let name = &names[column];
             if name.contains("icd") && ten(name) != ten(system) {
                 let what = format!("column {} where codes of {system} should be: the file runs the other way", excerpt(name));
-                reader.sink.finding(Finding::error(reader.file, 1, what).at(column as u32 + 1).mend("swap source and target of its manifest entry"));
+                reader.sink.finding(
+                    Finding::error(reader.file, 1, what).at(column as u32 + 1).mend("swap source and target of its manifest entry"),
+                );
                 return None;
             }
         }

@@ -28,7 +28,9 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &SystemRelease, sink: &m
             Ok(row) => row,
             Err((column, what)) => {
                 let mend = "columns are 1-5 order number, 7-13 code, 15 flag, 17-76 short title, 78 on long title; the row was left out";
-                sink.finding(line.overlong_finding(file).unwrap_or_else(|| Finding::warning(file, line.number, what).at(column).mend(mend)));
+                sink.finding(
+                    line.overlong_finding(file).unwrap_or_else(|| Finding::warning(file, line.number, what).at(column).mend(mend)),
+                );
                 continue;
             }
         };
@@ -44,7 +46,9 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &SystemRelease, sink: &m
         sink.concept(system, ConceptRow { code: &code, status: row.status, from: None, to: None });
         if row.long.is_empty() {
             let what = format!("{} has no long title", form.code(&code));
-            sink.finding(Finding::warning(file, line.number, what).at(78).mend("is the file cut off? The code was taken, with its short title only"));
+            sink.finding(
+                Finding::warning(file, line.number, what).at(78).mend("is the file cut off? The code was taken, with its short title only"),
+            );
         } else {
             sink.designation(system, &code, DesignationUse::Long, "", row.long);
         }
@@ -100,7 +104,9 @@ impl Order {
             self.breaks += 1;
             if self.breaks == 1 {
                 let what = format!("order number {:05} follows {:05}", row.order, self.last);
-                sink.finding(Finding::note(file, line, what).at(1).mend("order numbers count up by one; are lines missing, or was the file sorted?"));
+                sink.finding(
+                    Finding::note(file, line, what).at(1).mend("order numbers count up by one; are lines missing, or was the file sorted?"),
+                );
             }
         }
         self.last = row.order;
@@ -126,13 +132,17 @@ mod tests {
     }
 
     const CHOLERA: &str = "00001 A00     0 Cholera                                                      Cholera";
-    const A000: &str = "00002 A000    1 Cholera due to Vibrio cholerae 01, biovar cholerae           Cholera due to Vibrio cholerae 01, biovar cholerae";
+    const A000: &str =
+        "00002 A000    1 Cholera due to Vibrio cholerae 01, biovar cholerae           Cholera due to Vibrio cholerae 01, biovar cholerae";
 
     #[test]
     fn columns_by_the_book() {
         let read = read_text(format!("{CHOLERA}\r\n{A000}   \r\n").as_bytes());
         assert_eq!(read.findings, []);
-        assert_eq!(read.concepts.iter().map(|c| (c.code.as_str(), c.status)).collect::<Vec<_>>(), [("A00", Status::Header), ("A000", Status::Valid)]);
+        assert_eq!(
+            read.concepts.iter().map(|c| (c.code.as_str(), c.status)).collect::<Vec<_>>(),
+            [("A00", Status::Header), ("A000", Status::Valid)]
+        );
         assert_eq!(read.designation("A00", DesignationUse::Short), Some("Cholera"));
         assert_eq!(read.designation("A000", DesignationUse::Long), Some("Cholera due to Vibrio cholerae 01, biovar cholerae"));
     }
@@ -176,11 +186,14 @@ mod tests {
 
     #[test]
     fn bytes_beyond_ascii_are_read_and_said() {
-        let text = b"00001 L705    1 Acne excori\xE9e des jeunes filles                               Acne excori\xE9e des jeunes filles\r\n";
+        let text =
+            b"00001 L705    1 Acne excori\xE9e des jeunes filles                               Acne excori\xE9e des jeunes filles\r\n";
         let read = read_text(text);
         assert_eq!(read.designation("L705", DesignationUse::Long), Some("Acne excoriée des jeunes filles"));
         assert_eq!((read.findings.len(), read.findings[0].column, read.findings[0].severity), (1, 28, Severity::Note));
-        let utf8 = read_text("00001 L705    1 Acne excoriée des jeunes filles                              Acne excoriée des jeunes filles\n".as_bytes());
+        let utf8 = read_text(
+            "00001 L705    1 Acne excoriée des jeunes filles                              Acne excoriée des jeunes filles\n".as_bytes(),
+        );
         assert_eq!(utf8.designation("L705", DesignationUse::Long), Some("Acne excoriée des jeunes filles"));
     }
 }

@@ -230,7 +230,8 @@ fn gems_of_2018() {
         let largest = |digit: &dyn Fn(GemFlags) -> u8| sink.targets.iter().map(|t| digit(flags(t))).max().unwrap();
         assert_eq!((largest(&|f| f.scenario), largest(&|f| f.choice_list)), gem.largest, "{name}");
         assert_eq!((by_source.values().max(), by_source[gem.most.1]), (Some(&gem.most.0), gem.most.0), "{name}");
-        let sources = |combined: bool| sink.targets.iter().filter(|t| (t.scenario > 0) == combined).map(|t| &t.source).collect::<BTreeSet<_>>();
+        let sources =
+            |combined: bool| sink.targets.iter().filter(|t| (t.scenario > 0) == combined).map(|t| &t.source).collect::<BTreeSet<_>>();
         mixed += if name.starts_with("2018_") { sources(true).intersection(&sources(false)).count() } else { 0 };
 
         // What was read writes the published bytes again.
