@@ -189,11 +189,12 @@ impl CodeForm {
                 _ => (3..=5).contains(&b.len()) && digits(b),
             },
             CodeForm::Icd9Proc => (2..=4).contains(&b.len()) && digits(b),
+            // Letter, then mostly a digit, but `C4A` since 2009 and `QA0` since FY2026: a letter in second or third place, not in both.
             CodeForm::Icd10Cm => {
                 (3..=7).contains(&b.len())
                     && b[0].is_ascii_uppercase()
-                    && b[1].is_ascii_digit()
-                    && b[2..].iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
+                    && (b[1].is_ascii_digit() || b[2].is_ascii_digit())
+                    && b[1..].iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase())
             }
             CodeForm::Icd10Pcs => {
                 (3..=7).contains(&b.len()) && b.iter().all(|c| (c.is_ascii_digit() || c.is_ascii_uppercase()) && !matches!(c, b'I' | b'O'))
@@ -273,6 +274,16 @@ mod tests {
         }
         for misplaced in ["25.000", "2500.0", "250..0", "."] {
             assert_eq!(CodeForm::Icd9Cm.key(misplaced, &mut [0; 16]), misplaced);
+        }
+    }
+
+    #[test]
+    fn shapes_of_icd10cm() {
+        for key in ["A00", "I10", "C4A", "M1A00X0", "QA00101", "S72001A", "T814XXA"] {
+            assert!(CodeForm::Icd10Cm.fits(key), "{key}");
+        }
+        for other in ["A0", "250", "25000", "a00", "A0.1", "PAIN", "A0000000", ""] {
+            assert!(!CodeForm::Icd10Cm.fits(other), "{other}");
         }
     }
 
