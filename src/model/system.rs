@@ -172,7 +172,7 @@ impl CodeForm {
         buffer[..at].copy_from_slice(&bytes[..at]);
         buffer[at..bytes.len() - 1].copy_from_slice(&bytes[at + 1..]);
         match std::str::from_utf8(&buffer[..bytes.len() - 1]) {
-            Ok(key) if self.dot(key) == Some(at) => key,
+            Ok(key) if self.dot(key) == Some(at) && !key.contains('.') => key,
             _ => code,
         }
     }
