@@ -1,6 +1,7 @@
 //! The formats by their names in a manifest, and the one place that sends a file to its reader.
 
-use super::{MapRelease, Sink, SystemRelease};
+use super::{MapRelease, Sink, SystemRelease, gem, icd_codes, icd_order, icd9};
+use crate::model::DesignationUse;
 use std::io::{self, BufRead};
 
 /// How a release file is written. The names are those of `format = "..."` in a manifest.
@@ -82,13 +83,22 @@ pub enum Given<'g> {
 
 /// Reads one file by its format.
 pub fn read(format: Format, input: &mut dyn BufRead, file: &str, given: Given<'_>, sink: &mut dyn Sink) -> io::Result<()> {
-    let _ = (input, file, sink);
-    let wants = match given {
-        Given::System(_) => "a system",
-        Given::Map(_) => "a map",
-        Given::Nothing => "nothing",
-    };
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("the format {} cannot be read with {wants} given", format.name())))
+    match (format, given) {
+        (Format::IcdOrder, Given::System(given)) => icd_order::read(input, file, given, sink),
+        (Format::IcdCodes, Given::System(given)) => icd_codes::read(input, file, given, sink),
+        (Format::Icd9TitlesLong, Given::System(given)) => icd9::read(input, file, given, DesignationUse::Long, sink),
+        (Format::Icd9TitlesShort, Given::System(given)) => icd9::read(input, file, given, DesignationUse::Short, sink),
+        (Format::Gem, Given::Map(given)) => gem::read(input, file, given, sink),
+        (format, given) => {
+            let given = match given {
+                Given::System(_) => "a code system",
+                Given::Map(_) => "a map",
+                Given::Nothing => "nothing",
+            };
+            let what = format!("the format {} cannot be read with {given} given", format.name());
+            Err(io::Error::new(io::ErrorKind::InvalidInput, what))
+        }
+    }
 }
 
 /// Reads a release of several files ([`Format::is_folder`]): a folder or an archive.
