@@ -336,6 +336,39 @@ mod tests {
         assert!(told.load(Ordering::SeqCst) > 0, "those who wait are told");
     }
 
+    /// Not a test by itself: what each process of the next one does.
+    #[test]
+    fn one_of_several_processes() {
+        let Some(folder) = std::env::var_os("XWALK_TEST_CACHE").map(std::path::PathBuf::from) else { return };
+        let build = |path: &Path| {
+            use std::io::Write as _;
+            let mut log = File::options().create(true).append(true).open(folder.join("log"))?;
+            writeln!(log, "built")?;
+            std::thread::sleep(Duration::from_millis(200));
+            fs::write(path, "whole")
+        };
+        let index = find_or_build(&dirs(&folder), &key("k"), build, &quiet).expect("index");
+        assert_eq!(fs::read(index.path()).expect("index"), b"whole");
+    }
+
+    #[test]
+    fn several_processes_build_once() {
+        let cache = tempfile::tempdir().expect("tempdir");
+        let start = || {
+            std::process::Command::new(std::env::current_exe().expect("this test"))
+                .args(["--exact", "releases::cache::tests::one_of_several_processes"])
+                .env("XWALK_TEST_CACHE", cache.path())
+                .stdout(std::process::Stdio::null())
+                .spawn()
+                .expect("process")
+        };
+        let processes: Vec<_> = (0..4).map(|_| start()).collect();
+        for mut process in processes {
+            assert!(process.wait().expect("process").success());
+        }
+        assert_eq!(fs::read_to_string(cache.path().join("log")).expect("log"), "built\n");
+    }
+
     #[test]
     fn failed_build_leaves_nothing() {
         let cache = tempfile::tempdir().expect("tempdir");

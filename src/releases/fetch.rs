@@ -456,6 +456,18 @@ mod tests {
             assert!(error.contains(expect) && error.contains(&url), "{path}: {error}");
             assert_eq!(files(&dirs.releases().expect("data")), [""; 0], "{path}");
         }
+        // A server that does not speak TLS.
+        let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+        let url = format!("https://{}/order.txt", listener.local_addr().expect("address"));
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().expect("client");
+            let _ = stream.read(&mut [0; 64]);
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        });
+        let (_data, dirs) = user(&url);
+        let error = one(&dirs, &From::Network).expect_err("no TLS").to_string();
+        assert!(error.contains("use --mirror") && error.contains(&url), "{error}");
+        assert_eq!(files(&dirs.releases().expect("data")), [""; 0]);
         // Nobody listens.
         let (_data, dirs) = user("http://127.0.0.1:1/order.txt");
         let error = one(&dirs, &From::Network).expect_err("refused").to_string();
