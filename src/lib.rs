@@ -2,6 +2,7 @@
 
 pub mod compile;
 pub mod engine;
+pub mod face;
 pub mod index;
 pub mod model;
 pub mod read;
