@@ -47,7 +47,12 @@ pub struct Versions {
 impl Versions {
     /// Those of the running program.
     pub fn current() -> Versions {
-        Versions { xwalk: env!("CARGO_PKG_VERSION"), index_format: index::FORMAT_VERSION, normaliser: compile::NORMALISER_VERSION, build: build() }
+        Versions {
+            xwalk: env!("CARGO_PKG_VERSION"),
+            index_format: index::FORMAT_VERSION,
+            normaliser: compile::NORMALISER_VERSION,
+            build: build(),
+        }
     }
 }
 
