@@ -7,6 +7,7 @@
 //! "No match" is an answer. A [`Refusal`] is for questions that cannot be asked at all.
 
 pub mod answer;
+pub mod rules;
 
 mod overlay;
 mod succession;

@@ -6,8 +6,10 @@
 //!
 //! Deliberately not here: deciding what a release means beside others (`compile`), and any code of the index.
 
+pub mod athena;
 mod code;
 pub mod collected;
+pub mod fhir;
 mod format;
 pub mod gem;
 mod gem_csv;
@@ -15,7 +17,11 @@ pub mod icd9;
 pub mod icd_codes;
 pub mod icd_order;
 mod lines;
+mod names;
+pub mod nlm_icd9_snomed;
+pub mod rf2;
 pub mod source;
+mod tabular;
 
 pub use collected::Collected;
 pub use format::{Format, Given, read, read_folder};

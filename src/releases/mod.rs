@@ -30,6 +30,7 @@ use crate::compile;
 pub mod cache;
 pub mod embedded;
 pub mod fetch;
+pub mod generate;
 pub mod manifest;
 mod select;
 

@@ -111,10 +111,14 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Skips `|term|`. Terms may hold bars themselves, so the term ends at the first bar after which the rule can go on.
+    /// Skips `|term|`. Terms may hold bars themselves, so the term ends at the first bar after which the rule can go on; but what looks
+    /// like a condition is never taken for part of a term.
     fn term(&mut self) -> Result<(), RuleError> {
         let term = &self.rest()[1..];
         for (i, _) in term.match_indices('|') {
+            if looks_like_a_rule(&term[..i]) {
+                break;
+            }
             let mut after = Parser { text: self.text, at: self.at + 1 + i + 1 };
             let goes_on = after.skip_blanks() == self.text.len()
                 || matches!(after.comparison(), Ok(Some(_)))
@@ -191,6 +195,15 @@ fn property(text: &str) -> Option<(&str, usize)> {
     let name = attribute.trim();
     let is_name = !name.is_empty() && !name.contains(char::is_whitespace) && !name.contains(['|', '<', '>']);
     is_name.then_some((name, attribute.len() + 1))
+}
+
+/// Whether a text between two bars holds a word of the language or an id.
+fn looks_like_a_rule(text: &str) -> bool {
+    let is_word = |word: &str| ["IFA", "OR", "NOT", "OTHERWISE"].iter().any(|w| *w == word);
+    text.contains('|')
+        && text
+            .split(|c: char| !c.is_alphanumeric())
+            .any(|word| is_word(word) || (word.len() >= 6 && word.bytes().all(|b| b.is_ascii_digit())))
 }
 
 fn starts_with_word(text: &str, word: &str) -> bool {

@@ -101,13 +101,14 @@ fn what_is_not_the_language_is_an_error_with_its_place() {
         ("IFA 138875005 |Finding| > 3 days", 4, "only ages"),
         ("IFA 248152002 |Female| > 3 days", 4, "only ages"),
         ("IFA 248152002 |Female| OR IFA 248153007 |Male|", 23, "AND or the end"),
+        ("IFA 138875005 |Finding| XOR 73211009 |Other|", 24, "AND or the end"),
         ("TRUE AND", 8, "a condition is expected"),
         ("OTHERWISE", 9, "TRUE is expected"),
         ("OTHERWISE TRUE AND IFA 248152002", 0, "stands alone"),
         ("IFA 248152002 AND OTHERWISE TRUE", 18, "stands alone"),
         ("IFA 4455180080445518008044 |long|", 4, "is not a SNOMED CT id"),
     ] {
-        let error = Rule::parse(text).unwrap_err();
+        let Err(error) = Rule::parse(text) else { panic!("{text} was read") };
         assert!(error.what.contains(what), "{text}: {error}");
         assert_eq!(error.at, at, "{text}: {error}");
     }

@@ -1,0 +1,288 @@
+//! The rows of one source under their rules: which code each group gives, for what is known of the patient.
+//!
+//! SNOMED CT *Mapping Guide*, "Map groups, priorities and rules": in every group the rows are tried by priority, and the first true rule
+//! gives the target; an empty target means that the group gives no code; the groups are taken together. Two things are ours, because the
+//! guide speaks of a coder who can always look: a rule that is *unknown* stops its group and says which facts it waits for, and a rule
+//! that could not be read waits for a person.
+
+use crate::model::rule::{Facts, IsA, Need, Program, Truth};
+
+/// What a group needs to know of a row.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleRow<'a> {
+    pub group: u16,
+    /// The smallest is tried first. Rows of one priority are alternatives.
+    pub priority: u16,
+    pub has_target: bool,
+    pub condition: Condition<'a>,
+}
+
+/// When a row holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Condition<'a> {
+    /// No rule is stated: always.
+    None,
+    Program(Program<'a>),
+    /// A rule that could not be parsed; never decided by machine.
+    Unreadable,
+}
+
+impl Condition<'_> {
+    fn truth(&self, facts: &Facts, is_a: IsA<'_>) -> Truth {
+        match self {
+            Condition::None => Truth::True,
+            Condition::Program(program) => program.truth(facts, is_a),
+            Condition::Unreadable => Truth::Unknown,
+        }
+    }
+
+    fn needs(&self, facts: &Facts, is_a: IsA<'_>) -> Vec<Need> {
+        match self {
+            Condition::None => Vec::new(),
+            Condition::Program(program) => program.needs(facts, is_a),
+            Condition::Unreadable => vec![Need::Rule],
+        }
+    }
+
+    fn is_otherwise(&self) -> bool {
+        matches!(self, Condition::Program(program) if program.is_otherwise())
+    }
+}
+
+/// What one group gives. Numbers are places in the slice of rows that was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GroupVerdict {
+    pub group: u16,
+    pub verdict: Verdict,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// This row's target.
+    Target(usize),
+    /// This row holds and has no target: no code from this group.
+    NoCode(usize),
+    /// No row's rule holds: the group says nothing of such a patient.
+    NoRule,
+    /// Undecided at these rows for want of facts. `open` are the rows that may still give the answer: the undecided ones and all after.
+    Needs { needs: Vec<(usize, Need)>, open: Vec<usize> },
+    /// Several rows of one priority hold.
+    Choice(Vec<usize>),
+}
+
+/// Decides every group of one source, in the order of the group numbers (which may have gaps). The rows may come in any order.
+pub fn decide(rows: &[RuleRow<'_>], facts: &Facts, is_a: IsA<'_>) -> Vec<GroupVerdict> {
+    let mut order: smallvec::SmallVec<[usize; 16]> = (0..rows.len()).collect();
+    // A stable sort: rows of one priority stay as in the file.
+    order.sort_by_key(|&i| (rows[i].group, rows[i].priority));
+    order
+        .chunk_by(|&a, &b| rows[a].group == rows[b].group)
+        .map(|group| GroupVerdict { group: rows[group[0]].group, verdict: decide_group(rows, group, facts, is_a) })
+        .collect()
+}
+
+fn decide_group(rows: &[RuleRow<'_>], group: &[usize], facts: &Facts, is_a: IsA<'_>) -> Verdict {
+    let mut tried = 0;
+    for level in group.chunk_by(|&a, &b| rows[a].priority == rows[b].priority) {
+        // OTHERWISE is for when nothing before it held, wherever the file puts it among its equals.
+        for otherwise in [false, true] {
+            let mut holding = Vec::new();
+            let mut needs = Vec::new();
+            for &row in level.iter().filter(|&&row| rows[row].condition.is_otherwise() == otherwise) {
+                match rows[row].condition.truth(facts, is_a) {
+                    Truth::True => holding.push(row),
+                    Truth::False => {}
+                    Truth::Unknown => needs.extend(rows[row].condition.needs(facts, is_a).into_iter().map(|need| (row, need))),
+                }
+            }
+            if !needs.is_empty() {
+                let is_open = |row: &usize| rows[*row].condition.truth(facts, is_a) != Truth::False;
+                return Verdict::Needs { needs, open: group[tried..].iter().copied().filter(is_open).collect() };
+            }
+            match *holding {
+                [] => {}
+                [row] if rows[row].has_target => return Verdict::Target(row),
+                _ if holding.iter().all(|&row| !rows[row].has_target) => return Verdict::NoCode(holding[0]),
+                _ => return Verdict::Choice(holding),
+            }
+        }
+        tried += level.len();
+    }
+    Verdict::NoRule
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::rule::{Age, Rule, Sex};
+
+    /// One row per line: group, priority, target or `-`, rule; then the verdict for the facts.
+    fn check(rows: &str, facts: &Facts, expect: &str) {
+        let parsed: Vec<(u16, u16, String, Option<Rule>)> = rows
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(|line| {
+                let mut words = line.splitn(4, ' ');
+                let mut next = || words.next().unwrap().to_owned();
+                (next().parse().unwrap(), next().parse().unwrap(), next(), Rule::parse(&next()).ok())
+            })
+            .collect();
+        let rows: Vec<RuleRow<'_>> = parsed
+            .iter()
+            .map(|(group, priority, target, rule)| RuleRow {
+                group: *group,
+                priority: *priority,
+                has_target: target != "-",
+                condition: rule.as_ref().map_or(Condition::Unreadable, |rule| Condition::Program(rule.as_program())),
+            })
+            .collect();
+        let got: Vec<String> = decide(&rows, facts, &|_, _| false)
+            .into_iter()
+            .map(|GroupVerdict { group, verdict }| {
+                let names = |rows: &[usize]| rows.iter().map(|&r| parsed[r].2.as_str()).collect::<Vec<_>>().join("|");
+                let said = match verdict {
+                    Verdict::Target(row) => names(&[row]),
+                    Verdict::NoCode(_) => "no code".to_owned(),
+                    Verdict::NoRule => "no rule".to_owned(),
+                    Verdict::Choice(rows) => format!("choice {}", names(&rows)),
+                    Verdict::Needs { needs, open } => {
+                        format!("{} of {}", needs.iter().map(|(_, n)| n.to_string()).collect::<Vec<_>>().join(", "), names(&open))
+                    }
+                };
+                format!("{group}: {said}")
+            })
+            .collect();
+        assert_eq!(got.join("; "), expect);
+    }
+
+    fn nothing() -> Facts {
+        Facts::default()
+    }
+    fn aged(age: &str) -> Facts {
+        nothing().with_age(Age::parse(age).unwrap())
+    }
+    fn of(sex: Sex) -> Facts {
+        Facts { sex: Some(sex), ..nothing() }
+    }
+
+    #[test]
+    fn one_plain_row() {
+        check("1 1 A TRUE", &nothing(), "1: A");
+        check("1 1 - TRUE", &nothing(), "1: no code");
+    }
+
+    #[test]
+    fn a_male_rule_without_sex_waits_and_never_falls_through() {
+        let rows = "1 1 M IFA 248153007 |Male|
+                    1 2 F IFA 248152002 |Female|
+                    1 3 X OTHERWISE TRUE";
+        check(rows, &nothing(), "1: sex of M|F|X");
+        check(rows, &aged("30y"), "1: sex of M|F|X");
+        check(rows, &of(Sex::Male), "1: M");
+        check(rows, &of(Sex::Female), "1: F");
+    }
+
+    #[test]
+    fn ages_cut_at_the_boundary() {
+        let rows = "1 1 P IFA 445518008 |Age at onset| < 28.0 days
+                    1 2 C IFA 445518008 |Age at onset| < 12.0 years
+                    1 3 A OTHERWISE TRUE";
+        for (age, code) in [("27d", "P"), ("28d", "C"), ("11.99y", "C"), ("12y", "A")] {
+            check(rows, &aged(age), &format!("1: {code}"));
+        }
+        check(rows, &nothing(), "1: age at onset of P|C|A");
+        // 0 months leaves open whether below 28 days, but not whether below 12 years.
+        check(rows, &aged("0m"), "1: age at onset of P|C|A");
+    }
+
+    #[test]
+    fn groups_are_taken_together_each_on_its_own() {
+        let rows = "1 1 A TRUE
+                    2 1 B IFA 248152002 |Female|
+                    2 2 - OTHERWISE TRUE
+                    7 1 C TRUE";
+        check(rows, &of(Sex::Female), "1: A; 2: B; 7: C");
+        check(rows, &of(Sex::Male), "1: A; 2: no code; 7: C");
+        check(rows, &nothing(), "1: A; 2: sex of B|-; 7: C");
+    }
+
+    #[test]
+    fn an_unreadable_rule_waits_for_a_person() {
+        check("1 1 A IFA who knows\n1 2 B OTHERWISE TRUE", &of(Sex::Male), "1: a person to read the rule of A|B");
+        // What came before it and holds is not held up by it.
+        check("1 1 A TRUE\n1 2 B IFA who knows", &nothing(), "1: A");
+    }
+
+    #[test]
+    fn rows_of_one_priority_are_alternatives() {
+        check("1 1 A TRUE\n1 1 B TRUE", &nothing(), "1: choice A|B");
+        check("1 1 X OTHERWISE TRUE\n1 1 B IFA 248153007", &of(Sex::Male), "1: B");
+        check("1 1 X OTHERWISE TRUE\n1 1 B IFA 248153007", &nothing(), "1: sex of X|B");
+        check("1 1 X OTHERWISE TRUE\n1 1 B IFA 248153007", &of(Sex::Female), "1: X");
+    }
+
+    #[test]
+    fn no_rule_holds() {
+        check("1 1 M IFA 248153007 |Male|", &of(Sex::Female), "1: no rule");
+        check("2 2 B TRUE\n1 1 M IFA 248153007 |Male|", &of(Sex::Female), "1: no rule; 2: B");
+    }
+
+    mod properties {
+        use super::*;
+        use proptest::prelude::*;
+
+        /// The mapping guide's sentence, read once per group, with every rule decided.
+        fn by_the_guide(rows: &[(u16, u16, bool, u8)], sex: Sex) -> Vec<(u16, Option<(u16, bool)>)> {
+            let mut groups: Vec<u16> = rows.iter().map(|r| r.0).collect();
+            groups.sort();
+            groups.dedup();
+            groups
+                .into_iter()
+                .map(|group| {
+                    let first =
+                        rows.iter().filter(|r| r.0 == group).filter(|r| r.3 >= 2 || (r.3 == 0) == (sex == Sex::Female)).min_by_key(|r| r.1);
+                    (group, first.map(|r| (r.1, r.2)))
+                })
+                .collect()
+        }
+
+        proptest! {
+            #[test]
+            fn with_all_facts_the_first_true_row_of_each_group_wins(
+                rows in prop::collection::vec((1u16..5, any::<bool>(), 0u8..4), 1..12), female: bool,
+            ) {
+                // Priorities unique, in the order of the list.
+                let rows: Vec<(u16, u16, bool, u8)> = rows.into_iter().enumerate().map(|(i, (g, t, r))| (g, i as u16 + 1, t, r)).collect();
+                let sex = if female { Sex::Female } else { Sex::Male };
+                let rules = ["IFA 248152002", "IFA 248153007", "TRUE", "OTHERWISE TRUE"].map(|r| Rule::parse(r).unwrap());
+                let asked: Vec<RuleRow<'_>> = rows
+                    .iter()
+                    .map(|&(group, priority, has_target, rule)| RuleRow {
+                        group, priority, has_target, condition: Condition::Program(rules[usize::from(rule)].as_program()),
+                    })
+                    .collect();
+                let got: Vec<(u16, Option<(u16, bool)>)> = decide(&asked, &of(sex), &|_, _| false)
+                    .into_iter()
+                    .map(|v| (v.group, match v.verdict {
+                        Verdict::Target(row) => Some((rows[row].1, true)),
+                        Verdict::NoCode(row) => Some((rows[row].1, false)),
+                        _ => None,
+                    }))
+                    .collect();
+                prop_assert_eq!(got, by_the_guide(&rows, sex));
+                // Knowing nothing, a group is either decided in the same way or waits.
+                for v in decide(&asked, &Facts::default(), &|_, _| false) {
+                    let decided = match v.verdict {
+                        Verdict::Target(row) => Some((rows[row].1, true)),
+                        Verdict::NoCode(row) => Some((rows[row].1, false)),
+                        Verdict::Needs { .. } => continue,
+                        _ => None,
+                    };
+                    let known = by_the_guide(&rows, sex).into_iter().find(|(group, _)| *group == v.group);
+                    prop_assert_eq!(known, Some((v.group, decided)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! OMOP vocabularies as downloaded from Athena: `CONCEPT.csv`, `CONCEPT_RELATIONSHIP.csv`, `CONCEPT_SYNONYM.csv`, `VOCABULARY.csv`.
+//!
+//! OHDSI, *OMOP Common Data Model v5.4*, "Vocabulary tables". Tab-separated in spite of the name, no quoting, dates YYYYMMDD.
+//!
+//! `Maps to` may name several targets, and then means all of them together: such a source gets one scenario with a group per target.
+//! Where some of them lie in another vocabulary, the row says so in its comment, because an answer in one vocabulary is then a part.
+//! `Concept replaced by` makes the succession of each vocabulary. `Is a` within a vocabulary makes parents. OMOP states no strength.
+//!
+//! Held in memory: one entry per concept (16 bytes and its code) and 16 bytes per `Maps to` row. The relationship file itself, ten times
+//! as large, streams.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead};
+use std::path::Path;
+
+use hashbrown::HashMap;
+
+use super::names::system_alias;
+use super::source::visit_path;
+use super::tabular::{Findings, Row, rows};
+use super::{ConceptRow, Finding, MapHandle, MapRelease, Severity, Sink, SystemHandle, SystemRelease, TargetDetail, TargetRow, Unmapped};
+use crate::model::{Date, DesignationUse, MapKind, Relationship, Status};
+
+type Packages<'a> = &'a dyn Fn(&dyn Fn(&str) -> bool, &mut dyn FnMut(&str, &mut dyn BufRead) -> io::Result<()>) -> io::Result<()>;
+
+/// Reads a download from its folder or zip.
+pub fn read(path: &Path, sink: &mut dyn Sink) -> io::Result<()> {
+    read_from(&|wanted, visit| visit_path(path, wanted, visit), sink)
+}
+
+fn read_from(packages: Packages<'_>, sink: &mut dyn Sink) -> io::Result<()> {
+    let mut download = Download::default();
+    let mut seen = Vec::new();
+    let mut each = |table: &'static str, sink: &mut dyn Sink, download: &mut Download, read: Reader| {
+        packages(&|name| table_of(name) == Some(table), &mut |name, input| {
+            seen.push(table);
+            let mut findings = Findings::new(name, sink);
+            read(download, input, &mut findings)?;
+            findings.finish();
+            Ok(())
+        })
+    };
+    each("vocabulary", sink, &mut download, Download::vocabularies)?;
+    each("concept", sink, &mut download, Download::concepts)?;
+    each("concept_synonym", sink, &mut download, Download::synonyms)?;
+    each("concept_relationship", sink, &mut download, Download::relationships)?;
+    download.maps(sink);
+    for (table, without) in [("concept", "nothing can be read"), ("concept_relationship", "there are no maps and no hierarchy")] {
+        if !seen.contains(&table) {
+            let severity = if table == "concept" { Severity::Error } else { Severity::Warning };
+            let what = format!("the download has no {}.csv: {without}", table.to_uppercase());
+            sink.finding(Finding { file: "Athena download".into(), line: 0, column: 0, severity, what, mend: "add the file".into() });
+        }
+    }
+    Ok(())
+}
+
+type Reader = fn(&mut Download, &mut dyn BufRead, &mut Findings<'_>) -> io::Result<()>;
+
+fn table_of(name: &str) -> Option<&'static str> {
+    let name = name.rsplit('/').next()?.to_ascii_lowercase();
+    let table = name.strip_suffix(".csv")?;
+    ["vocabulary", "concept", "concept_synonym", "concept_relationship"].into_iter().find(|t| *t == table)
+}
+
+#[derive(Default)]
+struct Download {
+    versions: HashMap<String, String>,
+    vocabularies: Vec<Vocabulary>,
+    by_name: HashMap<String, u16>,
+    concepts: HashMap<u32, Place>,
+    /// The codes of all concepts, one behind the other.
+    codes: String,
+    maps_to: Vec<MapsTo>,
+    successions: BTreeMap<u16, MapHandle>,
+}
+
+struct Vocabulary {
+    alias: String,
+    version: String,
+    handle: SystemHandle,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    at: u32,
+    length: u16,
+    vocabulary: u16,
+}
+
+/// Sorted by the vocabularies, then the source: the rows of one source in one map come together.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct MapsTo {
+    vocabularies: (u16, u16),
+    source: u32,
+    line: u32,
+    target: u32,
+}
+
+impl Download {
+    fn vocabularies(&mut self, input: &mut dyn BufRead, findings: &mut Findings<'_>) -> io::Result<()> {
+        rows(input, ["vocabulary_id", "vocabulary_version"], findings, &mut |row, _| {
+            let [id, version] = row.fields;
+            self.versions.insert(id.to_owned(), version.to_owned());
+        })
+    }
+
+    fn vocabulary(&mut self, name: &str, sink: &mut dyn Sink) -> u16 {
+        if let Some(&known) = self.by_name.get(name) {
+            return known;
+        }
+        let (alias, _) = system_alias(name);
+        let version = self.versions.get(name).cloned().unwrap_or_default();
+        let handle = sink.system(&SystemRelease {
+            system: alias.clone(),
+            uri: String::new(),
+            title: format!("{name} (OMOP)"),
+            version: version.clone(),
+            from: None,
+            to: None,
+        });
+        self.vocabularies.push(Vocabulary { alias, version, handle });
+        // There are some hundred vocabularies in the world.
+        let number = (self.vocabularies.len() - 1) as u16;
+        self.by_name.insert(name.to_owned(), number);
+        number
+    }
+
+    fn concepts(&mut self, input: &mut dyn BufRead, findings: &mut Findings<'_>) -> io::Result<()> {
+        let columns = [
+            "concept_id",
+            "concept_name",
+            "vocabulary_id",
+            "?concept_class_id",
+            "concept_code",
+            "valid_start_date",
+            "valid_end_date",
+            "?invalid_reason",
+        ];
+        rows(input, columns, findings, &mut |row, findings| {
+            let [id, name, vocabulary, class, code, from, to, _] = row.fields;
+            let Some(id) = number(&row, 0, findings).filter(|_| !id.is_empty()) else { return };
+            if code.is_empty() || code.len() > usize::from(u16::MAX) {
+                return findings.warn("concepts without a code", row.line, row.columns[4], format!("concept {id} has no code"), "left out");
+            }
+            let (Ok(from), Ok(to)) = (day(from), day(to)) else {
+                let what = format!("a date is neither empty nor YYYYMMDD: {from:?}, {to:?}");
+                return findings.warn("bad dates", row.line, row.columns[5], what, "the concept is left out");
+            };
+            let vocabulary = self.vocabulary(vocabulary, findings.sink);
+            let Ok(at) = u32::try_from(self.codes.len()) else {
+                return findings.warn("concepts beyond four gigabytes of codes", row.line, 0, "no room", "split the download");
+            };
+            self.codes.push_str(code);
+            self.concepts.insert(id, Place { at, length: code.len() as u16, vocabulary });
+            // Classes such as "3-char nonbill code" are headings.
+            let status = if class.contains("nonbill") { Status::Header } else { Status::Valid };
+            let system = self.vocabularies[usize::from(vocabulary)].handle;
+            findings.sink.concept(system, ConceptRow { code, status, from, to });
+            if !name.is_empty() {
+                findings.sink.designation(system, code, DesignationUse::Long, "", name);
+            }
+        })
+    }
+
+    fn synonyms(&mut self, input: &mut dyn BufRead, findings: &mut Findings<'_>) -> io::Result<()> {
+        rows(input, ["concept_id", "concept_synonym_name", "?language_concept_id"], findings, &mut |row, findings| {
+            let [_, name, language] = row.fields;
+            let Some(place) = self.place(&row, 0, findings) else { return };
+            // 4180186 is English; other languages are OMOP concepts themselves, so they go by number.
+            let tag = if matches!(language, "" | "0" | "4180186") { String::new() } else { format!("x-omop-{language}") };
+            let vocabulary = &self.vocabularies[usize::from(place.vocabulary)];
+            findings.sink.designation(vocabulary.handle, self.code(place), DesignationUse::Synonym, &tag, name);
+        })
+    }
+
+    fn relationships(&mut self, input: &mut dyn BufRead, findings: &mut Findings<'_>) -> io::Result<()> {
+        let columns = ["concept_id_1", "concept_id_2", "relationship_id", "?invalid_reason"];
+        rows(input, columns, findings, &mut |row, findings| {
+            let [_, _, relationship, invalid] = row.fields;
+            if !matches!(relationship, "Maps to" | "Concept replaced by" | "Is a") || !invalid.is_empty() {
+                return;
+            }
+            let (Some(from), Some(to)) = (self.place(&row, 0, findings), self.place(&row, 1, findings)) else { return };
+            let same_vocabulary = from.vocabulary == to.vocabulary;
+            let (source, target) = (self.code(from), self.code(to));
+            match relationship {
+                // A standard concept maps to itself.
+                "Maps to" if same_vocabulary && source == target => {}
+                "Maps to" => {
+                    let (Some(source), Some(target)) = (number(&row, 0, findings), number(&row, 1, findings)) else { return };
+                    let line = u32::try_from(row.line).unwrap_or(u32::MAX);
+                    self.maps_to.push(MapsTo { vocabularies: (from.vocabulary, to.vocabulary), source, line, target });
+                }
+                "Is a" if same_vocabulary => {
+                    findings.sink.parent(self.vocabularies[usize::from(from.vocabulary)].handle, source, target);
+                }
+                "Concept replaced by" if same_vocabulary => {
+                    let vocabulary = &self.vocabularies[usize::from(from.vocabulary)];
+                    let known = self.successions.get(&from.vocabulary).copied();
+                    let map = known.unwrap_or_else(|| {
+                        let (id, title) =
+                            (format!("omop-history-{}", vocabulary.alias), format!("{} concepts replaced (OMOP)", vocabulary.alias));
+                        findings.sink.map(&release(id, title, vocabulary, vocabulary, MapKind::Succession))
+                    });
+                    let detail = TargetDetail { comment: relationship, ..TargetDetail::default() };
+                    let relationship = Relationship::Equivalent;
+                    let row = TargetRow { line: row.line, source, target: Some(target), relationship, detail, ..TargetRow::default() };
+                    findings.sink.target(map, &row);
+                    self.successions.insert(from.vocabulary, map);
+                }
+                _ => {
+                    let what = format!("{relationship:?} leads to another vocabulary");
+                    findings.warn("hierarchy and history across vocabularies", row.line, row.columns[1], what, "the row is left out");
+                }
+            }
+        })
+    }
+
+    /// Tells the `Maps to` rows: a source with several targets has them in groups of one scenario.
+    fn maps(&mut self, sink: &mut dyn Sink) {
+        self.maps_to.sort_unstable();
+        self.maps_to.dedup_by_key(|m| (m.vocabularies, m.source, m.target));
+        let mut elsewhere: HashMap<u32, Vec<u16>> = HashMap::new();
+        for of_one in self.maps_to.chunk_by(|a, b| (a.vocabularies, a.source) == (b.vocabularies, b.source)) {
+            elsewhere.entry(of_one[0].source).or_default().push(of_one[0].vocabularies.1);
+        }
+        for of_pair in self.maps_to.chunk_by(|a, b| a.vocabularies == b.vocabularies) {
+            let (from, to) = of_pair[0].vocabularies;
+            let (source_system, target_system) = (&self.vocabularies[usize::from(from)], &self.vocabularies[usize::from(to)]);
+            let (source_alias, target_alias) = (&source_system.alias, &target_system.alias);
+            let (id, title) = (format!("omop-{source_alias}-{target_alias}"), format!("OMOP: {source_alias} maps to {target_alias}"));
+            let map = sink.map(&release(id, title, source_system, target_system, MapKind::Table));
+            for of_one in of_pair.chunk_by(|a, b| a.source == b.source) {
+                let others = elsewhere.get(&of_one[0].source).map_or(&[][..], |v| v).iter().filter(|v| **v != to);
+                let others: Vec<&str> = others.map(|v| self.vocabularies[usize::from(*v)].alias.as_str()).collect();
+                let comment = match others.is_empty() {
+                    true => String::new(),
+                    false => format!("a part: the source also maps to {}, and all targets are meant together", others.join(", ")),
+                };
+                for (i, row) in of_one.iter().enumerate() {
+                    let together = of_one.len() > 1;
+                    sink.target(
+                        map,
+                        &TargetRow {
+                            line: row.line.into(),
+                            source: self.code(self.concepts[&row.source]),
+                            target: Some(self.code(self.concepts[&row.target])),
+                            relationship: Relationship::RelatedTo,
+                            scenario: together.into(),
+                            group: if together { u16::try_from(i + 1).unwrap_or(u16::MAX) } else { 0 },
+                            detail: TargetDetail { comment: &comment, ..TargetDetail::default() },
+                            ..TargetRow::default()
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    fn code(&self, place: Place) -> &str {
+        &self.codes[place.at as usize..place.at as usize + usize::from(place.length)]
+    }
+
+    fn place<const N: usize>(&self, row: &Row<'_, N>, field: usize, findings: &mut Findings<'_>) -> Option<Place> {
+        let place = self.concepts.get(&number(row, field, findings)?).copied();
+        if place.is_none() {
+            let what = format!("concept {} is not in CONCEPT.csv", row.fields[field]);
+            findings.warn(
+                "rows about concepts that the download does not have",
+                row.line,
+                row.columns[field],
+                what,
+                "the row is left out; download its vocabulary too",
+            );
+        }
+        place
+    }
+}
+
+fn number<const N: usize>(row: &Row<'_, N>, field: usize, findings: &mut Findings<'_>) -> Option<u32> {
+    let number = row.fields[field].parse().ok();
+    if number.is_none() {
+        let what = format!("{:?} is not a concept id", row.fields[field]);
+        findings.warn("concept ids that are no numbers", row.line, row.columns[field], what, "the row is left out");
+    }
+    number
+}
+
+/// A date of the vocabularies; 1970-01-01 and 2099-12-31 stand for "always".
+fn day(text: &str) -> Result<Option<Date>, ()> {
+    if matches!(text, "" | "19700101" | "1970-01-01" | "20991231" | "2099-12-31") {
+        return Ok(None);
+    }
+    let digits: String = text.chars().filter(|c| *c != '-').collect();
+    let part = |from: usize, to: usize| digits.get(from..to).and_then(|d| d.parse::<i16>().ok()).ok_or(());
+    if digits.len() != 8 {
+        return Err(());
+    }
+    Date::new(part(0, 4)?, part(4, 6)? as i8, part(6, 8)? as i8).map(Some).map_err(|_| ())
+}
+
+fn release(id: String, title: String, source: &Vocabulary, target: &Vocabulary, kind: MapKind) -> MapRelease {
+    MapRelease {
+        id,
+        url: String::new(),
+        title,
+        version: source.version.clone(),
+        source: source.alias.clone(),
+        target: target.alias.clone(),
+        kind,
+        from: None,
+        to: None,
+        unmapped: Unmapped::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::Collected;
+
+    const CONCEPT: &str = "concept_id\tconcept_name\tdomain_id\tvocabulary_id\tconcept_class_id\tstandard_concept\tconcept_code\tvalid_start_date\tvalid_end_date\tinvalid_reason\n\
+        1\tBoth things\tCondition\tICD10CM\t4-char billing code\t\tA00.0\t19700101\t20991231\t\n\
+        2\tHeading\tCondition\tICD10CM\t3-char nonbill code\t\tA00\t20151001\t20991231\t\n\
+        11\tOne \"thing\"\tCondition\tSNOMED\tDisorder\tS\t138875005\t20020131\t20991231\t\n\
+        12\tOther thing\tCondition\tSNOMED\tDisorder\tS\t116680003\t20020131\t20991231\t\n\
+        13\tOld thing\tCondition\tSNOMED\tDisorder\t\t248152002\t20020131\t20200130\tU\n\
+        21\tDrug\tDrug\tRxNorm\tIngredient\tS\t77\t19700101\t20991231\t\n\
+        x\tBad\tDrug\tRxNorm\tIngredient\tS\t78\t19700101\t20991231\t\n\
+        22\tBad date\tDrug\tRxNorm\tIngredient\tS\t79\tsoon\t20991231\t\n";
+    const RELATIONSHIP: &str = "concept_id_1\tconcept_id_2\trelationship_id\tvalid_start_date\tvalid_end_date\tinvalid_reason\n\
+        1\t12\tMaps to\t19700101\t20991231\t\n\
+        1\t11\tMaps to\t19700101\t20991231\t\n\
+        1\t21\tMaps to\t19700101\t20991231\t\n\
+        11\t11\tMaps to\t19700101\t20991231\t\n\
+        13\t12\tConcept replaced by\t19700101\t20991231\t\n\
+        1\t13\tMaps to\t19700101\t20200101\tD\n\
+        12\t11\tIs a\t19700101\t20991231\t\n\
+        1\t99\tMaps to\t19700101\t20991231\t\n\
+        1\t11\tSubsumes\t19700101\t20991231\t\n";
+
+    fn collected(files: &[(&str, &str)]) -> Collected {
+        let mut sink = Collected::default();
+        read_from(
+            &|wanted, visit| files.iter().filter(|(name, _)| wanted(name)).try_for_each(|(name, text)| visit(name, &mut text.as_bytes())),
+            &mut sink,
+        )
+        .unwrap();
+        sink
+    }
+
+    #[test]
+    fn maps_to_several_means_all_together() {
+        let sink = collected(&[("d/CONCEPT.csv", CONCEPT), ("d/CONCEPT_RELATIONSHIP.csv", RELATIONSHIP)]);
+        let rows: Vec<_> = sink
+            .targets
+            .iter()
+            .map(|t| {
+                (sink.maps[t.map.0 as usize].id.as_str(), t.source.as_str(), t.target.as_deref().unwrap(), t.scenario, t.group, t.line)
+            })
+            .collect();
+        assert_eq!(
+            rows,
+            [
+                ("omop-history-snomed", "248152002", "116680003", 0, 0, 6),
+                ("omop-icd10cm-snomed", "A00.0", "116680003", 1, 1, 2),
+                ("omop-icd10cm-snomed", "A00.0", "138875005", 1, 2, 3),
+                ("omop-icd10cm-rxnorm", "A00.0", "77", 0, 0, 4),
+            ]
+        );
+        assert!(sink.targets[1].comment.contains("also maps to rxnorm"), "{}", sink.targets[1].comment);
+        assert_eq!(sink.parents.len(), 1);
+        assert_eq!(sink.concepts.iter().filter(|c| c.status == Status::Header).count(), 1);
+        let old = sink.concepts.iter().find(|c| c.code == "248152002").unwrap();
+        assert_eq!(old.to, Some(jiff::civil::date(2020, 1, 30)));
+        let places: Vec<_> = sink.findings.iter().map(|f| (f.file.as_str(), f.line, f.column)).collect();
+        assert_eq!(places, [("d/CONCEPT.csv", 8, 1), ("d/CONCEPT.csv", 9, 8), ("d/CONCEPT_RELATIONSHIP.csv", 9, 2)]);
+    }
+
+    #[test]
+    fn a_missing_file_is_said() {
+        let sink = collected(&[("CONCEPT.csv", CONCEPT)]);
+        assert!(sink.findings.iter().any(|f| f.what.contains("no CONCEPT_RELATIONSHIP.csv")));
+        let sink = collected(&[]);
+        assert!(sink.findings.iter().any(|f| f.severity == Severity::Error && f.what.contains("no CONCEPT.csv")));
+    }
+}

@@ -1,0 +1,168 @@
+//! FHIR CodeSystem and ConceptMap, R4 and R5, as JSON.
+//!
+//! [R5 ConceptMap](https://hl7.org/fhir/R5/conceptmap.html), [R4 ConceptMap](https://hl7.org/fhir/R4/conceptmap.html),
+//! [CodeSystem](https://hl7.org/fhir/R5/codesystem.html). The two versions are told apart row by row: R4 says `equivalence` (and
+//! `unmatched`), R5 `relationship` (and `noMap`). `dependsOn` becomes the row's rule and `product` its product, as `attribute=value`
+//! joined by ` AND `. A system is known by its alias if it is well known, otherwise by its URI.
+//!
+//! A resource is held as bytes and read twice, because JSON may say what a group leads to after its elements: first everything but the
+//! elements (concepts), then these, one at a time. Memory is the file's size and one element; a map of a million rows never exists as a
+//! tree.
+
+mod code_system;
+mod concept_map;
+
+use std::io::{self, BufRead};
+
+use serde::Deserialize;
+
+use super::source::read_to_vec;
+use super::{Finding, Severity, Sink};
+
+/// Reads one resource.
+pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Result<()> {
+    let bytes = read_to_vec(input)?;
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    #[derive(Deserialize)]
+    struct Resource {
+        #[serde(rename = "resourceType", default)]
+        kind: String,
+    }
+    let read = serde_json::from_slice(bytes).and_then(|resource: Resource| match resource.kind.as_str() {
+        "CodeSystem" => code_system::read(bytes, file, sink),
+        "ConceptMap" => concept_map::read(bytes, file, sink),
+        other => {
+            let what = format!("resourceType is {other:?}, neither CodeSystem nor ConceptMap");
+            say(sink, file, Severity::Error, what, "give the resources one by one, each in a file of its own");
+            Ok(())
+        }
+    });
+    if let Err(error) = read {
+        let (line, column) = (error.line() as u64, u32::try_from(error.column()).unwrap_or(u32::MAX));
+        let what = format!("not readable as FHIR JSON: {error}");
+        let mend = "mend the file, or get it again".to_owned();
+        sink.finding(Finding { file: file.to_owned(), line, column, severity: Severity::Error, what, mend });
+    }
+    Ok(())
+}
+
+fn say(sink: &mut dyn Sink, file: &str, severity: Severity, what: String, mend: &str) {
+    sink.finding(Finding { file: file.to_owned(), line: 0, column: 0, severity, what, mend: mend.to_owned() });
+}
+
+/// A JSON list whose items are handed out one by one and never held together.
+struct Each<'f, T> {
+    take: &'f mut dyn FnMut(T),
+}
+
+impl<'de, T: Deserialize<'de>> serde::de::DeserializeSeed<'de> for Each<'_, T> {
+    type Value = ();
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Each<'_, T> {
+    type Value = ();
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list")
+    }
+    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element()? {
+            (self.take)(item);
+        }
+        Ok(())
+    }
+}
+
+/// An object of which one member is read by `inner` and the rest skipped.
+struct Member<'a, S> {
+    name: &'a str,
+    inner: S,
+}
+
+impl<'de, S: Seeds<'de>> serde::de::DeserializeSeed<'de> for Member<'_, S> {
+    type Value = ();
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, S: Seeds<'de>> serde::de::Visitor<'de> for Member<'_, S> {
+    type Value = ();
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+    fn visit_map<A: serde::de::MapAccess<'de>>(mut self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<std::borrow::Cow<'de, str>>()? {
+            if name == self.name {
+                self.inner.value(&mut members)?;
+            } else {
+                members.next_value::<serde::de::IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the value of a member that may come more than once.
+trait Seeds<'de> {
+    fn value<A: serde::de::MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error>;
+}
+
+/// One of FHIR's `value[x]`, as text.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Value {
+    value_code: Option<String>,
+    value_string: Option<String>,
+    value_boolean: Option<bool>,
+    value_integer: Option<i64>,
+    value_decimal: Option<serde_json::Number>,
+    value_date_time: Option<String>,
+    value_coding: Option<Coding>,
+    value_quantity: Option<Quantity>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Coding {
+    system: String,
+    code: String,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Quantity {
+    comparator: String,
+    value: Option<serde_json::Number>,
+    unit: String,
+    code: String,
+}
+
+impl Value {
+    fn text(&self) -> Option<String> {
+        let Value { value_code, value_string, value_boolean, value_integer, value_decimal, value_date_time, value_coding, value_quantity } =
+            self;
+        value_code
+            .clone()
+            .or_else(|| value_string.clone())
+            .or_else(|| value_boolean.map(|b| b.to_string()))
+            .or_else(|| value_integer.map(|n| n.to_string()))
+            .or_else(|| value_decimal.as_ref().map(|n| n.to_string()))
+            .or_else(|| value_date_time.clone())
+            .or_else(|| {
+                value_coding.as_ref().map(|c| if c.system.is_empty() { c.code.clone() } else { format!("{}|{}", c.system, c.code) })
+            })
+            .or_else(|| {
+                value_quantity.as_ref().map(|q| {
+                    let number = q.value.as_ref().map(ToString::to_string).unwrap_or_default();
+                    let unit = if q.code.is_empty() { &q.unit } else { &q.code };
+                    format!("{}{number} {unit}", q.comparator)
+                })
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,296 @@
+//! ConceptMap: groups, elements, targets.
+
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
+
+use super::{Each, Member, Seeds, Value, say};
+use crate::model::{MapKind, Relationship};
+use crate::read::names::system_alias;
+use crate::read::tabular::Findings;
+use crate::read::{MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Head {
+    id: String,
+    url: String,
+    version: String,
+    name: String,
+    title: String,
+    group: Vec<GroupHead>,
+}
+
+/// A group without its elements.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct GroupHead {
+    source: String,
+    target: String,
+    unmapped: Option<UnmappedElement>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct UnmappedElement {
+    mode: String,
+    code: String,
+    display: String,
+    value_set: String,
+    relationship: String,
+    /// R4.
+    url: String,
+    /// R5.
+    other_map: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Element {
+    code: String,
+    display: String,
+    value_set: String,
+    no_map: bool,
+    target: Vec<TargetElement>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct TargetElement {
+    code: String,
+    display: String,
+    value_set: String,
+    relationship: String,
+    equivalence: String,
+    comment: String,
+    depends_on: Vec<Attribute>,
+    product: Vec<Attribute>,
+}
+
+/// R5 `attribute` with `value[x]`; R4 `property` with `system` and `value`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Attribute {
+    attribute: String,
+    property: String,
+    system: String,
+    value: String,
+    #[serde(flatten)]
+    typed: Value,
+    value_set: String,
+}
+
+pub(super) fn read(bytes: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json::Result<()> {
+    let head: Head = serde_json::from_slice(bytes)?;
+    let maps: Vec<Option<MapHandle>> = head.group.iter().enumerate().map(|(i, group)| announce(&head, i, group, file, sink)).collect();
+    let mut rows = Rows { findings: Findings::new(file, sink), line: 0 };
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    Member { name: "group", inner: Groups { maps: &maps, rows: &mut rows } }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    rows.findings.finish();
+    Ok(())
+}
+
+fn announce(head: &Head, number: usize, group: &GroupHead, file: &str, sink: &mut dyn Sink) -> Option<MapHandle> {
+    if group.source.is_empty() || group.target.is_empty() {
+        let what = format!("group {} names no {}", number + 1, if group.source.is_empty() { "source system" } else { "target system" });
+        say(sink, file, Severity::Error, what, "the group is left out; add the URI of the system");
+        return None;
+    }
+    // Ids are for people to type: the resource's own, or the end of its URL.
+    let own = [&head.id, &head.name].into_iter().find(|s| !s.is_empty()).map(String::as_str);
+    let id = own.unwrap_or_else(|| head.url.rsplit('/').find(|s| !s.is_empty()).unwrap_or("concept-map"));
+    let id = if head.group.len() > 1 { format!("{id}-{}", number + 1) } else { id.to_owned() };
+    let unmapped = match &group.unmapped {
+        None => Unmapped::None,
+        Some(rule) => {
+            let relationship = Relationship::from_code(&rule.relationship);
+            match rule.mode.as_str() {
+                "use-source-code" | "provided" => Unmapped::UseSourceCode(relationship.unwrap_or(Relationship::Equivalent)),
+                "fixed" if !rule.code.is_empty() => Unmapped::Fixed {
+                    code: rule.code.clone(),
+                    display: rule.display.clone(),
+                    relationship: relationship.unwrap_or(Relationship::RelatedTo),
+                },
+                "other-map" => Unmapped::OtherMap(if rule.other_map.is_empty() { rule.url.clone() } else { rule.other_map.clone() }),
+                mode => {
+                    let of = if rule.value_set.is_empty() { "" } else { " with a value set" };
+                    let what = format!("unmapped.mode {mode:?}{of} of group {} is not usable", number + 1);
+                    say(sink, file, Severity::Warning, what, "codes without a row are answered as unmapped");
+                    Unmapped::None
+                }
+            }
+        }
+    };
+    Some(sink.map(&MapRelease {
+        id,
+        url: head.url.clone(),
+        title: [&head.title, &head.name].into_iter().find(|s| !s.is_empty()).cloned().unwrap_or_default(),
+        version: head.version.clone(),
+        source: system_alias(&group.source).0,
+        target: system_alias(&group.target).0,
+        kind: MapKind::Table,
+        from: None,
+        to: None,
+        unmapped,
+    }))
+}
+
+/// The list of groups, read for their elements.
+struct Groups<'a, 's> {
+    maps: &'a [Option<MapHandle>],
+    rows: &'a mut Rows<'s>,
+}
+
+impl<'de> Seeds<'de> for Groups<'_, '_> {
+    fn value<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
+        members.next_value_seed(self)
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for &mut Groups<'_, '_> {
+    type Value = ();
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Groups<'_, '_> {
+    type Value = ();
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of groups")
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut groups: A) -> Result<(), A::Error> {
+        let mut number = 0;
+        loop {
+            let map = self.maps.get(number).copied().flatten();
+            let elements = Member { name: "element", inner: Elements { map, rows: &mut *self.rows } };
+            if groups.next_element_seed(elements)?.is_none() {
+                return Ok(());
+            }
+            number += 1;
+        }
+    }
+}
+
+struct Elements<'a, 's> {
+    map: Option<MapHandle>,
+    rows: &'a mut Rows<'s>,
+}
+
+impl<'de> Seeds<'de> for Elements<'_, '_> {
+    fn value<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
+        let (map, rows) = (self.map, &mut *self.rows);
+        let mut take = |element: Element| {
+            if let Some(map) = map {
+                rows.element(map, &element);
+            }
+        };
+        members.next_value_seed(Each { take: &mut take })
+    }
+}
+
+struct Rows<'s> {
+    findings: Findings<'s>,
+    /// The rows of the resource, counted from 1: what an answer names as its origin.
+    line: u64,
+}
+
+impl Rows<'_> {
+    /// A finding about the n-th row; JSON gives no lines for what was read as a stream.
+    fn warn(&mut self, kind: &'static str, what: String, mend: &str) {
+        let line = self.line;
+        self.findings.warn(kind, 0, 0, format!("row {line}: {what}"), mend);
+    }
+
+    fn element(&mut self, map: MapHandle, element: &Element) {
+        if element.code.is_empty() {
+            self.line += 1;
+            let what = match element.value_set.as_str() {
+                "" => "an element has no code".to_owned(),
+                set => format!("an element is the value set {set} instead of a code"),
+            };
+            return self.warn("elements without a code", what, "the element is left out; name its codes");
+        }
+        let source_display = element.display.as_str();
+        if element.no_map || element.target.is_empty() {
+            self.line += 1;
+            if element.no_map && !element.target.is_empty() {
+                let what = format!("{} has noMap and targets (R5 rule cmd-4)", element.code);
+                self.warn("elements with noMap and targets", what, "read as noMap; remove one of the two");
+            }
+            if !element.no_map {
+                let what = format!("{} has neither a target nor noMap", element.code);
+                return self.warn("elements that say nothing", what, "the element is left out");
+            }
+            let detail = TargetDetail { source_display, ..TargetDetail::default() };
+            let row = TargetRow { line: self.line, source: &element.code, target: None, detail, ..TargetRow::default() };
+            return self.findings.sink.target(map, &row);
+        }
+        for target in &element.target {
+            self.line += 1;
+            let is_hole = matches!(target.equivalence.as_str(), "unmatched");
+            if target.code.is_empty() && !is_hole {
+                let of = if target.value_set.is_empty() { "no code".to_owned() } else { format!("the value set {}", target.value_set) };
+                self.warn("targets without a code", format!("{} leads to {of}", element.code), "the target is left out; name its codes");
+                continue;
+            }
+            let relationship = self.relationship(target);
+            let (rule, product) = (self.attributes(&target.depends_on), self.attributes(&target.product));
+            if !rule.is_empty() {
+                self.findings.check_rule(0, 0, &rule);
+            }
+            let detail = TargetDetail {
+                rule: &rule,
+                product: &product,
+                comment: &target.comment,
+                source_display,
+                target_display: &target.display,
+                ..TargetDetail::default()
+            };
+            let code = (!is_hole).then_some(target.code.as_str());
+            let row = TargetRow { line: self.line, source: &element.code, target: code, relationship, detail, ..TargetRow::default() };
+            self.findings.sink.target(map, &row);
+        }
+    }
+
+    fn relationship(&mut self, target: &TargetElement) -> Relationship {
+        let (given, read) = match (target.relationship.as_str(), target.equivalence.as_str()) {
+            ("", "") => return Relationship::RelatedTo,
+            ("", "unmatched") => return Relationship::NotRelatedTo,
+            ("", r4) => (r4, Relationship::from_r4_equivalence(r4)),
+            (r5, _) => (r5, Relationship::from_code(r5)),
+        };
+        read.unwrap_or_else(|| {
+            let what = format!("{given:?} is no relationship of FHIR R4 or R5");
+            self.warn("unknown relationships", what, "read as related-to; use one of the codes of the standard");
+            Relationship::RelatedTo
+        })
+    }
+
+    /// `attribute=value`, several joined by ` AND `.
+    fn attributes(&mut self, attributes: &[Attribute]) -> String {
+        let mut joined = String::new();
+        for a in attributes {
+            let name = if a.attribute.is_empty() { &a.property } else { &a.attribute };
+            let r4 = || match (a.system.as_str(), a.value.as_str()) {
+                (_, "") => None,
+                ("", value) => Some(value.to_owned()),
+                (system, value) => Some(format!("{system}|{value}")),
+            };
+            let value = a.typed.text().or_else(r4).or_else(|| (!a.value_set.is_empty()).then(|| format!("in:{}", a.value_set)));
+            let Some(value) = value.filter(|_| !name.is_empty()) else {
+                self.warn(
+                    "attributes without a name or value",
+                    format!("attribute {name:?} says nothing"),
+                    "left out of the rule or product",
+                );
+                continue;
+            };
+            if !joined.is_empty() {
+                joined.push_str(" AND ");
+            }
+            joined.push_str(&format!("{name}={value}"));
+        }
+        joined
+    }
+}

@@ -1,0 +1,142 @@
+use super::*;
+use crate::model::{DesignationUse, Relationship, Status};
+use crate::read::{Collected, Unmapped};
+
+fn collected(text: &str) -> Collected {
+    let mut sink = Collected::default();
+    read(&mut text.as_bytes(), "map.json", &mut sink).unwrap();
+    sink
+}
+
+fn rows(sink: &Collected) -> Vec<(u64, &str, Option<&str>, Relationship)> {
+    sink.targets.iter().map(|t| (t.line, t.source.as_str(), t.target.as_deref(), t.relationship)).collect()
+}
+
+const R4: &str = r#"{
+  "resourceType": "ConceptMap", "id": "local", "url": "http://example.org/cm/local", "version": "2", "title": "Local",
+  "group": [{
+    "element": [
+      {"code": "a", "display": "Alpha", "target": [
+        {"code": "I10", "equivalence": "equivalent", "display": "Ten"},
+        {"code": "I11", "equivalence": "wider", "comment": "is wider",
+         "dependsOn": [{"property": "http://example.org/sex", "system": "http://example.org/s", "value": "female"}, {"property": "age", "value": "12"}],
+         "product": [{"property": "laterality", "value": "left"}]}]},
+      {"code": "b", "target": [{"equivalence": "unmatched", "comment": "none"}]},
+      {"code": "c", "target": [{"code": "I12", "equivalence": "sort-of"}]},
+      {"code": "d"},
+      {"target": [{"code": "I13", "equivalence": "equal"}]}
+    ],
+    "unmapped": {"mode": "fixed", "code": "R69", "display": "Unknown"},
+    "source": "http://example.org/local", "target": "http://hl7.org/fhir/sid/icd-10-cm"
+  }]
+}"#;
+
+#[test]
+fn r4_with_what_a_group_is_after_its_elements() {
+    let sink = collected(R4);
+    let map = &sink.maps[0];
+    assert_eq!((map.id.as_str(), map.version.as_str(), map.url.as_str()), ("local", "2", "http://example.org/cm/local"));
+    assert_eq!((map.source.as_str(), map.target.as_str()), ("http://example.org/local", "icd10cm"));
+    assert_eq!(map.unmapped, Unmapped::Fixed { code: "R69".into(), display: "Unknown".into(), relationship: Relationship::RelatedTo });
+    assert_eq!(
+        rows(&sink),
+        [
+            (1, "a", Some("I10"), Relationship::Equivalent),
+            (2, "a", Some("I11"), Relationship::SourceIsNarrowerThanTarget),
+            (3, "b", None, Relationship::NotRelatedTo),
+            (4, "c", Some("I12"), Relationship::RelatedTo),
+        ]
+    );
+    assert_eq!(sink.targets[1].rule, "http://example.org/sex=http://example.org/s|female AND age=12");
+    assert_eq!(sink.targets[1].product, "laterality=left");
+    assert_eq!((sink.targets[0].source_display.as_str(), sink.targets[0].target_display.as_str()), ("Alpha", "Ten"));
+    assert_eq!(sink.targets[2].comment, "none");
+    let said: Vec<&str> = sink.findings.iter().map(|f| f.what.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "row 4: \"sort-of\" is no relationship of FHIR R4 or R5",
+            "row 5: d has neither a target nor noMap",
+            "row 6: an element has no code"
+        ]
+    );
+}
+
+#[test]
+fn r5_words_holes_and_modes() {
+    let sink = collected(
+        r#"{"resourceType": "ConceptMap", "url": "http://example.org/cm/five", "group": [
+          {"source": "http://snomed.info/sct|http://snomed.info/sct/731000124108", "target": "http://hl7.org/fhir/sid/icd-10-cm", "element": [
+            {"code": "138875005", "noMap": true},
+            {"code": "116680003", "target": [{"code": "A00", "relationship": "source-is-narrower-than-target",
+              "dependsOn": [{"attribute": "sex", "valueCode": "male"}, {"attribute": "age", "valueQuantity": {"comparator": ">", "value": 12.5, "unit": "a"}},
+                            {"attribute": "x", "valueCoding": {"system": "s", "code": "c"}}],
+              "product": [{"attribute": "smoker", "valueBoolean": true}]}]}],
+           "unmapped": {"mode": "other-map", "otherMap": "http://example.org/cm/other"}},
+          {"source": "s", "target": "t", "element": [], "unmapped": {"mode": "use-source-code", "relationship": "related-to"}},
+          {"target": "t", "element": [{"code": "lost", "target": [{"code": "x"}]}]}]}"#,
+    );
+    assert_eq!(sink.maps.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(), ["five-1", "five-2"]);
+    assert_eq!(sink.maps[0].unmapped, Unmapped::OtherMap("http://example.org/cm/other".into()));
+    assert_eq!(sink.maps[1].unmapped, Unmapped::UseSourceCode(Relationship::RelatedTo));
+    assert_eq!(sink.targets[0].target, None);
+    assert_eq!(sink.targets[1].rule, "sex=male AND age=>12.5 a AND x=s|c");
+    assert_eq!(sink.targets[1].product, "smoker=true");
+    assert_eq!(sink.targets.len(), 2);
+    assert!(sink.findings[0].what.contains("group 3 names no source system"), "{}", sink.findings[0]);
+}
+
+#[test]
+fn what_is_no_resource_is_said() {
+    let torn = &R4[..R4.find("\"c\"").unwrap()];
+    let sink = collected(torn);
+    assert_eq!(sink.targets.len(), 0, "nothing is announced before the whole is known to be JSON");
+    assert_eq!(sink.findings.len(), 1);
+    assert!(sink.findings[0].line > 8 && sink.findings[0].column > 0, "{}", sink.findings[0]);
+    for (text, what) in [
+        ("{}", "neither CodeSystem nor ConceptMap"),
+        ("[]", "neither CodeSystem nor ConceptMap"),
+        ("3", "not readable"),
+        ("", "not readable"),
+        (r#"{"resourceType": "Bundle", "entry": []}"#, "\"Bundle\""),
+        (r#"{"resourceType": "ConceptMap", "group": 3}"#, "not readable"),
+        (r#"{"resourceType": "CodeSystem", "concept": []}"#, "no url"),
+    ] {
+        assert!(collected(text).findings[0].what.contains(what), "{text}: {}", collected(text).findings[0]);
+    }
+}
+
+#[test]
+fn a_code_system_with_nesting_status_and_words() {
+    let sink = collected(
+        r#"{"resourceType": "CodeSystem", "url": "http://example.org/local", "version": "1", "name": "Local", "content": "fragment", "concept": [
+          {"code": "top", "display": "Top", "property": [{"code": "notSelectable", "valueBoolean": true}], "concept": [
+            {"code": "low", "display": "Low", "definition": "The lower one.", "designation": [
+               {"language": "de", "value": "Tief"}, {"use": {"system": "http://snomed.info/sct", "code": "900000000000003001"}, "value": "Low (thing)"}]}]},
+          {"code": "old", "property": [{"code": "status", "valueCode": "retired"}, {"code": "parent", "valueCode": "top"}]},
+          {"display": "nobody", "concept": [{"code": "child"}]}]}"#,
+    );
+    let concepts: Vec<_> = sink.concepts.iter().map(|c| (c.code.as_str(), c.status)).collect();
+    assert_eq!(concepts, [("top", Status::Header), ("low", Status::Valid), ("old", Status::Inactive), ("child", Status::Valid)]);
+    let parents: Vec<_> = sink.parents.iter().map(|p| (p.code.as_str(), p.parent.as_str())).collect();
+    assert_eq!(parents, [("low", "top"), ("old", "top")]);
+    assert_eq!(sink.designation("low", DesignationUse::FullySpecifiedName), Some("Low (thing)"));
+    assert!(sink.designations.iter().any(|d| d.language == "de" && d.text == "Tief"));
+    assert_eq!(sink.notes[0].text, "The lower one.");
+    assert_eq!(sink.findings.len(), 2);
+}
+
+#[test]
+fn a_long_map_streams() {
+    let mut text = String::from(r#"{"resourceType":"ConceptMap","url":"u","group":[{"source":"s","target":"t","element":["#);
+    for i in 0..50_000 {
+        if i > 0 {
+            text.push(',');
+        }
+        text.push_str(&format!(r#"{{"code":"s{i}","target":[{{"code":"t{i}","relationship":"equivalent"}}]}}"#));
+    }
+    text.push_str("]}]}");
+    let sink = collected(&text);
+    assert_eq!((sink.targets.len(), sink.findings.len()), (50_000, 0));
+    assert_eq!((sink.targets[49_999].line, sink.targets[49_999].source.as_str()), (50_000, "s49999"));
+}

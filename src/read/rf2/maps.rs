@@ -1,0 +1,196 @@
+//! Map reference sets and the historical associations.
+//!
+//! *Release File Specification* 5.2.3.2 (simple), 5.2.3.3 (complex and extended), 5.2.5.1 (historical association).
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead};
+
+use hashbrown::HashMap;
+
+use super::{Newest, Options, concept_id, ids, orphan};
+use crate::model::{MapKind, Relationship};
+use crate::read::tabular::{Findings, Row, rows};
+use crate::read::{MapHandle, MapRelease, TargetDetail, TargetRow, Unmapped};
+
+/// Takes map rows and history; one map per map refset, and one for all of history.
+pub(super) struct Maps<'a> {
+    version: &'a str,
+    options: &'a Options,
+    concepts: &'a HashMap<u64, bool>,
+    handles: BTreeMap<u64, MapHandle>,
+    history: Option<MapHandle>,
+}
+
+/// Columns of a map refset file; simple maps have the first six only.
+const COLUMNS: [&str; 12] = [
+    "id",
+    "effectiveTime",
+    "active",
+    "refsetId",
+    "referencedComponentId",
+    "mapTarget",
+    "?mapGroup",
+    "?mapPriority",
+    "?mapRule",
+    "?mapAdvice",
+    "?correlationId",
+    "?mapCategoryId",
+];
+const RULE: usize = 8;
+
+impl<'a> Maps<'a> {
+    pub fn new(version: &'a str, options: &'a Options, concepts: &'a HashMap<u64, bool>) -> Maps<'a> {
+        Maps { version, options, concepts, handles: BTreeMap::new(), history: None }
+    }
+
+    fn knows(&self, concept: &str) -> bool {
+        concept_id(concept).is_some_and(|key| self.concepts.is_empty() || self.concepts.contains_key(&key))
+    }
+
+    pub fn read_maps(&mut self, input: &mut dyn BufRead, newest: &mut Option<Newest>, findings: &mut Findings<'_>) -> io::Result<()> {
+        rows(input, COLUMNS, findings, &mut |row, findings| {
+            let [id, time, active, ..] = row.fields;
+            if Newest::takes(newest, id, time, row.line, findings) && active == "1" {
+                self.map_row(&row, findings);
+            }
+        })
+    }
+
+    fn map_row(&mut self, row: &Row<'_, 12>, findings: &mut Findings<'_>) {
+        let [_, _, _, refset, source, target, group, priority, rule, advice, correlation, category] = row.fields;
+        let Ok(refset) = refset.parse::<u64>() else {
+            let what = format!("refsetId is {refset:?}");
+            return findings.warn("ids that are no numbers", row.line, row.columns[3], what, "the row is left out");
+        };
+        if !self.knows(source) {
+            return orphan(findings, row.line, row.columns[4], source);
+        }
+        let has_rules = row.columns[RULE] != 0;
+        let mut number = |text: &str, column: usize| {
+            if text.is_empty() && !has_rules {
+                return Some(0);
+            }
+            let number = text.parse::<u16>().ok();
+            if number.is_none() {
+                let what = format!("map group or priority is {text:?}");
+                findings.warn("groups and priorities that are no numbers", row.line, column, what, "the row is left out");
+            }
+            number
+        };
+        let (Some(group), Some(priority)) = (number(group, row.columns[6]), number(priority, row.columns[7])) else { return };
+        if has_rules {
+            findings.check_rule(row.line, row.columns[RULE], rule);
+        }
+        let written = target.trim();
+        // The UK maps write `#NC` and its kin where there is nothing to map to.
+        let target = Some(written).filter(|t| !t.is_empty() && !t.starts_with('#'));
+        let row = TargetRow {
+            line: row.line,
+            source,
+            target,
+            relationship: relationship(correlation),
+            group,
+            priority,
+            detail: TargetDetail {
+                rule,
+                advice,
+                correlation,
+                category,
+                target_as_written: if target.is_none() { written } else { "" },
+                ..TargetDetail::default()
+            },
+            ..TargetRow::default()
+        };
+        let handle = match self.handles.get(&refset) {
+            Some(handle) => *handle,
+            None => {
+                let handle = findings.sink.map(&self.release(refset, if has_rules { MapKind::Rules } else { MapKind::Table }));
+                self.handles.insert(refset, handle);
+                handle
+            }
+        };
+        findings.sink.target(handle, &row);
+    }
+
+    fn release(&self, refset: u64, kind: MapKind) -> MapRelease {
+        let (target, title) = match (self.options.map_targets.get(&refset), refset) {
+            (Some(target), _) => (target.clone(), format!("SNOMED CT to {target} (refset {refset})")),
+            (None, ids::MAP_ICD10) => ("icd10".into(), "SNOMED CT to ICD-10 extended map".into()),
+            (None, ids::MAP_ICD10CM) => ("icd10cm".into(), "SNOMED CT to ICD-10-CM extended map".into()),
+            (None, _) => (format!("refset-{refset}"), format!("SNOMED CT map refset {refset}")),
+        };
+        MapRelease {
+            id: format!("rf2-{refset}"),
+            // FHIR, "Using SNOMED CT with FHIR": the implicit concept map of a refset.
+            url: format!("http://snomed.info/sct?fhir_cm={refset}"),
+            title,
+            version: self.version.to_owned(),
+            source: "snomed".into(),
+            target,
+            kind,
+            from: None,
+            to: None,
+            unmapped: Unmapped::None,
+        }
+    }
+
+    /// Reads the associations that say what took the place of an inactive concept.
+    pub fn read_history(&mut self, input: &mut dyn BufRead, newest: &mut Option<Newest>, findings: &mut Findings<'_>) -> io::Result<()> {
+        let columns = ["id", "effectiveTime", "active", "refsetId", "referencedComponentId", "targetComponentId"];
+        rows(input, columns, findings, &mut |row, findings| {
+            let [id, time, active, refset, source, target] = row.fields;
+            if !Newest::takes(newest, id, time, row.line, findings) || active != "1" {
+                return;
+            }
+            // Descriptions have associations too, and some associations of concepts (WAS A, MOVED TO) name no successor.
+            let Some((name, relationship)) = refset.parse().ok().and_then(succession) else { return };
+            for (end, column) in [(source, row.columns[4]), (target, row.columns[5])] {
+                if !self.knows(end) {
+                    return orphan(findings, row.line, column, end);
+                }
+            }
+            let history = *self.history.get_or_insert_with(|| {
+                findings.sink.map(&MapRelease {
+                    id: "rf2-history".into(),
+                    url: String::new(),
+                    title: "SNOMED CT historical associations".into(),
+                    version: self.version.to_owned(),
+                    source: "snomed".into(),
+                    target: "snomed".into(),
+                    kind: MapKind::Succession,
+                    from: None,
+                    to: None,
+                    unmapped: Unmapped::None,
+                })
+            });
+            let detail = TargetDetail { comment: name, ..TargetDetail::default() };
+            findings
+                .sink
+                .target(history, &TargetRow { line: row.line, source, target: Some(target), relationship, detail, ..TargetRow::default() });
+        })
+    }
+}
+
+/// The association refsets that name a successor: their names, and how strong they are (FHIR, "Using SNOMED CT with FHIR", 1.11.5
+/// "SNOMED CT concept maps": SAME AS equal, REPLACED BY equivalent, the others inexact).
+fn succession(refset: u64) -> Option<(&'static str, Relationship)> {
+    Some(match refset {
+        ids::SAME_AS => ("SAME AS", Relationship::Equivalent),
+        ids::REPLACED_BY => ("REPLACED BY", Relationship::Equivalent),
+        ids::POSSIBLY_EQUIVALENT_TO => ("POSSIBLY EQUIVALENT TO", Relationship::RelatedTo),
+        ids::ALTERNATIVE => ("ALTERNATIVE", Relationship::RelatedTo),
+        1186924009 => ("PARTIALLY EQUIVALENT TO", Relationship::RelatedTo),
+        1186921001 => ("POSSIBLY REPLACED BY", Relationship::RelatedTo),
+        _ => return None,
+    })
+}
+
+/// What `correlationId` says of a row's strength; most maps say "not specified".
+fn relationship(correlation: &str) -> Relationship {
+    match correlation {
+        "447557004" => Relationship::Equivalent,
+        "447558009" => Relationship::SourceIsBroaderThanTarget,
+        "447559001" => Relationship::SourceIsNarrowerThanTarget,
+        _ => Relationship::RelatedTo,
+    }
+}
