@@ -79,17 +79,9 @@ impl MapBuilder {
         let mut say = |severity, what: String, mend: &str| {
             findings.push(Finding { file: file.to_owned(), line: row.line, column: 0, severity, what, mend: mend.to_owned() });
         };
-        if !d.rule.is_empty() {
-            match Rule::parse(d.rule) {
-                Ok(rule) => {
-                    fields.put(DetailField::Program, rule.program());
-                }
-                Err(e) => say(
-                    Severity::Warning,
-                    format!("the rule `{}` cannot be read: {e}", d.rule),
-                    "it is kept as text, and its group waits for a person",
-                ),
-            }
+        // A rule that cannot be read has been said by its reader, with its place; it is kept as text, and its group waits for a person.
+        if let Ok(rule) = Rule::parse(d.rule) {
+            fields.put(DetailField::Program, rule.program());
         }
         let texts = [
             (DetailField::Rule, d.rule),

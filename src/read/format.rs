@@ -1,6 +1,6 @@
 //! The formats by their names in a manifest, and the one place that sends a file to its reader.
 
-use super::{MapRelease, Sink, SystemRelease, gem, icd_codes, icd_order, icd9};
+use super::{MapRelease, Sink, SystemRelease, athena, fhir, gem, icd_codes, icd_order, icd9, nlm_icd9_snomed, rf2};
 use crate::model::DesignationUse;
 use std::io::{self, BufRead};
 
@@ -89,6 +89,8 @@ pub fn read(format: Format, input: &mut dyn BufRead, file: &str, given: Given<'_
         (Format::Icd9TitlesLong, Given::System(given)) => icd9::read(input, file, given, DesignationUse::Long, sink),
         (Format::Icd9TitlesShort, Given::System(given)) => icd9::read(input, file, given, DesignationUse::Short, sink),
         (Format::Gem, Given::Map(given)) => gem::read(input, file, given, sink),
+        (Format::NlmIcd9Snomed, Given::Nothing) => nlm_icd9_snomed::read(input, file, sink),
+        (Format::Fhir, Given::Nothing) => fhir::read(input, file, sink),
         (format, given) => {
             let given = match given {
                 Given::System(_) => "a code system",
@@ -103,6 +105,9 @@ pub fn read(format: Format, input: &mut dyn BufRead, file: &str, given: Given<'_
 
 /// Reads a release of several files ([`Format::is_folder`]): a folder or an archive.
 pub fn read_folder(format: Format, path: &std::path::Path, given: Given<'_>, sink: &mut dyn Sink) -> io::Result<()> {
-    let _ = (path, given, sink);
-    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("the format {} is not a folder", format.name())))
+    match (format, given) {
+        (Format::Rf2, Given::Nothing) => rf2::read(&[path], &rf2::Options::default(), sink),
+        (Format::Athena, Given::Nothing) => athena::read(path, sink),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("the format {} is not read from a folder", format.name()))),
+    }
 }
