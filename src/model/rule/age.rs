@@ -30,6 +30,13 @@ const SCALE: u64 = 1000;
 /// More than anybody's age in any unit; keeps the arithmetic far from overflow.
 const MOST_UNITS: u64 = 100_000;
 
+/// As [`Age::parse`] reads it: `12 years`.
+impl std::fmt::Display for Age {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.in_words())
+    }
+}
+
 impl Age {
     /// `value` counts the last decimal. `None` for more than three decimals or an absurd size.
     pub fn new(value: u64, decimals: u8, unit: AgeUnit) -> Option<Age> {
