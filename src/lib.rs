@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 pub mod compile;
+pub mod decisions;
 pub mod engine;
 pub mod face;
 pub mod index;

@@ -21,9 +21,6 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Which normaliser the terms of an index went through; part of what tells one compiled index from another.
-pub const NORMALISER_VERSION: u32 = crate::text::VERSION;
-
 /// A release file, and what its manifest entry says of it.
 #[derive(Clone, Debug)]
 pub struct Input {
@@ -191,7 +188,7 @@ fn write(collector: Collector, out: &Path) -> Result<Report, Error> {
         findings.extend(finished.findings);
         writer.map(finished.meta, &finished.columns)?;
     }
-    report.fingerprint = writer.finish(NORMALISER_VERSION)?;
+    report.fingerprint = writer.finish(crate::text::VERSION)?;
     report.size = std::fs::metadata(out).map_err(read_error(out))?.len();
     report.findings = findings;
     Ok(report)

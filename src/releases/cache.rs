@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::{Dirs, Error, Source, Subject, hex};
-use crate::{compile, index};
+use crate::{index, text};
 
 /// How many other indexes stay when a new one is built: going back and forth between a few sets of releases stays cheap.
 const KEEP: usize = 3;
@@ -47,12 +47,7 @@ pub struct Versions {
 impl Versions {
     /// Those of the running program.
     pub fn current() -> Versions {
-        Versions {
-            xwalk: env!("CARGO_PKG_VERSION"),
-            index_format: index::FORMAT_VERSION,
-            normaliser: compile::NORMALISER_VERSION,
-            build: build(),
-        }
+        Versions { xwalk: env!("CARGO_PKG_VERSION"), index_format: index::FORMAT_VERSION, normaliser: text::VERSION, build: build() }
     }
 }
 
