@@ -11,6 +11,7 @@ mod collect;
 mod hierarchy;
 mod map;
 mod system;
+pub mod terms;
 mod validity;
 
 use crate::index::{self, IndexWriter};

@@ -20,6 +20,7 @@ mod codes;
 mod concept;
 mod edges;
 mod format;
+pub mod terms;
 mod verify;
 mod writer;
 

@@ -1,0 +1,90 @@
+//! From readings to candidate terms: walks the postings of the rarest words first, within a budget.
+
+use super::question::{Question, rarity};
+use crate::index::terms::Terms;
+
+/// Postings walked for one question at most.
+const BUDGET: usize = 120_000;
+/// Terms handed to the ranker.
+pub const MOST_CANDIDATES: usize = 500;
+
+/// Counters for every term, kept from question to question.
+#[derive(Default)]
+pub struct Scratch {
+    sum: Vec<f32>,
+    /// Which word of the question added last, and by which reading.
+    stamp: Vec<u32>,
+    touched: Vec<u32>,
+    order: Vec<(f32, u32)>,
+}
+
+/// The terms that share most with the question, roughly.
+pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, keep: &dyn Fn(u32) -> bool, out: &mut Vec<u32>) {
+    out.clear();
+    let count = terms.term_count() as usize;
+    if scratch.sum.len() < count {
+        scratch.sum.resize(count, 0.0);
+        scratch.stamp.resize(count, 0);
+    }
+    let all = terms.concept_count();
+    // The words of the question by what their readings cost, the cheapest first.
+    let mut words: Vec<(usize, usize)> = (0..question.words.len())
+        .map(|i| {
+            let cost = question.readings.iter().filter(|r| usize::from(r.from) == i).flat_map(|r| &r.targets).map(|t| terms.posting_bytes(*t)).sum();
+            (cost, i)
+        })
+        .collect();
+    words.sort_unstable();
+    let mut budget = BUDGET;
+    for (n, &(cost, i)) in words.iter().enumerate() {
+        if cost > budget && n > 0 && !scratch.touched.is_empty() {
+            // What is left out here still counts in ranking, for all that the rarer words have found.
+            continue;
+        }
+        for (r, reading) in question.readings.iter().enumerate().filter(|(_, r)| usize::from(r.from) == i) {
+            let span: f32 = question.words.iter().skip(i).take(usize::from(reading.span)).map(|w| w.rarity).sum();
+            let total: f32 = reading.targets.iter().map(|t| rarity(terms.concepts_with(*t), all)).sum();
+            let stamp = (i as u32 + 1) << 16 | r as u32 & 0xffff;
+            for &target in &reading.targets {
+                let gain = reading.weight * span * rarity(terms.concepts_with(target), all) / total.max(0.1);
+                for term in terms.postings(target) {
+                    budget = budget.saturating_sub(1);
+                    let at = term as usize;
+                    let last = scratch.stamp[at];
+                    if last >> 16 == i as u32 + 1 && last != stamp {
+                        continue;
+                    }
+                    if last == 0 {
+                        scratch.touched.push(term);
+                    }
+                    scratch.stamp[at] = stamp;
+                    scratch.sum[at] += gain;
+                }
+            }
+        }
+    }
+    let asked: f32 = question.words.iter().map(|w| w.rarity).sum();
+    scratch.order.clear();
+    for &term in &scratch.touched {
+        let at = term as usize;
+        let score = scratch.sum[at] / (asked + 0.5 * terms.term_rarity(term));
+        scratch.order.push((score, term));
+        scratch.sum[at] = 0.0;
+        scratch.stamp[at] = 0;
+    }
+    scratch.touched.clear();
+    let better = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));
+    // Filters are asked of the best only, until enough have passed.
+    let mut start = 0;
+    while start < scratch.order.len() && out.len() < MOST_CANDIDATES {
+        let end = (start + MOST_CANDIDATES.max(start)).min(scratch.order.len());
+        let rest = &mut scratch.order[start..];
+        if end - start < rest.len() {
+            rest.select_nth_unstable_by(end - start, better);
+        }
+        let part = &mut rest[..end - start];
+        part.sort_unstable_by(better);
+        out.extend(part.iter().map(|p| p.1).filter(|t| keep(terms.ordinal(*t))).take(MOST_CANDIDATES - out.len()));
+        start = end;
+    }
+}

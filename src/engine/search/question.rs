@@ -1,0 +1,259 @@
+//! A question: its words, and for each the words of the vocabulary that it may mean.
+
+use smallvec::SmallVec;
+
+use super::near;
+use crate::index::terms::{Shorthand, Terms};
+use crate::text::{Kind, Lexicon, Words};
+
+/// More words than this are not read: no title has as many, and time stays bounded.
+pub const MOST_WORDS: usize = 40;
+/// Readings kept of one word.
+const MOST_READINGS: usize = 48;
+/// Guesses (typing errors, abbreviations) are made for so many words of one question at most.
+const MOST_GUESSED: usize = 16;
+
+/// Why a word of the vocabulary may be meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum How {
+    /// The same word.
+    Same,
+    /// Two words written as one, or one as two.
+    Joined,
+    /// Another form of it: infected, infection.
+    Family,
+    /// One or two typing errors away.
+    Typo,
+    /// The releases abbreviate so.
+    Learnt,
+    /// The table of abbreviations says so.
+    Abbreviation,
+    /// The table of synonyms says so.
+    Synonym,
+    /// The table says that it may be meant.
+    Related,
+    /// It begins so.
+    Prefix,
+    /// Its letters, with some left out.
+    Letters,
+    /// It begins alike.
+    Alike,
+}
+
+/// One reading of the words `from .. from + span`: all `targets` together.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    pub from: u8,
+    pub span: u8,
+    pub targets: SmallVec<[u32; 4]>,
+    /// How likely this is what was meant, 0 to 1.
+    pub weight: f32,
+    pub how: How,
+}
+
+/// A word as it was asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    pub text: String,
+    pub start: usize,
+    pub end: usize,
+    /// How much it tells: the rarer, the more.
+    pub rarity: f32,
+    /// In the vocabulary, and not only as shorthand.
+    pub known: bool,
+}
+
+/// The question, read against one vocabulary.
+#[derive(Debug, Default)]
+pub struct Question {
+    pub words: Vec<Asked>,
+    /// By first word, the best first.
+    pub readings: Vec<Reading>,
+}
+
+/// How much a word tells that `with` of `all` concepts hold.
+pub fn rarity(with: u32, all: u32) -> f32 {
+    ((all as f32 + 1.0) / (with as f32 + 0.5)).ln().max(0.1)
+}
+
+pub struct Reader<'a> {
+    pub terms: &'a Terms<'a>,
+    pub shorthand: Option<&'a Shorthand<'a>>,
+    /// The last word may be unfinished.
+    pub complete: bool,
+}
+
+impl Reader<'_> {
+    pub fn read(&self, text: &str) -> Question {
+        let mut words = Words::new();
+        words.read_at_most(text, MOST_WORDS);
+        let texts: Vec<&str> = words.iter().map(|w| w.text).collect();
+        let mut question = Question::default();
+        let mut guesses = 0;
+        for (i, word) in words.iter().enumerate() {
+            let mut found = Found { terms: self.terms, from: i as u8, readings: Vec::new() };
+            let last = self.complete && i + 1 == texts.len();
+            let known = self.one(&mut found, word.text, last, &mut guesses);
+            self.phrases(&mut found, &texts[i..]);
+            if let Some(next) = texts.get(i + 1) {
+                let joined = format!("{}{next}", word.text);
+                if let Some(id) = self.terms.find(&joined) {
+                    found.add(2, &[id], 0.95, How::Joined);
+                }
+            }
+            let rarity = self.rarity(&found.readings);
+            question.words.push(Asked { text: word.text.to_owned(), start: word.start, end: word.end, rarity, known });
+            found.readings.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.targets.cmp(&b.targets)));
+            found.readings.truncate(MOST_READINGS);
+            question.readings.append(&mut found.readings);
+        }
+        question
+    }
+
+    /// The rarity of a word is that of its best reading; of an unknown one, that of a middling word.
+    fn rarity(&self, readings: &[Reading]) -> f32 {
+        let all = self.terms.concept_count();
+        let best = readings.iter().map(|r| r.weight).fold(0.0, f32::max);
+        readings
+            .iter()
+            .filter(|r| r.weight >= best - 0.05)
+            .map(|r| r.targets.iter().map(|t| rarity(self.terms.concepts_with(*t), all)).sum::<f32>() / f32::from(r.span))
+            .min_by(f32::total_cmp)
+            .map_or(5.0, |r| if best < 0.5 { r.min(5.0) } else { r.min(12.0) })
+    }
+
+    /// Readings of one word by itself. Returns whether it is a word of full titles.
+    fn one(&self, found: &mut Found<'_>, word: &str, last: bool, guesses: &mut usize) -> bool {
+        let same = self.terms.find(word);
+        let known = same.is_some_and(|id| !self.terms.is_shorthand(id));
+        if let Some(id) = same {
+            found.add(1, &[id], 1.0, How::Same);
+            for relative in self.terms.family(id).filter(|f| *f != id) {
+                found.add(1, &[relative], 0.85, How::Family);
+            }
+        }
+        let letters = word.len();
+        if let Some(shorthand) = self.shorthand.filter(|_| letters <= 16) {
+            for (meaning, share) in shorthand.meanings(word) {
+                let targets: SmallVec<[u32; 4]> = meaning.split(' ').filter_map(|w| self.terms.find(w)).collect();
+                if !targets.is_empty() && targets.len() == meaning.split(' ').count() {
+                    found.add(1, &targets, if known { 0.45 } else { 0.7 } + 0.25 * share, How::Learnt);
+                }
+            }
+        }
+        if last {
+            for id in near::beginning_with(self.terms, word).take(2000) {
+                found.add(1, &[id], 0.6 + 0.35 * letters as f32 / self.terms.word(id).len().max(1) as f32, How::Prefix);
+            }
+        }
+        let digits = word.bytes().any(|b| b.is_ascii_digit());
+        if known || digits || letters < 2 || *guesses >= MOST_GUESSED {
+            return known;
+        }
+        *guesses += 1;
+        if same.is_none() {
+            self.family_of_stranger(found, word);
+            self.split(found, word);
+        }
+        // A typing error in a short word makes another word.
+        let furthest = match word.chars().count() {
+            0..=3 => 0,
+            4..=5 => 1,
+            _ => 2,
+        };
+        if furthest > 0 {
+            near::typos(self.terms, word, furthest, false, |id, distance| {
+                let text = self.terms.word(id);
+                if distance == 0 || (text.len() < 4 && distance > 0) {
+                    return;
+                }
+                let longest = text.len().max(letters) as f32;
+                let first = f32::from(u8::from(text.as_bytes().first() != word.as_bytes().first()));
+                let weight = 1.0 - 0.75 * f32::from(distance) / longest - 0.06 * f32::from(distance) - 0.05 * first;
+                found.add(1, &[id], weight.clamp(0.1, 0.95), How::Typo);
+            });
+        }
+        let first = word.chars().next().map_or(0, char::len_utf8);
+        for id in near::beginning_with(self.terms, &word[..first]) {
+            let text = self.terms.word(id);
+            if let Some(weight) = near::abbreviation(word, text) {
+                let how = if text.starts_with(word) { How::Prefix } else { How::Letters };
+                found.add(1, &[id], if how == How::Prefix { weight } else { weight * 0.9 }, how);
+            } else if letters >= 6 {
+                let common = text.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+                let longest = text.len().max(letters);
+                if common >= 5 && common * 10 >= longest * 5 {
+                    found.add(1, &[id], 0.25 + 0.5 * common as f32 / longest as f32, How::Alike);
+                }
+            }
+        }
+        known
+    }
+
+    /// The word is not in the vocabulary, but others with its stem may be.
+    fn family_of_stranger(&self, found: &mut Found<'_>, word: &str) {
+        let stem = crate::text::stem(word);
+        if stem.len() < 4 {
+            return;
+        }
+        for id in near::beginning_with(self.terms, &stem[..stem.floor_char_boundary(4)]) {
+            if crate::text::stem(self.terms.word(id)) == stem {
+                found.add(1, &[id], 0.85, How::Family);
+            }
+        }
+    }
+
+    /// `lymphnode`: two words in one.
+    fn split(&self, found: &mut Found<'_>, word: &str) {
+        if !word.is_ascii() {
+            return;
+        }
+        for cut in 3..word.len().saturating_sub(2) {
+            if let (Some(left), Some(right)) = (self.terms.find(&word[..cut]), self.terms.find(&word[cut..])) {
+                if !self.terms.is_shorthand(left) && !self.terms.is_shorthand(right) {
+                    found.add(1, &[left, right], 0.85, How::Joined);
+                }
+            }
+        }
+    }
+
+    /// Readings of the phrase that begins here.
+    fn phrases(&self, found: &mut Found<'_>, words: &[&str]) {
+        for (span, meanings) in Lexicon::get().phrases(words) {
+            for meaning in meanings {
+                let (weight, how) = match meaning.kind {
+                    Kind::Abbreviation => (0.9, How::Abbreviation),
+                    Kind::Synonym => (0.93, How::Synonym),
+                    Kind::Related => (0.75, How::Related),
+                };
+                let targets: SmallVec<[u32; 4]> = meaning.words.iter().filter_map(|w| self.terms.find(w)).collect();
+                if targets.len() == meaning.words.len() {
+                    found.add(span as u8, &targets, weight, how);
+                }
+            }
+        }
+    }
+}
+
+struct Found<'a> {
+    terms: &'a Terms<'a>,
+    from: u8,
+    readings: Vec<Reading>,
+}
+
+impl Found<'_> {
+    /// Keeps the best reading for the same words.
+    fn add(&mut self, span: u8, targets: &[u32], weight: f32, how: How) {
+        if let Some(held) = self.readings.iter_mut().find(|r| r.span == span && *r.targets == *targets) {
+            if held.weight < weight {
+                held.weight = weight;
+                held.how = how;
+            }
+            return;
+        }
+        if self.terms.concepts_with(targets[0]) == 0 {
+            return;
+        }
+        self.readings.push(Reading { from: self.from, span, targets: SmallVec::from_slice(targets), weight, how });
+    }
+}

@@ -1,0 +1,167 @@
+//! Clinical shorthand and synonyms from common knowledge, written for this project by hand: `abbreviations.txt` and `synonyms.txt`.
+//!
+//! Both are lists of phrases. Ambiguous abbreviations keep all their meanings; which one was meant shows only against a title. The tables
+//! hold general medical language, never the titles of one code system.
+
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
+
+use super::Words;
+
+static LEXICON: LazyLock<Lexicon> =
+    LazyLock::new(|| Lexicon::parse(include_str!("abbreviations.txt"), include_str!("synonyms.txt")));
+
+/// Why one phrase may stand for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// `MI` for `myocardial infarction`.
+    Abbreviation,
+    /// `heart attack` for `myocardial infarction`.
+    Synonym,
+    /// `cancer` for `carcinoma`: the second is narrower, or nearly the same.
+    Related,
+}
+
+/// One meaning of a phrase, in normal form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meaning {
+    pub words: Box<[Box<str>]>,
+    pub kind: Kind,
+}
+
+/// Phrases and what they may stand for.
+#[derive(Debug, Default)]
+pub struct Lexicon {
+    /// By first word: the other words of the phrase, and its meanings. Longest phrases first.
+    phrases: HashMap<Box<str>, Vec<(Box<[Box<str>]>, Vec<Meaning>)>>,
+}
+
+impl Lexicon {
+    /// The table of this build.
+    pub fn get() -> &'static Lexicon {
+        &LEXICON
+    }
+
+    /// The phrases with which `words` begins: how many words each has, and what they may stand for.
+    pub fn phrases<'a>(&'a self, words: &'a [&'a str]) -> impl Iterator<Item = (usize, &'a [Meaning])> {
+        let (first, rest) = words.split_first().unwrap_or((&"", &[]));
+        self.phrases.get(*first).into_iter().flatten().filter_map(move |(tail, meanings)| {
+            let fits = tail.len() <= rest.len() && tail.iter().zip(rest).all(|(a, b)| **a == **b);
+            fits.then_some((1 + tail.len(), meanings.as_slice()))
+        })
+    }
+
+    /// Every phrase with its meanings, in order.
+    pub fn entries(&self) -> impl Iterator<Item = (String, &[Meaning])> {
+        let mut firsts: Vec<_> = self.phrases.iter().collect();
+        firsts.sort_by_key(|(first, _)| *first);
+        firsts.into_iter().flat_map(|(first, tails)| {
+            tails.iter().map(move |(tail, meanings)| {
+                let mut phrase = first.to_string();
+                for word in tail {
+                    phrase.push(' ');
+                    phrase.push_str(word);
+                }
+                (phrase, meanings.as_slice())
+            })
+        })
+    }
+
+    /// Abbreviations: `short = meaning | meaning`. Synonyms: `phrase = phrase = phrase`, each for each other; `phrase > phrase = phrase`: the
+    /// first may stand for the others, not they for it. `#` begins a comment.
+    fn parse(abbreviations: &str, synonyms: &str) -> Lexicon {
+        let mut lexicon = Lexicon::default();
+        let mut words = Words::new();
+        let mut phrase = |text: &str| -> Vec<Box<str>> { words.read(text).iter().map(|w| w.text.into()).collect() };
+        for line in lines(abbreviations) {
+            let Some((short, meanings)) = line.split_once('=') else { continue };
+            let short = phrase(short);
+            for meaning in meanings.split('|') {
+                lexicon.add(&short, phrase(meaning), Kind::Abbreviation);
+            }
+        }
+        for line in lines(synonyms) {
+            if let Some((from, to)) = line.split_once('>') {
+                let to: Vec<_> = to.split('=').map(&mut phrase).collect();
+                for from in from.split('=').map(&mut phrase) {
+                    for to in &to {
+                        lexicon.add(&from, to.clone(), Kind::Related);
+                    }
+                }
+                continue;
+            }
+            let same: Vec<_> = line.split('=').map(&mut phrase).collect();
+            for from in &same {
+                for to in same.iter().filter(|to| *to != from) {
+                    lexicon.add(from, to.clone(), Kind::Synonym);
+                }
+            }
+        }
+        for tails in lexicon.phrases.values_mut() {
+            tails.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
+        }
+        lexicon
+    }
+
+    fn add(&mut self, from: &[Box<str>], to: Vec<Box<str>>, kind: Kind) {
+        let Some((first, tail)) = from.split_first() else { return };
+        if to.is_empty() || from == to {
+            return;
+        }
+        let tails = self.phrases.entry(first.clone()).or_default();
+        let at = match tails.iter().position(|(t, _)| **t == *tail) {
+            Some(at) => at,
+            None => {
+                tails.push((tail.into(), Vec::new()));
+                tails.len() - 1
+            }
+        };
+        let meanings = &mut tails[at].1;
+        if !meanings.iter().any(|m| *m.words == *to) {
+            meanings.push(Meaning { words: to.into(), kind });
+        }
+    }
+}
+
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(|l| l.split('#').next().unwrap_or("").trim()).filter(|l| !l.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meanings(text: &str) -> Vec<String> {
+        let mut words = Words::new();
+        words.read(text);
+        let words: Vec<&str> = words.iter().map(|w| w.text).collect();
+        Lexicon::get().phrases(&words).filter(|(n, _)| *n == words.len()).flat_map(|(_, m)| m).map(|m| m.words.join(" ")).collect()
+    }
+
+    #[test]
+    fn known_phrases() {
+        assert!(meanings("heart attack").contains(&"myocardial infarction".to_owned()));
+        assert!(meanings("MI").contains(&"myocardial infarction".to_owned()));
+        assert!(meanings("kidney").contains(&"renal".to_owned()));
+        assert!(meanings("xyzzy").is_empty());
+    }
+
+    #[test]
+    fn ambiguous_abbreviations_keep_their_meanings() {
+        let ms = meanings("MS");
+        assert!(ms.contains(&"multiple sclerosis".to_owned()) && ms.contains(&"mitral stenosis".to_owned()), "{ms:?}");
+    }
+
+    #[test]
+    fn every_line_is_used() {
+        for (file, separators) in [(include_str!("abbreviations.txt"), &['='][..]), (include_str!("synonyms.txt"), &['=', '>'])] {
+            for line in lines(file) {
+                assert!(line.contains(separators), "{line}");
+                for part in line.split(['=', '>', '|']) {
+                    assert!(!Words::new().read(part).is_empty(), "an empty phrase in: {line}");
+                }
+            }
+        }
+    }
+}
