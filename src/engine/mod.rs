@@ -10,6 +10,7 @@ pub mod answer;
 pub mod rules;
 
 mod overlay;
+pub mod search;
 mod succession;
 mod suggest;
 mod translate;

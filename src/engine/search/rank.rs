@@ -85,7 +85,13 @@ impl<'q> Ranker<'q> {
             target_rarity.push(reading.targets.iter().map(|t| rarity(terms.concepts_with(*t), terms.concept_count())).sum());
         }
         links.sort_unstable_by_key(|(word, link)| (*word, link.reading, link.target));
-        let classes = question.words.iter().map(|w| class(&w.text)).collect();
+        // `unspecuified` is of the class of `unspecified`: what a word most likely means decides.
+        let classes = (0..question.words.len())
+            .map(|i| {
+                let best = question.readings.iter().filter(|r| usize::from(r.from) == i && r.span == 1 && r.targets.len() == 1).max_by(|a, b| a.weight.total_cmp(&b.weight));
+                class(best.map_or(&question.words[i].text, |r| terms.word(r.targets[0])))
+            })
+            .collect();
         let asked = question.words.iter().map(|w| w.rarity).sum::<f32>().max(0.1);
         Ranker { terms, question, links, classes, target_rarity, asked }
     }
