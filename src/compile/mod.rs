@@ -169,9 +169,11 @@ fn write(collector: Collector, out: &Path) -> Result<Report, Error> {
     let Collector { systems, maps, mut findings, .. } = collector;
     let mut order: Vec<usize> = (0..systems.len()).collect();
     order.sort_by(|&a, &b| systems[a].alias.cmp(&systems[b].alias));
-    let mut finished: Vec<Option<system::Finished>> = systems.into_par_iter().map(|s| Some(s.finish())).collect();
+    let mut finished =
+        systems.into_par_iter().map(|s| s.finish().map(Some)).collect::<Result<Vec<Option<system::Finished>>, index::Error>>()?;
     let mut writer = IndexWriter::create(out)?;
     let mut report = Report::default();
+    let mut shorthand = index::terms::ShorthandWriter::new();
     // The rows of the maps still count by the order in which codes were met; this tells their places among the sorted keys.
     let mut places: Vec<Vec<u32>> = vec![Vec::new(); finished.len()];
     for at in order {
@@ -180,7 +182,9 @@ fn write(collector: Collector, out: &Path) -> Result<Report, Error> {
         findings.extend(system.findings);
         writer.system(system.meta, &system.columns)?;
         places[at] = system.places;
+        shorthand.merge(system.shorthand);
     }
+    writer.shorthand(&shorthand.finish(terms::SHORTHAND_MEANINGS).map_err(index::Error::from)?)?;
     let mut maps: Vec<_> = maps.into_iter().collect();
     maps.sort_by(|a, b| a.order().cmp(&b.order()));
     for map in maps {

@@ -1,8 +1,10 @@
 //! One code system: what its releases say, put together and laid out in columns.
 
 use super::arena::{Interned, Texts, hash};
+use super::terms::SystemTerms;
 use super::{hierarchy, validity};
-use crate::index::{ALWAYS, ConceptColumns, DesignationRecord, NoteRecord, ReleaseMeta, SystemColumns, SystemMeta, ValidityRecord};
+use crate::index::terms::ShorthandWriter;
+use crate::index::{self, ALWAYS, ConceptColumns, DesignationRecord, NoteRecord, ReleaseMeta, SystemColumns, SystemMeta, ValidityRecord};
 use crate::model::{CodeForm, DesignationUse, NoteKind, Status, Validity};
 use crate::read::{ConceptRow, Finding, Severity, SystemRelease};
 use hashbrown::HashTable;
@@ -51,6 +53,8 @@ pub(super) struct Finished {
     /// By number in the order of meeting: the place among the sorted keys.
     pub places: Vec<u32>,
     pub findings: Vec<Finding>,
+    /// Abbreviations that its titles teach.
+    pub shorthand: ShorthandWriter,
 }
 
 impl SystemBuilder {
@@ -187,7 +191,7 @@ impl SystemBuilder {
     }
 
     /// Sorts, closes, lays out.
-    pub fn finish(mut self) -> Finished {
+    pub fn finish(mut self) -> Result<Finished, index::Error> {
         self.make_headers();
         let n = self.keys.texts.len();
         let mut order: Vec<u32> = (0..n as u32).collect();
@@ -214,10 +218,11 @@ impl SystemBuilder {
         columns.validities = lists.columns;
         self.lay_hierarchy(&order, &places, &mut columns);
         self.lay_notes(&places, &mut columns);
+        let shorthand = lay_terms(&mut columns)?;
 
         let releases = by_date.iter().map(|&r| std::mem::take(&mut self.releases[r])).collect();
         let meta = SystemMeta { alias: self.alias, uri: self.uri, title: self.title, form: self.form, releases, languages: self.languages };
-        Finished { meta, columns, places, findings: self.findings }
+        Ok(Finished { meta, columns, places, findings: self.findings, shorthand })
     }
 
     /// ICD releases that list only codes that may be recorded (ICD-9-CM, codes files) imply their headings: the prefixes. Where another
@@ -389,6 +394,25 @@ impl ValidityLists {
             next
         })
     }
+}
+
+/// The words of all designations, as they have just been laid.
+fn lay_terms(columns: &mut SystemColumns) -> Result<ShorthandWriter, index::Error> {
+    let mut terms = SystemTerms::new();
+    let records = &columns.designations.records;
+    let ends = records.iter().skip(1).map(|r| r.text.get() as usize).chain([columns.designation_text.len()]);
+    let texts = records.iter().zip(ends).map(|(r, end)| (r.usage, &columns.designation_text[r.text.get() as usize..end]));
+    let mut texts = texts.enumerate().peekable();
+    for (ordinal, end) in columns.designations.offsets.iter().skip(1).enumerate() {
+        while let Some((_, (usage, text))) = texts.next_if(|(at, _)| *at < end.get() as usize) {
+            if let (Some(usage), Ok(text)) = (DesignationUse::from_byte(usage), std::str::from_utf8(text)) {
+                terms.push(ordinal as u32, usage, text)?;
+            }
+        }
+    }
+    let (blob, shorthand) = terms.finish()?;
+    (columns.terms_fst, columns.terms) = (blob.words, blob.terms);
+    Ok(shorthand)
 }
 
 fn lay(lists: &[Vec<u32>], columns: &mut ConceptColumns<U32>) {

@@ -1,6 +1,6 @@
 //! Designations to terms, and what long and short titles side by side teach about abbreviations.
 
-use crate::index::terms::{Error, ShorthandWriter, TermsWriter};
+use crate::index::terms::{Blob, Error, ShorthandWriter, TermsWriter};
 use crate::model::DesignationUse;
 use crate::text::{self, Words};
 
@@ -42,7 +42,7 @@ impl SystemTerms {
     }
 
     /// The blob of terms, and the abbreviations seen; those of all systems are merged into one.
-    pub fn finish(mut self) -> Result<(Vec<u8>, ShorthandWriter), Error> {
+    pub fn finish(mut self) -> Result<(Blob, ShorthandWriter), Error> {
         self.compare();
         Ok((self.writer.finish(text::stem)?, self.shorthand))
     }
@@ -151,12 +151,18 @@ mod tests {
             system.push(ordinal, usage, text).unwrap();
         }
         let (blob, shorthand) = system.finish().unwrap();
-        let terms = Terms::open(&blob).unwrap();
+        let terms = Terms::open(&blob.words, &blob.terms).unwrap();
         assert_eq!(terms.term_count(), 5);
         assert_eq!(terms.concept_count(), 2);
         let blob = shorthand.finish(SHORTHAND_MEANINGS).unwrap();
         let shorthand = Shorthand::open(&blob).unwrap();
-        for (short, long) in [("mal", "malignant"), ("crcnoid", "carcinoid"), ("ascend", "ascending"), ("dm", "diabetes mellitus"), ("hyprglycemia", "hyperglycemia")] {
+        for (short, long) in [
+            ("mal", "malignant"),
+            ("crcnoid", "carcinoid"),
+            ("ascend", "ascending"),
+            ("dm", "diabetes mellitus"),
+            ("hyprglycemia", "hyperglycemia"),
+        ] {
             assert_eq!(shorthand.meanings(short).next().map(|m| m.0), Some(long), "{short}");
         }
     }
@@ -166,6 +172,6 @@ mod tests {
         let mut system = SystemTerms::new();
         system.push(0, DesignationUse::FullySpecifiedName, "Fracture of bone (disorder)").unwrap();
         let (blob, _) = system.finish().unwrap();
-        assert_eq!(Terms::open(&blob).unwrap().find("disorder"), None);
+        assert_eq!(Terms::open(&blob.words, &blob.terms).unwrap().find("disorder"), None);
     }
 }

@@ -84,6 +84,7 @@ macro_rules! kinds {
 
 kinds! {
     Meta = 1 File "releases and maps",
+    Shorthand = 2 File "learnt abbreviations",
     // A system: n concepts in the order of their keys.
     CodesFst = 16 System "codes",
     CodeOffsets = 17 System "code offsets",

@@ -55,6 +55,8 @@ pub enum Error {
     Damaged { what: String },
     #[error("index would be too large: {what}")]
     TooLarge { what: String },
+    #[error("search terms: {0}")]
+    Terms(#[from] terms::Error),
 }
 
 impl Error {
@@ -72,6 +74,8 @@ pub struct Index {
     toc: Toc,
     systems: Vec<codes::SystemPart>,
     maps: Vec<edges::MapPart>,
+    /// Its checksum has been found right.
+    shorthand: Option<Section>,
 }
 
 impl std::fmt::Debug for Index {
@@ -112,7 +116,9 @@ impl Index {
             .enumerate()
             .map(|(i, meta)| edges::MapPart::open(&toc, &bytes, i as u16, meta, &systems))
             .collect::<Result<Vec<_>, Error>>()?;
-        Ok(Index { bytes, toc, systems, maps })
+        let shorthand = toc.section(&bytes, format::Kind::Shorthand, 0);
+        let shorthand = shorthand.checked().is_ok().then_some(shorthand);
+        Ok(Index { bytes, toc, systems, maps, shorthand })
     }
 
     /// BLAKE3 of everything in the file, in hexadecimal: two indexes with one fingerprint give the same answers.
@@ -152,6 +158,11 @@ impl Index {
     /// All maps, sorted by source, target, id and version.
     pub fn maps(&self) -> impl ExactSizeIterator<Item = ConceptMap<'_>> {
         (0..self.maps.len()).map(|i| ConceptMap::new(self, i as u16))
+    }
+
+    /// The abbreviations learnt from the titles of all systems; `None` if there are none.
+    pub(crate) fn shorthand(&self) -> Option<terms::Shorthand<'_>> {
+        terms::Shorthand::open(self.shorthand.as_ref()?.as_ref()).ok()
     }
 
     /// The bytes that each part takes: a system or map with the name of the section.

@@ -217,6 +217,11 @@ impl IndexWriter {
         Ok(())
     }
 
+    /// Abbreviations learnt from all systems ([`terms::Shorthand`](super::terms::Shorthand)).
+    pub fn shorthand(&mut self, blob: &[u8]) -> Result<(), Error> {
+        self.section(Kind::Shorthand, 0, blob)
+    }
+
     /// Maps come sorted by source, target, id and version.
     pub fn map(&mut self, meta: MapMeta, columns: &MapColumns) -> Result<(), Error> {
         let owner = self.meta.maps.len() as u16;

@@ -9,8 +9,7 @@ use hashbrown::HashMap;
 
 use super::Words;
 
-static LEXICON: LazyLock<Lexicon> =
-    LazyLock::new(|| Lexicon::parse(include_str!("abbreviations.txt"), include_str!("synonyms.txt")));
+static LEXICON: LazyLock<Lexicon> = LazyLock::new(|| Lexicon::parse(include_str!("abbreviations.txt"), include_str!("synonyms.txt")));
 
 /// Why one phrase may stand for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

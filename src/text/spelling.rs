@@ -54,8 +54,37 @@ pub(super) fn is_ordinal_suffix(tail: &str) -> bool {
 pub(super) fn is_stop(word: &str) -> bool {
     matches!(
         word,
-        "of" | "the" | "and" | "or" | "in" | "to" | "for" | "a" | "an" | "by" | "on" | "at" | "as" | "from" | "is" | "are" | "due" | "that"
-            | "this" | "be" | "which" | "was" | "has" | "its" | "it" | "mention" | "et" | "into" | "than" | "their" | "having" | "i e"
+        "of" | "the"
+            | "and"
+            | "or"
+            | "in"
+            | "to"
+            | "for"
+            | "a"
+            | "an"
+            | "by"
+            | "on"
+            | "at"
+            | "as"
+            | "from"
+            | "is"
+            | "are"
+            | "due"
+            | "that"
+            | "this"
+            | "be"
+            | "which"
+            | "was"
+            | "has"
+            | "its"
+            | "it"
+            | "mention"
+            | "et"
+            | "into"
+            | "than"
+            | "their"
+            | "having"
+            | "i e"
     )
 }
 
@@ -63,8 +92,27 @@ pub(super) fn is_stop(word: &str) -> bool {
 pub(super) fn takes_letter(word: &str) -> bool {
     matches!(
         word,
-        "hepatitis" | "vitamin" | "type" | "group" | "class" | "influenza" | "hemophilia" | "factor" | "category" | "streptococcus" | "salmonella"
-            | "strep" | "hep" | "vit" | "grade" | "stage" | "level" | "botulism" | "paratyphoid" | "immunoglobulin" | "thalassemia"
+        "hepatitis"
+            | "vitamin"
+            | "type"
+            | "group"
+            | "class"
+            | "influenza"
+            | "hemophilia"
+            | "factor"
+            | "category"
+            | "streptococcus"
+            | "salmonella"
+            | "strep"
+            | "hep"
+            | "vit"
+            | "grade"
+            | "stage"
+            | "level"
+            | "botulism"
+            | "paratyphoid"
+            | "immunoglobulin"
+            | "thalassemia"
     )
 }
 
@@ -72,8 +120,25 @@ pub(super) fn takes_letter(word: &str) -> bool {
 fn takes_number(word: &str) -> bool {
     matches!(
         word,
-        "type" | "stage" | "grade" | "class" | "level" | "degree" | "category" | "group" | "factor" | "phase" | "part" | "bipolar" | "typ"
-            | "collagen" | "angle" | "angiotensin" | "mucopolysaccharidosis" | "glycogenosis" | "gaucher"
+        "type"
+            | "stage"
+            | "grade"
+            | "class"
+            | "level"
+            | "degree"
+            | "category"
+            | "group"
+            | "factor"
+            | "phase"
+            | "part"
+            | "bipolar"
+            | "typ"
+            | "collagen"
+            | "angle"
+            | "angiotensin"
+            | "mucopolysaccharidosis"
+            | "glycogenosis"
+            | "gaucher"
     ) || word.bytes().next().is_some_and(|b| b.is_ascii_digit())
 }
 
@@ -205,10 +270,10 @@ fn fixed(raw: &str) -> Option<&'static str> {
         "aluminium" => "aluminum",
         "grey" => "gray",
         "orthopaedic" | "orthopaedics" => "orthopedic",
-        "without" | "diabetes" | "herpes" | "rabies" | "scabies" | "caries" | "ascites" | "biceps" | "triceps" | "quadriceps" | "forceps"
-        | "series" | "species" | "facies" | "always" | "lens" | "mumps" | "measles" | "shingles" | "perhaps" | "afterwards" | "pancreas"
-        | "tabes" | "pubes" | "litotes" | "rickets" | "hives" | "yaws" | "kuru" | "trousseaus" | "gas" | "bias" | "atlas" | "canvas"
-        | "christmas" | "texas" | "meninx" | "menopause" => return same(raw),
+        "without" | "diabetes" | "herpes" | "rabies" | "scabies" | "caries" | "ascites" | "biceps" | "triceps" | "quadriceps"
+        | "forceps" | "series" | "species" | "facies" | "always" | "lens" | "mumps" | "measles" | "shingles" | "perhaps" | "afterwards"
+        | "pancreas" | "tabes" | "pubes" | "litotes" | "rickets" | "hives" | "yaws" | "kuru" | "trousseaus" | "gas" | "bias" | "atlas"
+        | "canvas" | "christmas" | "texas" | "meninx" | "menopause" => return same(raw),
         _ => return None,
     })
 }
@@ -216,9 +281,44 @@ fn fixed(raw: &str) -> Option<&'static str> {
 /// The static spelling of a word that a plural rule would harm.
 fn same(raw: &str) -> Option<&'static str> {
     const KEPT: &[&str] = &[
-        "without", "diabetes", "herpes", "rabies", "scabies", "caries", "ascites", "biceps", "triceps", "quadriceps", "forceps", "series",
-        "species", "facies", "always", "lens", "mumps", "measles", "shingles", "perhaps", "afterwards", "pancreas", "tabes", "pubes", "litotes",
-        "rickets", "hives", "yaws", "kuru", "trousseaus", "gas", "bias", "atlas", "canvas", "christmas", "texas", "meninx", "menopause",
+        "without",
+        "diabetes",
+        "herpes",
+        "rabies",
+        "scabies",
+        "caries",
+        "ascites",
+        "biceps",
+        "triceps",
+        "quadriceps",
+        "forceps",
+        "series",
+        "species",
+        "facies",
+        "always",
+        "lens",
+        "mumps",
+        "measles",
+        "shingles",
+        "perhaps",
+        "afterwards",
+        "pancreas",
+        "tabes",
+        "pubes",
+        "litotes",
+        "rickets",
+        "hives",
+        "yaws",
+        "kuru",
+        "trousseaus",
+        "gas",
+        "bias",
+        "atlas",
+        "canvas",
+        "christmas",
+        "texas",
+        "meninx",
+        "menopause",
     ];
     KEPT.iter().find(|k| **k == raw).copied()
 }

@@ -30,7 +30,13 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
     // The words of the question by what their readings cost, the cheapest first.
     let mut words: Vec<(usize, usize)> = (0..question.words.len())
         .map(|i| {
-            let cost = question.readings.iter().filter(|r| usize::from(r.from) == i).flat_map(|r| &r.targets).map(|t| terms.posting_bytes(*t)).sum();
+            let cost = question
+                .readings
+                .iter()
+                .filter(|r| usize::from(r.from) == i)
+                .flat_map(|r| &r.targets)
+                .map(|t| terms.posting_bytes(*t))
+                .sum();
             (cost, i)
         })
         .collect();

@@ -1,103 +1,168 @@
 //! Which concept did they mean?
+//!
+//! # Short answer
+//! [`Engine::searcher`] prepares to search one system; [`Searcher::search`] gives the concepts that a text may mean, the likeliest first,
+//! each with the text that matched and why.
+//!
+//! # Long answer
+//! A question is read word by word ([`question`]): what each word may mean in the vocabulary of the system, as it stands, by its stem, as a
+//! typing error, an abbreviation (learnt from the titles of the loaded releases, or from the table), a synonym, two words run together.
+//! The postings of the rarest words give candidate terms ([`gather`]); each is scored by a weighted sum of plain features ([`rank`],
+//! [`weights`]), so that every place in the list can be explained.
+//!
+//! # Limits
+//! Terms are words: what shares no word, stem, abbreviation or known synonym with any designation is not found. Weights are fitted to
+//! ICD-10-CM (how is said in [`weights`]).
 
+mod find;
 mod gather;
 mod near;
 mod question;
 mod rank;
 mod weights;
 
-use std::cell::RefCell;
+pub use find::Concepts;
+use find::Finder;
 
-pub use question::How;
-pub use weights::FEATURES;
-
+use super::{Engine, Refusal, suggest};
 use crate::index::terms::{Shorthand, Terms};
-use question::{Question, Reader};
-use rank::{Alignment, Features, Ranker};
+use crate::index::{CodeSystem, Concept};
+use crate::model::{Date, Status};
+use crate::text::Words;
 
-thread_local! {
-    static SCRATCH: RefCell<gather::Scratch> = RefCell::default();
-}
-
-/// What search asks of the concepts of a system.
-pub trait Concepts {
-    /// Whether a concept may be an answer.
-    fn keep(&self, ordinal: u32) -> bool;
-    /// Whether it groups others.
-    fn is_header(&self, ordinal: u32) -> bool;
-    fn parent(&self, ordinal: u32) -> Option<u32>;
-}
-
-/// One answer.
+/// How to search.
 #[derive(Clone, Debug)]
-pub struct Hit {
-    pub ordinal: u32,
-    /// The number of the term that matched.
-    pub term: u32,
+pub struct SearchOptions {
+    /// At most so many answers.
+    pub limit: usize,
+    /// Only what is in the system on this date; without one, only what is in its newest release.
+    pub date: Option<Date>,
+    /// Only codes that may be recorded.
+    pub billable: bool,
+    /// Only this code and what stands below it.
+    pub under: Option<String>,
+    /// The last word may be unfinished, as while somebody types.
+    pub complete: bool,
+}
+
+impl Default for SearchOptions {
+    fn default() -> SearchOptions {
+        SearchOptions { limit: 10, date: None, billable: false, under: None, complete: false }
+    }
+}
+
+/// One answer to a search.
+#[derive(Clone, Debug)]
+pub struct Match<'e> {
+    pub concept: Concept<'e>,
+    /// How likely this is what was meant, 0 to 1.
     pub score: f32,
+    /// The designation that matched.
+    pub matched: &'e str,
+    /// What had to be supposed: `hart~heart` (spelling), `MI=myocardial infarction` (abbreviation or synonym), `code` (a code was typed).
     pub why: Vec<String>,
-    pub features: Features,
 }
 
-/// Search in one system.
-pub struct Search<'a> {
-    pub terms: &'a Terms<'a>,
-    pub shorthand: Option<&'a Shorthand<'a>>,
+/// Searches in one system. Prepare once, ask often; share it between threads.
+pub struct Searcher<'e> {
+    engine: &'e Engine,
+    system: CodeSystem<'e>,
+    terms: Option<Terms<'e>>,
+    shorthand: Option<Shorthand<'e>>,
+    under: Option<Concept<'e>>,
+    options: SearchOptions,
 }
 
-impl Search<'_> {
-    pub fn search(&self, text: &str, limit: usize, complete: bool, concepts: &dyn Concepts) -> Vec<Hit> {
-        let question = Reader { terms: self.terms, shorthand: self.shorthand, complete }.read(text);
-        if question.readings.is_empty() {
-            return Vec::new();
-        }
-        let mut candidates = Vec::new();
-        SCRATCH.with_borrow_mut(|scratch| gather::gather(self.terms, &question, scratch, &|o| concepts.keep(o), &mut candidates));
-        self.rank(&question, &candidates, limit, concepts)
+impl Engine {
+    /// Prepares to search a system.
+    pub fn searcher<'e>(&'e self, system: CodeSystem<'_>, options: SearchOptions) -> Result<Searcher<'e>, Refusal> {
+        let system = self.own(system);
+        let under = match &options.under {
+            None => None,
+            Some(code) => Some(
+                suggest::resolve(self.index(), system, code)
+                    .concept
+                    .ok_or_else(|| Refusal::UnknownCode { code: code.trim().to_owned(), system: system.alias().to_owned() })?,
+            ),
+        };
+        let (words, terms) = system.terms();
+        Ok(Searcher { engine: self, system, terms: Terms::open(words, terms).ok(), shorthand: self.index().shorthand(), under, options })
+    }
+}
+
+impl<'e> Searcher<'e> {
+    pub fn system(&self) -> CodeSystem<'e> {
+        self.system
     }
 
-    fn rank(&self, question: &Question, candidates: &[u32], limit: usize, concepts: &dyn Concepts) -> Vec<Hit> {
-        let ranker = Ranker::new(self.terms, question);
-        let mut alignment = Alignment::default();
-        let mut hits: Vec<(f32, u32, u32, Features)> = Vec::with_capacity(candidates.len());
-        for &candidate in candidates {
-            let Some(term) = self.terms.term(candidate) else { continue };
-            let features = ranker.features(&term, concepts.is_header(term.ordinal), &mut alignment);
-            hits.push((Ranker::score(&features), term.ordinal, candidate, features));
+    /// The concepts that `text` may mean, the likeliest first.
+    pub fn search(&self, text: &str) -> Vec<Match<'e>> {
+        let mut matches = Vec::new();
+        if let Some(concept) = self.code(text) {
+            matches.push(Match { concept, score: 1.0, matched: concept.code(), why: vec!["code".to_owned()] });
         }
-        // The best term of each concept.
-        hits.sort_unstable_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.total_cmp(&a.0)).then_with(|| a.2.cmp(&b.2)));
-        hits.dedup_by_key(|h| h.1);
-        hits.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        hits.truncate(limit);
-        hits.into_iter()
-            .map(|(score, ordinal, term, features)| Hit { ordinal, term, score, why: self.why(question, &ranker, term, &mut alignment), features })
-            .collect()
+        if let Some(terms) = &self.terms {
+            let finder = Finder { terms, shorthand: self.shorthand.as_ref() };
+            for found in finder.find(text, self.options.limit, self.options.complete, self) {
+                let Some(concept) = self.system.at(found.ordinal) else { continue };
+                if matches.iter().any(|m| m.concept == concept) {
+                    continue;
+                }
+                matches.push(Match { concept, score: found.score, matched: matched(terms, concept, found.term), why: found.why });
+            }
+        }
+        matches.truncate(self.options.limit);
+        matches
     }
 
-    fn why(&self, question: &Question, ranker: &Ranker<'_>, term: u32, alignment: &mut Alignment) -> Vec<String> {
-        let Some(term) = self.terms.term(term) else { return Vec::new() };
-        ranker.features(&term, false, alignment);
-        let mut why = Vec::new();
-        let mut last = None;
-        for &(weight, _, reading) in &alignment.met {
-            if weight <= 0.0 || last == Some(reading) {
-                continue;
-            }
-            last = Some(reading);
-            let reading = &question.readings[usize::from(reading)];
-            if reading.how == How::Same {
-                continue;
-            }
-            let span = usize::from(reading.from)..usize::from(reading.from + reading.span);
-            let asked: Vec<&str> = question.words[span].iter().map(|w| w.text.as_str()).collect();
-            let meant: Vec<&str> = reading.targets.iter().map(|t| self.terms.word(*t)).collect();
-            let sign = match reading.how {
-                How::Learnt | How::Abbreviation | How::Synonym | How::Related => '=',
-                _ => '~',
-            };
-            why.push(format!("{}{sign}{}", asked.join(" "), meant.join(" ")));
-        }
-        why
+    /// How well each of a few concepts is described by a text, 0 to 1 each and at most 1 together; in the order given.
+    pub fn weigh(&self, text: &str, concepts: &[Concept<'_>]) -> Vec<f32> {
+        let Some(terms) = &self.terms else { return vec![0.0; concepts.len()] };
+        let ordinals: Vec<u32> = concepts.iter().map(Concept::ordinal).collect();
+        Finder { terms, shorthand: self.shorthand.as_ref() }.weigh(text, &ordinals, self)
     }
+
+    /// A code typed instead of words.
+    fn code(&self, text: &str) -> Option<Concept<'e>> {
+        let text = text.trim();
+        if text.len() > 20 || text.contains(char::is_whitespace) || !text.contains(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        suggest::resolve(self.engine.index(), self.system, text).concept.filter(|c| self.keep(c.ordinal()))
+    }
+}
+
+impl Concepts for Searcher<'_> {
+    fn keep(&self, ordinal: u32) -> bool {
+        let Some(concept) = self.system.at(ordinal) else { return false };
+        if self.under.is_some_and(|under| !concept.is_a(under)) {
+            return false;
+        }
+        match (self.options.billable, self.options.date) {
+            (true, date) => concept.is_valid_on(date),
+            (false, Some(date)) => concept.status_on(date).is_some_and(|s| s != Status::Inactive),
+            (false, None) => !concept.is_ended() && concept.status() != Some(Status::Inactive),
+        }
+    }
+
+    fn is_header(&self, ordinal: u32) -> bool {
+        self.system.at(ordinal).and_then(|c| c.status()) == Some(Status::Header)
+    }
+
+    fn parent(&self, ordinal: u32) -> Option<u32> {
+        self.system.at(ordinal)?.parents().next().map(|p| p.ordinal())
+    }
+}
+
+/// The designation that has the words of a term.
+fn matched<'e>(terms: &Terms<'_>, concept: Concept<'e>, term: u32) -> &'e str {
+    let Some(term) = terms.term(term) else { return "" };
+    let mut words = Words::new();
+    let same = |text: &str| {
+        words.read(text);
+        words.iter().map(|w| w.text).eq(term.words().map(|w| terms.word(w)))
+    };
+    let mut designations = concept.designations().map(|d| d.text);
+    let mut same = same;
+    designations.find(|text| same(text)).or_else(|| concept.display()).unwrap_or("")
 }

@@ -88,7 +88,11 @@ impl<'q> Ranker<'q> {
         // `unspecuified` is of the class of `unspecified`: what a word most likely means decides.
         let classes = (0..question.words.len())
             .map(|i| {
-                let best = question.readings.iter().filter(|r| usize::from(r.from) == i && r.span == 1 && r.targets.len() == 1).max_by(|a, b| a.weight.total_cmp(&b.weight));
+                let best = question
+                    .readings
+                    .iter()
+                    .filter(|r| usize::from(r.from) == i && r.span == 1 && r.targets.len() == 1)
+                    .max_by(|a, b| a.weight.total_cmp(&b.weight));
                 class(best.map_or(&question.words[i].text, |r| terms.word(r.targets[0])))
             })
             .collect();

@@ -19,6 +19,15 @@ pub struct TermsWriter {
     words: Vec<u32>,
 }
 
+/// The terms of one code system as they stand in an index.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Blob {
+    /// FST from word to number.
+    pub words: Vec<u8>,
+    /// Everything else.
+    pub terms: Vec<u8>,
+}
+
 #[derive(Clone, Copy)]
 struct Entry {
     ordinal: u32,
@@ -62,8 +71,8 @@ impl TermsWriter {
         Ok(number)
     }
 
-    /// The blob. `stem` says which words are a family.
-    pub fn finish(mut self, stem: impl Fn(&str) -> String) -> Result<Vec<u8>, Error> {
+    /// The two parts. `stem` says which words are a family.
+    pub fn finish(mut self, stem: impl Fn(&str) -> String) -> Result<Blob, Error> {
         self.table = HashTable::new();
         // Words by their text, and the number each had before.
         let mut by_text: Vec<u32> = (0..self.text_ends.len() as u32).collect();
@@ -88,8 +97,21 @@ impl TermsWriter {
 
         let count = by_text.len();
         let mut sections: [Vec<u8>; SECTIONS] = Default::default();
-        let [word_ends, word_text, fst, concept_counts, word_flags, stem_of, stem_ends, stem_words, posting_ends, postings, term_ends, term_words, term_heads, term_rarities] =
-            &mut sections;
+        let [
+            word_ends,
+            word_text,
+            concept_counts,
+            word_flags,
+            stem_of,
+            stem_ends,
+            stem_words,
+            posting_ends,
+            postings,
+            term_ends,
+            term_words,
+            term_heads,
+            term_rarities,
+        ] = &mut sections;
 
         let mut map = fst::MapBuilder::memory();
         for (n, old) in by_text.iter().enumerate() {
@@ -98,7 +120,7 @@ impl TermsWriter {
             word_text.extend_from_slice(text.as_bytes());
             word_ends.extend_from_slice(&(word_text.len() as u32).to_le_bytes());
         }
-        *fst = map.into_inner()?;
+        let words_fst = map.into_inner()?;
 
         let mut stems: Vec<(String, u32)> =
             by_text.iter().enumerate().map(|(n, old)| (stem(piece(&self.text, &self.text_ends, *old)), n as u32)).collect();
@@ -150,7 +172,9 @@ impl TermsWriter {
                 }
             }
         }
-        term_rarities.extend(self.terms.iter().map(|e| of(e).iter().map(|w| quarters(concepts_with[*w as usize], concepts)).sum::<u32>().min(255) as u8));
+        term_rarities.extend(
+            self.terms.iter().map(|e| of(e).iter().map(|w| quarters(concepts_with[*w as usize], concepts)).sum::<u32>().min(255) as u8),
+        );
         for w in 0..count {
             counts[w + 1] += counts[w];
         }
@@ -191,7 +215,7 @@ impl TermsWriter {
             out.resize(out.len().next_multiple_of(8), 0);
             *section = Vec::new();
         }
-        Ok(out)
+        Ok(Blob { words: words_fst, terms: out })
     }
 }
 

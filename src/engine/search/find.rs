@@ -1,0 +1,127 @@
+//! Questions to ranked concepts, on the terms of one system alone.
+
+use std::cell::RefCell;
+
+use super::gather;
+use super::question::{How, Question, Reader};
+use super::rank::{Alignment, Features, Ranker};
+use crate::index::terms::{Shorthand, Terms};
+
+thread_local! {
+    static SCRATCH: RefCell<gather::Scratch> = RefCell::default();
+}
+
+/// What search asks of the concepts of a system.
+pub trait Concepts {
+    /// Whether a concept may be an answer.
+    fn keep(&self, ordinal: u32) -> bool;
+    /// Whether it groups others.
+    fn is_header(&self, ordinal: u32) -> bool;
+    fn parent(&self, ordinal: u32) -> Option<u32>;
+}
+
+/// One concept found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    pub ordinal: u32,
+    /// The number of the term that matched.
+    pub term: u32,
+    pub score: f32,
+    pub why: Vec<String>,
+    pub features: Features,
+}
+
+/// Finds concepts by the words of their terms.
+pub struct Finder<'a> {
+    pub terms: &'a Terms<'a>,
+    pub shorthand: Option<&'a Shorthand<'a>>,
+}
+
+impl Finder<'_> {
+    pub fn find(&self, text: &str, limit: usize, complete: bool, concepts: &dyn Concepts) -> Vec<Found> {
+        let question = Reader { terms: self.terms, shorthand: self.shorthand, complete }.read(text);
+        if question.readings.is_empty() {
+            return Vec::new();
+        }
+        let mut candidates = Vec::new();
+        SCRATCH.with_borrow_mut(|scratch| gather::gather(self.terms, &question, scratch, &|o| concepts.keep(o), &mut candidates));
+        self.rank(&question, &candidates, limit, concepts)
+    }
+
+    fn rank(&self, question: &Question, candidates: &[u32], limit: usize, concepts: &dyn Concepts) -> Vec<Found> {
+        let ranker = Ranker::new(self.terms, question);
+        let mut alignment = Alignment::default();
+        let mut hits: Vec<(f32, u32, u32, Features)> = Vec::with_capacity(candidates.len());
+        for &candidate in candidates {
+            let Some(term) = self.terms.term(candidate) else { continue };
+            let features = ranker.features(&term, concepts.is_header(term.ordinal), &mut alignment);
+            hits.push((Ranker::score(&features), term.ordinal, candidate, features));
+        }
+        // The best term of each concept.
+        hits.sort_unstable_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.total_cmp(&a.0)).then_with(|| a.2.cmp(&b.2)));
+        hits.dedup_by_key(|h| h.1);
+        hits.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        hits.truncate(limit);
+        hits.into_iter()
+            .map(|(score, ordinal, term, features)| Found {
+                ordinal,
+                term,
+                score,
+                why: self.why(question, &ranker, term, &mut alignment),
+                features,
+            })
+            .collect()
+    }
+
+    /// How well a text describes each of some concepts: shares of 1, what no concept takes is nobody's.
+    pub fn weigh(&self, text: &str, ordinals: &[u32], concepts: &dyn Concepts) -> Vec<f32> {
+        let question = Reader { terms: self.terms, shorthand: self.shorthand, complete: false }.read(text);
+        let ranker = Ranker::new(self.terms, &question);
+        let mut alignment = Alignment::default();
+        let best = ordinals.iter().map(|&ordinal| {
+            let terms = self.terms.terms_of(ordinal).filter_map(|t| self.terms.term(t));
+            terms
+                .map(|t| Ranker::score(&ranker.features(&t, concepts.is_header(ordinal), &mut alignment)))
+                .fold(f32::NEG_INFINITY, f32::max)
+        });
+        shares(&best.collect::<Vec<_>>())
+    }
+
+    fn why(&self, question: &Question, ranker: &Ranker<'_>, term: u32, alignment: &mut Alignment) -> Vec<String> {
+        let Some(term) = self.terms.term(term) else { return Vec::new() };
+        ranker.features(&term, false, alignment);
+        let mut why = Vec::new();
+        let mut last = None;
+        for &(weight, _, reading) in &alignment.met {
+            if weight <= 0.0 || last == Some(reading) {
+                continue;
+            }
+            last = Some(reading);
+            let reading = &question.readings[usize::from(reading)];
+            if reading.how == How::Same {
+                continue;
+            }
+            let span = usize::from(reading.from)..usize::from(reading.from + reading.span);
+            let asked: Vec<&str> = question.words[span].iter().map(|w| w.text.as_str()).collect();
+            let meant: Vec<&str> = reading.targets.iter().map(|t| self.terms.word(*t)).collect();
+            let sign = match reading.how {
+                How::Learnt | How::Abbreviation | How::Synonym | How::Related => '=',
+                _ => '~',
+            };
+            why.push(format!("{}{sign}{}", asked.join(" "), meant.join(" ")));
+        }
+        why
+    }
+}
+
+/// What share of certainty each score has among these, and a place for "none of them".
+fn shares(scores: &[f32]) -> Vec<f32> {
+    let best = scores.iter().copied().fold(NONE_OF_THEM, f32::max);
+    let weight = |s: f32| ((s - best) / TEMPERATURE).exp();
+    let all: f32 = scores.iter().map(|s| weight(*s)).sum::<f32>() + weight(NONE_OF_THEM);
+    scores.iter().map(|s| weight(*s) / all).collect()
+}
+
+/// Fitted so that shares are calibrated.
+const TEMPERATURE: f32 = 1.0;
+const NONE_OF_THEM: f32 = 3.0;
