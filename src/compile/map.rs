@@ -1,5 +1,6 @@
 //! One concept map: its rows sorted by source, with the other direction beside them.
 
+use super::system::Places;
 use crate::index::{ConceptColumns, DetailField, DetailFields, MapColumns, MapMeta, NONE, RowRecord};
 use crate::model::rule::Rule;
 use crate::read::{Finding, MapRelease, Severity, TargetDetail, TargetRow};
@@ -117,8 +118,8 @@ impl MapBuilder {
     }
 
     /// Sorts, and lays out both directions. `places` tells, by system, the place of each code among the sorted keys.
-    pub fn finish(mut self, places: &[Vec<u32>]) -> Finished {
-        let (sources, targets) = (&places[self.systems.0], &places[self.systems.1]);
+    pub fn finish(mut self, places: &[Places]) -> Finished {
+        let (sources, targets) = (&places[self.systems.0].place, &places[self.systems.1].place);
         for row in &mut self.rows {
             row.source = U32::new(sources[row.source.get() as usize]);
             if row.target.get() != NONE {
@@ -160,6 +161,30 @@ impl MapBuilder {
             by_target: ConceptColumns { offsets: wide(target_offsets), records: by_target },
             details: self.details,
         };
-        Finished { meta: self.meta, columns, findings: Vec::new() }
+        let findings = unlisted(&self.meta, &columns.rows, &places[self.systems.0], &places[self.systems.1]);
+        Finished { meta: self.meta, columns, findings }
     }
+}
+
+/// Rows that name a code which no loaded release lists. They stay, and every answer with such a code says so; a GEM of 2013 beside releases
+/// of today has thousands, so the first ones stand for all.
+fn unlisted(meta: &MapMeta, rows: &[RowRecord], sources: &Places, targets: &Places) -> Vec<Finding> {
+    const SHOWN: usize = 10;
+    let file = meta.files.last().map_or_else(|| meta.id.clone(), |(file, _)| file.clone());
+    let named = |row: &RowRecord| sources.unlisted.get(&row.source.get()).or_else(|| targets.unlisted.get(&row.target.get())).cloned();
+    let mut odd: Vec<(u32, String)> = rows.iter().filter_map(|row| Some((row.line.get(), named(row)?))).collect();
+    odd.sort_unstable();
+    let say = |line: u32, what: String| Finding {
+        file: file.clone(),
+        line: u64::from(line),
+        column: 0,
+        severity: Severity::Note,
+        what,
+        mend: "load the release that has the code, if there is one".into(),
+    };
+    let mut findings: Vec<Finding> = odd.iter().take(SHOWN).map(|(l, code)| say(*l, format!("{code} is in no loaded release"))).collect();
+    if odd.len() > SHOWN {
+        findings.push(say(0, format!("{} more rows name codes that are in no loaded release", odd.len() - SHOWN)));
+    }
+    findings
 }

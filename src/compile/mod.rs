@@ -174,8 +174,8 @@ fn write(collector: Collector, out: &Path) -> Result<Report, Error> {
     let mut writer = IndexWriter::create(out)?;
     let mut report = Report::default();
     let mut shorthand = index::terms::ShorthandWriter::new();
-    // The rows of the maps still count by the order in which codes were met; this tells their places among the sorted keys.
-    let mut places: Vec<Vec<u32>> = vec![Vec::new(); finished.len()];
+    let mut places: Vec<system::Places> = Vec::new();
+    places.resize_with(finished.len(), Default::default);
     for at in order {
         let Some(system) = finished[at].take() else { continue };
         report.concepts += system.columns.keys.len() as u64;

@@ -50,11 +50,19 @@ struct DesignationEntry {
 pub(super) struct Finished {
     pub meta: SystemMeta,
     pub columns: SystemColumns,
-    /// By number in the order of meeting: the place among the sorted keys.
-    pub places: Vec<u32>,
+    pub places: Places,
     pub findings: Vec<Finding>,
     /// Abbreviations that its titles teach.
     pub shorthand: ShorthandWriter,
+}
+
+/// Where the codes of a system went. The rows of maps still count codes in the order in which they were met.
+#[derive(Default)]
+pub(super) struct Places {
+    /// By that number: the place among the sorted keys.
+    pub place: Vec<u32>,
+    /// By place: the key of a code that no release lists although the system has releases.
+    pub unlisted: HashMap<u32, String>,
 }
 
 impl SystemBuilder {
@@ -215,11 +223,18 @@ impl SystemBuilder {
         let mut lists = ValidityLists::default();
         self.lay_validity(&order, time, &mut lists, &mut columns);
         self.lay_designations(&places, time, &mut lists, &mut columns);
-        columns.validities = lists.columns;
+        columns.validities = std::mem::take(&mut lists.columns);
         self.lay_hierarchy(&order, &places, &mut columns);
         self.lay_notes(&places, &mut columns);
         let shorthand = lay_terms(&mut columns)?;
 
+        let mut places = Places { place: places, unlisted: HashMap::new() };
+        if !self.releases.is_empty() {
+            let (keys, form) = (&columns.keys, self.form);
+            let nowhere = lists.numbers.get(&Vec::new()).copied();
+            let unlisted = columns.concept_validity.iter().zip(keys).enumerate().filter(|(_, (v, _))| Some(v.get()) == nowhere);
+            places.unlisted = unlisted.map(|(place, (_, key))| (place as u32, form.code(key))).collect();
+        }
         let releases = by_date.iter().map(|&r| std::mem::take(&mut self.releases[r])).collect();
         let meta = SystemMeta { alias: self.alias, uri: self.uri, title: self.title, form: self.form, releases, languages: self.languages };
         Ok(Finished { meta, columns, places, findings: self.findings, shorthand })
