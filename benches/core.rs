@@ -1,0 +1,131 @@
+//! The hot paths of the core beside what one would otherwise use on the same data: `HashMap`, `BTreeMap`, SQLite in memory.
+//!
+//! `cargo bench --bench core`. Data: the 2018 diagnosis GEM if it has been fetched, else the embedded one; codes uniformly at random.
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use std::collections::{BTreeMap, HashMap};
+use std::hint::black_box;
+use std::sync::Arc;
+use xwalk::engine::{Asked, Engine, TranslatorOptions};
+use xwalk::index::Index;
+use xwalk::releases;
+
+/// As many codes as a run asks for, so that no cache line stays warm by accident.
+const QUESTIONS: usize = 1 << 16;
+
+fn engine() -> Engine {
+    let dirs = releases::Dirs::from_env();
+    let found = releases::index(&dirs, &mut |_| (), &|note| eprintln!("{note}")).expect("an index");
+    Engine::new(Arc::new(Index::open(found.path(), xwalk::text::VERSION).expect("an index")))
+}
+
+/// A fixed sequence that looks random: splitmix64.
+fn random(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut z = *seed;
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+fn questions(codes: &[String]) -> Vec<&str> {
+    let mut seed = 7;
+    (0..QUESTIONS).map(|_| codes[random(&mut seed) as usize % codes.len()].as_str()).collect()
+}
+
+fn core(c: &mut Criterion) {
+    let engine = engine();
+    let target = engine.index().system("icd10cm").expect("ICD-10-CM");
+    let titles: Vec<(String, String)> =
+        target.concepts().map(|x| (x.code().to_owned(), x.display().unwrap_or_default().to_owned())).collect();
+    let map = engine.map("gem-icd9cm-icd10cm").expect("the diagnosis GEM");
+    let mut targets: BTreeMap<String, Vec<(String, u16)>> = BTreeMap::new();
+    for row in map.rows() {
+        let (Some(source), flags) = (row.source(), row.gem_flags().map_or(0, |f| f.to_number())) else { continue };
+        let target = row.target().map_or("", |t| t.code()).to_owned();
+        targets.entry(source.code().to_owned()).or_default().push((target, flags));
+    }
+
+    let codes: Vec<String> = titles.iter().map(|(code, _)| code.clone()).collect();
+    let asked = questions(&codes);
+    let mut group = c.benchmark_group("lookup");
+    group.throughput(Throughput::Elements(QUESTIONS as u64));
+    group.bench_function("xwalk", |b| {
+        b.iter(|| asked.iter().filter(|code| engine.lookup(target, black_box(code), None).concept.and_then(|c| c.display()).is_some()).count());
+    });
+    let hash: HashMap<&str, &str> = titles.iter().map(|(c, t)| (c.as_str(), t.as_str())).collect();
+    group.bench_function("HashMap", |b| b.iter(|| asked.iter().filter(|code| hash.get(black_box(**code)).is_some()).count()));
+    let tree: BTreeMap<&str, &str> = titles.iter().map(|(c, t)| (c.as_str(), t.as_str())).collect();
+    group.bench_function("BTreeMap", |b| b.iter(|| asked.iter().filter(|code| tree.get(black_box(**code)).is_some()).count()));
+    let db = sqlite(&titles, &targets);
+    let mut select = db.prepare("SELECT title FROM code WHERE code = ?").expect("a statement");
+    group.bench_function("SQLite", |b| {
+        b.iter(|| asked.iter().filter(|code| select.query_row([black_box(**code)], |r| r.get::<_, String>(0)).is_ok()).count());
+    });
+    group.finish();
+
+    let sources: Vec<String> = targets.keys().cloned().collect();
+    let asked = questions(&sources);
+    let translator = engine
+        .translator(TranslatorOptions { from: "icd9cm".into(), to: "icd10cm".into(), ..Default::default() })
+        .expect("a translator");
+    let mut group = c.benchmark_group("translate");
+    group.throughput(Throughput::Elements(QUESTIONS as u64));
+    group.bench_function("xwalk", |b| {
+        b.iter(|| asked.iter().map(|code| translator.translate(&Asked::code(black_box(code))).scenarios.len()).sum::<usize>());
+    });
+    let hash: HashMap<&str, &Vec<(String, u16)>> = targets.iter().map(|(c, t)| (c.as_str(), t)).collect();
+    group.bench_function("HashMap, rows only", |b| b.iter(|| asked.iter().map(|code| hash[black_box(*code)].len()).sum::<usize>()));
+    group.bench_function("BTreeMap, rows only", |b| b.iter(|| asked.iter().map(|code| targets[black_box(*code)].len()).sum::<usize>()));
+    let mut select = db.prepare("SELECT target, flags FROM gem WHERE source = ?").expect("a statement");
+    group.bench_function("SQLite, rows only", |b| {
+        b.iter(|| {
+            let rows = |code: &str| -> usize {
+                let mut rows = select.query([code]).expect("rows");
+                let mut n = 0;
+                while let Ok(Some(row)) = rows.next() {
+                    n += usize::from(row.get::<_, String>(0).is_ok());
+                }
+                n
+            };
+            asked.iter().copied().map(rows).sum::<usize>()
+        });
+    });
+    group.finish();
+
+    let mut group = c.benchmark_group("compile");
+    group.sample_size(10);
+    let inputs: Vec<_> = releases::from_user(&releases::Dirs { data: None, cache: None })
+        .expect("embedded releases")
+        .iter()
+        .map(releases::Source::input)
+        .collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    group.bench_function("embedded data", |b| {
+        b.iter_batched(|| folder.path().join("index"), |path| xwalk::compile::build(&inputs, &path).expect("a build").rows, BatchSize::PerIteration);
+    });
+    group.finish();
+}
+
+fn sqlite(titles: &[(String, String)], targets: &BTreeMap<String, Vec<(String, u16)>>) -> rusqlite::Connection {
+    let mut db = rusqlite::Connection::open_in_memory().expect("SQLite");
+    db.execute_batch(
+        "CREATE TABLE code (code TEXT PRIMARY KEY, title TEXT) WITHOUT ROWID;
+         CREATE TABLE gem (source TEXT, n INTEGER, target TEXT, flags INTEGER, PRIMARY KEY (source, n)) WITHOUT ROWID;",
+    )
+    .expect("tables");
+    let all = db.transaction().expect("a transaction");
+    for (code, title) in titles {
+        all.execute("INSERT INTO code VALUES (?, ?)", (code, title)).expect("a row");
+    }
+    for (source, rows) in targets {
+        for (n, (target, flags)) in rows.iter().enumerate() {
+            all.execute("INSERT INTO gem VALUES (?, ?, ?, ?)", (source, n, target, flags)).expect("a row");
+        }
+    }
+    all.commit().expect("a commit");
+    db
+}
+
+criterion_group!(benches, core);
+criterion_main!(benches);

@@ -1,0 +1,69 @@
+//! What several rooms of the tests need: small made-up releases, and the published ones where they are at hand.
+
+use std::path::{Path, PathBuf};
+use xwalk::compile::{Bytes, Content, Input};
+use xwalk::engine::Engine;
+use xwalk::index::Index;
+use xwalk::model::MapKind;
+use xwalk::model::map::Unmapped;
+use xwalk::read::{Format, MapRelease, SystemRelease};
+
+/// A release of a system from text.
+pub fn system(id: &str, system: &str, version: &str, from: &str, format: Format, text: &str) -> Input {
+    Input {
+        id: id.to_owned(),
+        file: format!("{id}.txt"),
+        format,
+        content: Content::System(SystemRelease {
+            system: system.to_owned(),
+            version: version.to_owned(),
+            from: from.parse().ok(),
+            ..SystemRelease::default()
+        }),
+        sha256: String::new(),
+        bytes: Bytes::Embedded(Box::leak(text.to_owned().into_bytes().into_boxed_slice())),
+        member: None,
+        precedence: 0,
+    }
+}
+
+/// A map from text.
+pub fn map(id: &str, (source, target): (&str, &str), version: &str, kind: MapKind, format: Format, text: &str) -> Input {
+    Input {
+        content: Content::Map(MapRelease {
+            id: id.to_owned(),
+            url: String::new(),
+            title: String::new(),
+            version: version.to_owned(),
+            source: source.to_owned(),
+            target: target.to_owned(),
+            kind,
+            from: None,
+            to: None,
+            unmapped: Unmapped::None,
+        }),
+        ..system(&format!("{id}-{version}"), source, version, "", format, text)
+    }
+}
+
+/// Compiles in memory, as far as anyone can tell.
+pub fn compile(inputs: &[Input]) -> (Vec<u8>, xwalk::compile::Report) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("index");
+    let report = xwalk::compile::build(inputs, &file).expect("a build");
+    (std::fs::read(&file).expect("the index"), report)
+}
+
+pub fn engine(inputs: &[Input]) -> Engine {
+    Engine::new(std::sync::Arc::new(Index::from_bytes(compile(inputs).0, xwalk::text::VERSION).expect("an index")))
+}
+
+/// The published releases, or a plain word that the test was skipped.
+pub fn releases(test: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/releases");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("{test}: skipped, there are no published releases at ../shared/releases");
+    None
+}
