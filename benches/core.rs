@@ -51,7 +51,9 @@ fn core(c: &mut Criterion) {
     let mut group = c.benchmark_group("lookup");
     group.throughput(Throughput::Elements(QUESTIONS as u64));
     group.bench_function("xwalk", |b| {
-        b.iter(|| asked.iter().filter(|code| engine.lookup(target, black_box(code), None).concept.and_then(|c| c.display()).is_some()).count());
+        b.iter(|| {
+            asked.iter().filter(|code| engine.lookup(target, black_box(code), None).concept.and_then(|c| c.display()).is_some()).count()
+        });
     });
     let hash: HashMap<&str, &str> = titles.iter().map(|(c, t)| (c.as_str(), t.as_str())).collect();
     group.bench_function("HashMap", |b| b.iter(|| asked.iter().filter(|code| hash.get(black_box(**code)).is_some()).count()));
@@ -66,9 +68,8 @@ fn core(c: &mut Criterion) {
 
     let sources: Vec<String> = targets.keys().cloned().collect();
     let asked = questions(&sources);
-    let translator = engine
-        .translator(TranslatorOptions { from: "icd9cm".into(), to: "icd10cm".into(), ..Default::default() })
-        .expect("a translator");
+    let translator =
+        engine.translator(TranslatorOptions { from: "icd9cm".into(), to: "icd10cm".into(), ..Default::default() }).expect("a translator");
     let mut group = c.benchmark_group("translate");
     group.throughput(Throughput::Elements(QUESTIONS as u64));
     group.bench_function("xwalk", |b| {
@@ -102,7 +103,11 @@ fn core(c: &mut Criterion) {
         .collect();
     let folder = tempfile::tempdir().expect("a folder");
     group.bench_function("embedded data", |b| {
-        b.iter_batched(|| folder.path().join("index"), |path| xwalk::compile::build(&inputs, &path).expect("a build").rows, BatchSize::PerIteration);
+        b.iter_batched(
+            || folder.path().join("index"),
+            |path| xwalk::compile::build(&inputs, &path).expect("a build").rows,
+            BatchSize::PerIteration,
+        );
     });
     group.finish();
 }

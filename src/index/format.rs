@@ -312,10 +312,14 @@ pub(super) struct Lists<T> {
 }
 
 impl<T: FromBytes + Immutable + KnownLayout + Unaligned> Lists<T> {
+    /// Where the list of an item lies among the records; never beyond them, so that a damaged offset costs no more than a sound one.
     pub fn range(&self, at: u32) -> std::ops::Range<usize> {
         let at = at as usize;
         match self.offsets.as_slice() {
-            offsets if at + 1 < offsets.len() => offsets[at].get() as usize..offsets[at + 1].get() as usize,
+            offsets if at + 1 < offsets.len() => {
+                let end = (offsets[at + 1].get() as usize).min(self.records.as_slice().len());
+                (offsets[at].get() as usize).min(end)..end
+            }
             _ => 0..0,
         }
     }

@@ -421,7 +421,8 @@ impl Input<'_> {
         Some(u32::from_le_bytes(*bytes))
     }
     fn text(&mut self) -> Option<String> {
-        let (text, rest) = self.0.split_at_checked(self.number()? as usize)?;
+        let length = self.number()? as usize;
+        let (text, rest) = self.0.split_at_checked(length)?;
         self.0 = rest;
         String::from_utf8(text.to_vec()).ok()
     }

@@ -1,4 +1,6 @@
 //! The integration tests: one binary, one module per room.
 
+mod index;
+mod kit;
 mod published;
 mod readers;
