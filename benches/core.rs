@@ -125,7 +125,7 @@ fn sqlite(titles: &[(String, String)], targets: &BTreeMap<String, Vec<(String, u
     }
     for (source, rows) in targets {
         for (n, (target, flags)) in rows.iter().enumerate() {
-            all.execute("INSERT INTO gem VALUES (?, ?, ?, ?)", (source, n, target, flags)).expect("a row");
+            all.execute("INSERT INTO gem VALUES (?, ?, ?, ?)", (source, n as i64, target, flags)).expect("a row");
         }
     }
     all.commit().expect("a commit");
