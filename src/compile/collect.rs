@@ -4,7 +4,7 @@ use super::form_of;
 use super::map::MapBuilder;
 use super::system::SystemBuilder;
 use crate::model::{DesignationUse, NoteKind, System};
-use crate::read::{ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetRow};
+use crate::read::{CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetRow};
 
 /// The systems and maps of all files read so far.
 #[derive(Default)]
@@ -99,6 +99,16 @@ impl Sink for Collector {
         let source = self.systems[map.systems.0].code(row.source);
         let target = row.target.map(|target| self.systems[map.systems.1].code(target));
         map.row(source, target, row, &self.file, &mut self.findings);
+    }
+
+    fn target_of_range(&mut self, map: MapHandle, range: CodeRange<'_>, row: &TargetRow<'_>) {
+        let map = &mut self.maps[map.0 as usize];
+        let same_system = map.systems.0 == map.systems.1;
+        let sources = self.systems[map.systems.0].valid_codes(|key| range.contains(key));
+        let target = row.target.map(|target| self.systems[map.systems.1].code(target));
+        for source in sources.into_iter().filter(|source| !same_system || Some(*source) != target) {
+            map.row(source, target, row, &self.file, &mut self.findings);
+        }
     }
 
     fn finding(&mut self, finding: Finding) {

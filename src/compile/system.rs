@@ -128,6 +128,12 @@ impl SystemBuilder {
         number
     }
 
+    /// The codes met so far that some release lists as valid.
+    pub fn valid_codes(&self, wanted: impl Fn(&str) -> bool) -> Vec<u32> {
+        let valid = |code: &u32| self.listed[*code as usize][Status::Valid as usize] != 0;
+        (0..self.listed.len() as u32).filter(valid).filter(|code| wanted(self.keys.texts.get(*code))).collect()
+    }
+
     pub fn concept(&mut self, release: usize, row: ConceptRow<'_>) {
         let code = self.code(row.code);
         if row.from.is_some() || row.to.is_some() {

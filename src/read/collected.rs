@@ -1,6 +1,6 @@
 //! A [`Sink`] that keeps all it is told: for tests, and for files small enough to hold.
 
-use super::{ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetDetail, TargetRow};
+use super::{CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetDetail, TargetRow};
 use crate::model::{Date, DesignationUse, NoteKind, Relationship, Status};
 
 /// Everything a reader said, in the order in which it said it. Handles index `systems` and `maps`.
@@ -13,6 +13,8 @@ pub struct Collected {
     pub parents: Vec<Parent>,
     pub notes: Vec<Note>,
     pub targets: Vec<Target>,
+    /// Rows for a range of sources: first, last, row.
+    pub ranges: Vec<(String, String, Target)>,
     pub findings: Vec<Finding>,
 }
 
@@ -187,6 +189,10 @@ impl Sink for Collected {
 
     fn target(&mut self, map: MapHandle, row: &TargetRow<'_>) {
         self.targets.push(Target::new(map, row));
+    }
+
+    fn target_of_range(&mut self, map: MapHandle, range: CodeRange<'_>, row: &TargetRow<'_>) {
+        self.ranges.push((range.first.to_owned(), range.last.to_owned(), Target::new(map, row)));
     }
 
     fn finding(&mut self, finding: Finding) {

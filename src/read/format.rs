@@ -1,6 +1,7 @@
 //! The formats by their names in a manifest, and the one place that sends a file to its reader.
 
-use super::{MapRelease, Sink, SystemRelease, athena, fhir, gem, icd_codes, icd_order, icd9, nlm_icd9_snomed, rf2};
+use super::{MapRelease, Sink, SystemRelease, athena, fhir, nlm_icd9_snomed, rf2};
+use super::{cpt, gem, hcpcs, icd_codes, icd_order, icd9, icd10cm_code_list, icd10cm_conversion, icd10cm_tabular};
 use crate::model::DesignationUse;
 use std::io::{self, BufRead};
 
@@ -86,11 +87,16 @@ pub fn read(format: Format, input: &mut dyn BufRead, file: &str, given: Given<'_
     match (format, given) {
         (Format::IcdOrder, Given::System(given)) => icd_order::read(input, file, given, sink),
         (Format::IcdCodes, Given::System(given)) => icd_codes::read(input, file, given, sink),
+        (Format::Icd10cmTabular, Given::System(given)) => icd10cm_tabular::read(input, file, given, sink),
+        (Format::Icd10cmCodeList, Given::System(given)) => icd10cm_code_list::read(input, file, given, sink),
         (Format::Icd9TitlesLong, Given::System(given)) => icd9::read(input, file, given, DesignationUse::Long, sink),
         (Format::Icd9TitlesShort, Given::System(given)) => icd9::read(input, file, given, DesignationUse::Short, sink),
         (Format::Gem, Given::Map(given)) => gem::read(input, file, given, sink),
         (Format::NlmIcd9Snomed, Given::Nothing) => nlm_icd9_snomed::read(input, file, sink),
         (Format::Fhir, Given::Nothing) => fhir::read(input, file, sink),
+        (Format::Icd10cmConversion, Given::Map(given)) => icd10cm_conversion::read(input, file, given, sink),
+        (Format::Hcpcs, Given::System(given)) => hcpcs::read(input, file, given, sink),
+        (Format::Cpt, Given::System(given)) => cpt::read(input, file, given, sink),
         (format, given) => {
             let given = match given {
                 Given::System(_) => "a code system",

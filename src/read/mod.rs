@@ -10,9 +10,14 @@ pub mod athena;
 mod code;
 pub mod collected;
 pub mod fhir;
+pub mod cpt;
 mod format;
 pub mod gem;
 mod gem_csv;
+pub mod hcpcs;
+pub mod icd10cm_code_list;
+pub mod icd10cm_conversion;
+pub mod icd10cm_tabular;
 pub mod icd9;
 pub mod icd_codes;
 pub mod icd_order;
@@ -177,6 +182,28 @@ pub struct TargetDetail<'a> {
     pub source_as_written: &'a str,
 }
 
+/// All codes from one to another, both included, with what is below the last; what a table means by `H35.20-H35.23` or `I63.-`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeRange<'a> {
+    /// Keys.
+    pub first: &'a str,
+    pub last: &'a str,
+}
+
+impl CodeRange<'_> {
+    /// Whether a key is in the range. Codes with a seventh character are counted by what stands before it: `S06.890A-S06.899A` holds
+    /// initial encounters only.
+    pub fn contains(&self, key: &str) -> bool {
+        let split = |code: &str| if code.len() == 7 && code.is_ascii() { Some((code[..6].to_owned(), code.as_bytes()[6])) } else { None };
+        match (split(self.first), split(self.last)) {
+            (Some((first, _)), Some((last, seventh))) => {
+                split(key).is_some_and(|(key, own)| (first..=last).contains(&key) && own == seventh)
+            }
+            _ => key >= self.first && (key <= self.last || key.starts_with(self.last)),
+        }
+    }
+}
+
 /// Handles that a [`Sink`] gives for a release that a reader has announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SystemHandle(pub u32);
@@ -193,5 +220,7 @@ pub trait Sink {
     fn parent(&mut self, system: SystemHandle, code: &str, parent: &str);
     fn note(&mut self, system: SystemHandle, code: &str, kind: NoteKind, text: &str);
     fn target(&mut self, map: MapHandle, row: &TargetRow<'_>);
+    /// A row for every code in a range that could be recorded; `row.source` is empty. Only who knows the system's codes can tell which.
+    fn target_of_range(&mut self, map: MapHandle, range: CodeRange<'_>, row: &TargetRow<'_>);
     fn finding(&mut self, finding: Finding);
 }

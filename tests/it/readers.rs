@@ -3,7 +3,8 @@
 use crate::published::{NCHS, with_member};
 use std::collections::{BTreeMap, BTreeSet};
 use xwalk::model::{DesignationUse, GemFlags, MapKind, Relationship, Status};
-use xwalk::read::{Collected, MapRelease, SystemRelease, Unmapped, gem, icd_codes, icd_order, icd9};
+use xwalk::read::{Collected, MapRelease, SystemRelease, Unmapped, gem, hcpcs, icd_codes, icd_order, icd9};
+use xwalk::read::{icd10cm_code_list, icd10cm_conversion, icd10cm_tabular, source};
 
 fn system(alias: &str, version: &str) -> SystemRelease {
     SystemRelease { system: alias.into(), version: version.into(), ..SystemRelease::default() }
@@ -248,4 +249,116 @@ fn gems_of_2018() {
         });
     }
     assert_eq!(mixed, 205, "diagnosis sources with single and combination rows");
+}
+
+#[test]
+fn hcpcs_2020() {
+    let mut sink = Collected::default();
+    let given = system("hcpcs", "2020");
+    if !with_member("cms/hcpcs_2020.zip", "HCPC2020_ANWEB_w_disclaimer.txt", |name, input| hcpcs::read(input, name, &given, &mut sink)) {
+        return;
+    }
+    assert_eq!(sink.findings, []);
+    let modifiers = sink.concepts.iter().filter(|c| c.code.len() == 2).count();
+    assert_eq!((sink.concepts.len() - modifiers, modifiers), (6_710, 369));
+    assert_eq!(sink.concepts.iter().filter(|c| c.to.is_some()).count(), 615);
+    assert!(sink.concepts.iter().all(|c| c.from.is_some()));
+    let count = |usage| sink.designations.iter().filter(|d| d.usage == usage).count();
+    assert_eq!((count(DesignationUse::Long), count(DesignationUse::Short)), (7_079, 7_079));
+    assert_eq!(
+        sink.designation("AD", DesignationUse::Long),
+        Some("Medical supervision by a physician: more than four concurrent anesthesia procedures")
+    );
+
+    // The long texts, joined by the simplest possible reading of the file.
+    let mut joined: BTreeMap<String, String> = BTreeMap::new();
+    with_member("cms/hcpcs_2020.zip", "HCPC2020_ANWEB_w_disclaimer.txt", |_, input| {
+        let mut bytes = Vec::new();
+        input.read_to_end(&mut bytes)?;
+        for line in bytes.split(|b| *b == b'\n').filter(|l| l.len() > 11 && l.is_ascii() && l[5..10].iter().all(u8::is_ascii_digit)) {
+            let text = |range: std::ops::Range<usize>| String::from_utf8_lossy(&line[range]).trim().to_owned();
+            joined.entry(text(0..5)).and_modify(|all| *all += &format!(" {}", text(11..91))).or_insert_with(|| text(11..91));
+        }
+        Ok(())
+    });
+    let read: BTreeMap<_, _> =
+        sink.designations.iter().filter(|d| d.usage == DesignationUse::Long).map(|d| (d.code.clone(), d.text.clone())).collect();
+    assert!(read == joined);
+}
+
+#[test]
+fn conversion_table_of_2026() {
+    let mut sink = Collected::default();
+    let given = MapRelease { kind: MapKind::Succession, version: "2026".into(), ..map("icd10cm", "icd10cm") };
+    let file = "ICD-10-CM-CONVERSION-TABLE-FY2026.xlsx";
+    if !with_member(&format!("cms/{file}"), file, |name, input| icd10cm_conversion::read(input, name, &given, &mut sink)) {
+        return;
+    }
+    let row = |source: &str, target: &str| {
+        sink.targets
+            .iter()
+            .find(|t| t.source == source && t.target.as_deref() == Some(target))
+            .map(|t| (t.line, t.from.unwrap().to_string()))
+    };
+    assert_eq!(row("A047", "A0471"), Some((3, "2017-10-01".to_owned())));
+    assert_eq!(row("K352", "K3520").map(|r| r.1), Some("2018-10-01".to_owned()));
+    assert_eq!(row("K3520", "K35200").map(|r| r.1), Some("2023-10-01".to_owned()));
+    assert_eq!(row("J1289", "J1282"), Some((1_386, "2021-01-01".to_owned())));
+    assert!(sink.targets.iter().all(|t| t.from.is_some() && t.target.is_some()));
+
+    // Every row is accounted for: as rows, as a range, or in a finding.
+    let rows: BTreeSet<u64> = sink.targets.iter().chain(sink.ranges.iter().map(|(.., t)| t)).map(|t| t.line).collect();
+    let repeated = sink.findings.iter().filter(|f| f.what.contains("already")).count();
+    let unsourced: Vec<_> = sink.findings.iter().filter(|f| f.what.contains("names no predecessor")).map(|f| f.line).collect();
+    assert_eq!((rows.len(), repeated, unsourced), (5_892 - 8 - 125 - 126, 8, vec![1_519, 1_837, 5_378]));
+    assert_eq!(sink.findings.len(), 8 + 3 + 1, "{:#?}", sink.findings);
+    assert_eq!(sink.targets.iter().filter(|t| !t.comment.is_empty()).map(|t| t.line).collect::<BTreeSet<_>>().len(), 301);
+    assert_eq!(sink.ranges.len(), 0);
+}
+
+/// The tabular and the code list that the binary carries, held against the order file of FY2026.
+#[test]
+fn tabular_of_april_2026() {
+    let vocab = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/vocab"));
+    let given = system("icd10cm", "April 2026");
+    let (mut tabular, mut list) = (Collected::default(), Collected::default());
+    let all = |_: &str| true;
+    source::visit_path(&vocab.join("icd10c-tabular-April-1-2026.xml.zst"), &all, &mut |name, input| {
+        icd10cm_tabular::read(input, name, &given, &mut tabular)
+    })
+    .unwrap();
+    source::visit_path(&vocab.join("code-list-April-2026.txt.zst"), &all, &mut |name, input| {
+        icd10cm_code_list::read(input, name, &given, &mut list)
+    })
+    .unwrap();
+    assert_eq!((&tabular.findings, &list.findings), (&vec![], &vec![]));
+    let statuses = |read: &Collected| read.concepts.iter().map(|c| (c.code.clone(), c.status)).collect::<BTreeMap<_, _>>();
+    assert_eq!((tabular.count(Status::Valid), tabular.count(Status::Header)), (74_719, 23_467));
+    assert!(statuses(&tabular) == statuses(&list));
+    let count = |usage| tabular.designations.iter().filter(|d| d.usage == usage).count();
+    assert_eq!(
+        (count(DesignationUse::Long), count(DesignationUse::Composed), count(DesignationUse::InclusionTerm)),
+        (46_881, 51_305, 12_574)
+    );
+    assert_eq!(tabular.parents.len(), 98_186 - 1_918);
+    let mut kinds: BTreeMap<_, usize> = BTreeMap::new();
+    for note in &tabular.notes {
+        *kinds.entry(note.kind.code()).or_default() += 1;
+    }
+    println!("{kinds:?}");
+    assert_eq!(kinds.values().sum::<usize>(), 0);
+
+    let mut order = Collected::default();
+    let (_, archive, member, ..) = ICD10CM[13];
+    if !with_member(&nchs_or_cms(archive), member, |name, input| icd_order::read(input, name, &system("icd10cm", "2026"), &mut order)) {
+        return;
+    }
+    assert!(statuses(&tabular) == statuses(&order));
+    // Composed titles are those that the order file prints, but for the accents that it leaves out.
+    let long: BTreeMap<_, _> =
+        order.designations.iter().filter(|d| d.usage == DesignationUse::Long).map(|d| (d.code.as_str(), d.text.as_str())).collect();
+    let composed = tabular.designations.iter().filter(|d| d.usage == DesignationUse::Composed);
+    let different: Vec<_> = composed.filter(|d| long[d.code.as_str()] != d.text).collect();
+    assert!(different.iter().all(|d| d.text.contains("Brown-S\u{e9}quard")), "{different:#?}");
+    assert_eq!(different.len(), 42);
 }
