@@ -9,8 +9,8 @@
 pub mod athena;
 mod code;
 pub mod collected;
-pub mod fhir;
 pub mod cpt;
+pub mod fhir;
 mod format;
 pub mod gem;
 mod gem_csv;
