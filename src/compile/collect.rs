@@ -4,7 +4,7 @@ use super::form_of;
 use super::map::MapBuilder;
 use super::system::SystemBuilder;
 use crate::model::{DesignationUse, NoteKind, System};
-use crate::read::{CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetRow};
+use crate::read::{CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetRow, Unmapped};
 
 /// The systems and maps of all files read so far.
 #[derive(Default)]
@@ -71,6 +71,10 @@ impl Sink for Collector {
             self.maps.len() - 1
         });
         self.maps[at].file(&self.file, &self.sha256);
+        if let Unmapped::Fixed { code, .. } = &release.unmapped {
+            // An answer must be able to name it, whether or not a row or a release does.
+            self.systems[target].code(code);
+        }
         MapHandle(at as u32)
     }
 

@@ -28,7 +28,7 @@ pub enum Condition<'a> {
 }
 
 impl Condition<'_> {
-    fn truth(&self, facts: &Facts, is_a: IsA<'_>) -> Truth {
+    pub fn truth(&self, facts: &Facts, is_a: IsA<'_>) -> Truth {
         match self {
             Condition::None => Truth::True,
             Condition::Program(program) => program.truth(facts, is_a),
@@ -36,7 +36,8 @@ impl Condition<'_> {
         }
     }
 
-    fn needs(&self, facts: &Facts, is_a: IsA<'_>) -> Vec<Need> {
+    /// The facts that keep it from being decided.
+    pub fn needs(&self, facts: &Facts, is_a: IsA<'_>) -> Vec<Need> {
         match self {
             Condition::None => Vec::new(),
             Condition::Program(program) => program.needs(facts, is_a),

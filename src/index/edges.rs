@@ -116,7 +116,7 @@ impl<'i> ConceptMap<'i> {
     }
 
     /// The rows of a source, in the order of the file.
-    pub fn rows_of(&self, source: Concept<'_>) -> impl ExactSizeIterator<Item = Row<'i>> + use<'i> {
+    pub fn rows_of(&self, source: Concept<'_>) -> impl ExactSizeIterator<Item = Row<'i>> + Clone + use<'i> {
         let (map, part) = (*self, self.part());
         let at = source.ordinal() as usize;
         let rows = match part.source_offsets.as_slice() {
@@ -185,13 +185,30 @@ impl<'i> Row<'i> {
         self.record.priority.get()
     }
 
+    fn detail_bytes(&self) -> &'i [u8] {
+        match self.record.detail.get() {
+            NONE => &[],
+            at => self.map.part().details.as_ref().get(at as usize..).unwrap_or(&[]),
+        }
+    }
+
+    /// The rule's program and its text, without reading on: both stand before all else. Empty as in [`Detail`].
+    pub fn rule(&self) -> (&'i [u8], &'i str) {
+        let (mut bytes, mut program) = (self.detail_bytes(), &[][..]);
+        while let Some((field, value)) = next_field(&mut bytes) {
+            match field {
+                DetailField::Program => program = value,
+                DetailField::Rule => return (program, std::str::from_utf8(value).unwrap_or("")),
+                _ => break,
+            }
+        }
+        (program, "")
+    }
+
     /// What else the row says; empty for most.
     pub fn detail(&self) -> Detail<'i> {
         let mut detail = Detail::default();
-        if self.record.detail.get() == NONE {
-            return detail;
-        }
-        let mut bytes = self.map.part().details.as_ref().get(self.record.detail.get() as usize..).unwrap_or(&[]);
+        let mut bytes = self.detail_bytes();
         while let Some((field, value)) = next_field(&mut bytes) {
             let text = std::str::from_utf8(value).unwrap_or("");
             let number = || value.try_into().map_or(0, u32::from_le_bytes);

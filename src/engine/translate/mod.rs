@@ -4,6 +4,7 @@
 //! the date, takes the rows of the first map that has any for the source, brings them into scenarios, groups and options, follows expired
 //! targets where a target date was given, names the outcome, and lets a policy pick if one was chosen.
 
+mod beyond;
 mod pick;
 mod scenarios;
 
@@ -12,6 +13,7 @@ use super::{Engine, Refusal, overlay, succession, suggest};
 use crate::index::{CodeSystem, Concept, ConceptMap};
 use crate::model::rule::Facts;
 use crate::model::{Date, MapKind, Relationship, Status};
+use scenarios::Reading;
 
 /// What to translate, and how.
 #[derive(Clone, Debug, Default)]
@@ -61,12 +63,38 @@ pub struct Translator<'e> {
     target: CodeSystem<'e>,
     /// The maps to ask, the first that has rows answers; with whether it is read backwards.
     maps: Vec<ConceptMap<'e>>,
+    /// Pairs of maps over a third system, where no map leads from source to target.
+    chains: Vec<(ConceptMap<'e>, ConceptMap<'e>)>,
+    /// The system of co-existing findings.
+    findings: Option<CodeSystem<'e>>,
     options: TranslatorOptions,
 }
 
 /// Among maps of one pair, the greatest answers first: by the manifest's precedence, then the newest version.
 pub(super) fn precedence(map: ConceptMap<'_>) -> (i32, &str) {
     (map.meta().precedence, map.version())
+}
+
+/// The maps that answer, the first first. An older version of a map never answers for a newer one: what the newer one dropped, it dropped.
+fn by_precedence(mut maps: Vec<ConceptMap<'_>>) -> Vec<ConceptMap<'_>> {
+    maps.sort_by(|a, b| precedence(*b).cmp(&precedence(*a)));
+    let mut seen: Vec<&str> = Vec::new();
+    maps.retain(|m| {
+        !seen.contains(&m.id()) && {
+            seen.push(m.id());
+            true
+        }
+    });
+    maps
+}
+
+impl<'e> Translation<'e> {
+    fn take(&mut self, reading: Reading<'e>) {
+        (self.scenarios, self.needs, self.outcome) = (reading.scenarios, reading.needs, reading.outcome);
+        if !reading.message.is_empty() {
+            self.message = reading.message;
+        }
+    }
 }
 
 impl<'e> Translator<'e> {
@@ -90,20 +118,13 @@ impl<'e> Translator<'e> {
                 vec![map]
             }
             None => {
-                let mut maps: Vec<_> = engine.index().maps().filter(|m| fits(m) && m.kind() != MapKind::Succession).collect();
-                maps.sort_by(|a, b| precedence(*b).cmp(&precedence(*a)));
-                // An older version of a map never answers for a newer one: what the newer one dropped, it dropped.
-                let mut seen: Vec<&str> = Vec::new();
-                maps.retain(|m| {
-                    !seen.contains(&m.id()) && {
-                        seen.push(m.id());
-                        true
-                    }
-                });
-                maps
+                let maps: Vec<_> = engine.index().maps().filter(|m| fits(m) && m.kind() != MapKind::Succession).collect();
+                by_precedence(maps)
             }
         };
-        Ok(Translator { engine, source, target, maps, options })
+        let chains = if maps.is_empty() && !options.reverse { beyond::chains(engine.index(), source, target) } else { Vec::new() };
+        let findings = engine.index().system("snomed");
+        Ok(Translator { engine, source, target, maps, chains, findings, options })
     }
 
     pub fn source(&self) -> CodeSystem<'e> {
@@ -157,6 +178,9 @@ impl<'e> Translator<'e> {
         }
         self.by_maps(source, asked, &mut t);
         if t.outcome == Outcome::Unmapped {
+            self.beyond_rows(source, asked, &mut t);
+        }
+        if t.outcome == Outcome::Unmapped {
             self.without_rows(source, asked.date, &mut t);
         }
         if let Some(date) = self.options.target_date {
@@ -173,13 +197,15 @@ impl<'e> Translator<'e> {
     fn by_maps(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) {
         t.map = self.maps.first().copied();
         for &map in &self.maps {
-            let answered =
-                if self.options.reverse { scenarios::reversed(map, source, t) } else { scenarios::of_rows(map, source, asked, t) };
-            if answered {
+            if let Some(reading) = self.reading(map, source, asked) {
                 t.map = Some(map);
-                return;
+                return t.take(reading);
             }
         }
+    }
+
+    fn reading(&self, map: ConceptMap<'e>, source: Concept<'e>, asked: &Asked<'_>) -> Option<Reading<'e>> {
+        if self.options.reverse { scenarios::reversed(map, source) } else { scenarios::of_rows(map, source, asked.facts, self.findings) }
     }
 
     /// Says why there is nothing: a header, a pair without a map, or a map without the code.
@@ -308,7 +334,7 @@ impl<'e> Translator<'e> {
             _ => false,
         };
         t.automatic =
-            may && t.targets().all(|o| !o.reversed && o.ancestor.is_none() && (!dated || o.state == TargetState::Valid) && is_one_map(o));
+            may && t.targets().all(|o| !o.reversed && o.ancestor.is_none() && (!dated || o.state == TargetState::Valid) && is_one_map(o) && !beyond::guesses(o));
         let gone = t.targets().find(|o| o.state == TargetState::Expired).map(|o| o.concept.code());
         if let Some(gone) = gone.filter(|_| t.message.is_empty() && !dated && t.automatic) {
             t.message = format!("{gone} has expired; give a target date to follow it to its successors");

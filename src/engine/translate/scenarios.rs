@@ -1,18 +1,56 @@
 //! From the rows of a source to scenarios, groups and options.
 
-use super::super::answer::{Group, Origin, Outcome, Scenario, Target, Translation};
-use super::{Asked, state};
-use crate::index::{Concept, ConceptMap, Row};
+use super::super::answer::{Group, Need, Origin, Outcome, Scenario, Target};
+use super::super::rules::{Condition, RuleRow, Verdict, decide};
+use super::state;
+use crate::index::{CodeSystem, Concept, ConceptMap, Row};
+use crate::model::rule::{self, Facts, Program};
 use crate::model::{MapKind, Relationship};
+use smallvec::SmallVec;
 
-/// The rows of a source, as its map means them. `false`: the map has none.
-pub(super) fn of_rows<'e>(map: ConceptMap<'e>, source: Concept<'e>, _asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+/// What a map says of a source: the part of an answer that its rows alone decide.
+#[derive(Debug)]
+pub(super) struct Reading<'e> {
+    pub scenarios: Vec<Scenario<'e>>,
+    pub needs: Vec<Need>,
+    pub outcome: Outcome,
+    pub message: String,
+}
+
+/// The rows of a source, as its map means them. `None`: the map has none.
+///
+/// `findings` is the system of co-existing findings, in which their kinds are looked up.
+pub(super) fn of_rows<'e>(
+    map: ConceptMap<'e>,
+    source: Concept<'e>,
+    facts: &Facts,
+    findings: Option<CodeSystem<'e>>,
+) -> Option<Reading<'e>> {
     let rows = map.rows_of(source);
     if rows.len() == 0 {
-        return false;
+        return None;
     }
-    let mut keys: smallvec::SmallVec<[u16; 4]> = smallvec::SmallVec::new();
-    let mut group_keys: Vec<smallvec::SmallVec<[u16; 4]>> = Vec::new();
+    match map.kind() {
+        MapKind::Gem | MapKind::Succession => Some(by_flags(rows)),
+        MapKind::Table if rows.clone().all(|row| row.rule().1.is_empty()) => Some(by_flags(rows)),
+        MapKind::Table => Some(by_conditions(&rows.collect::<Vec<_>>(), facts, &kinds(findings))),
+        MapKind::Rules => Some(by_rules(&rows.collect::<SmallVec<[Row<'e>; 8]>>(), facts, &kinds(findings))),
+    }
+}
+
+/// Whether one concept of a system is a kind of another, both by their numbers.
+fn kinds(system: Option<CodeSystem<'_>>) -> impl Fn(u64, u64) -> bool {
+    move |child, parent| {
+        let find = |id: u64| system?.concept_by_key(&id.to_string());
+        matches!((find(child), find(parent)), (Some(child), Some(parent)) if child.is_a(parent))
+    }
+}
+
+/// Rows that hold whatever the facts.
+fn by_flags<'e>(rows: impl Iterator<Item = Row<'e>>) -> Reading<'e> {
+    let mut scenarios: Vec<Scenario<'e>> = Vec::new();
+    let mut keys: SmallVec<[u16; 4]> = SmallVec::new();
+    let mut group_keys: Vec<SmallVec<[u16; 4]>> = Vec::new();
     for row in rows {
         let Some(concept) = row.target() else {
             continue;
@@ -22,28 +60,117 @@ pub(super) fn of_rows<'e>(map: ConceptMap<'e>, source: Concept<'e>, _asked: &Ask
         }
         // A GEM row outside a combination is a reading of its own, with all other such rows as its alternatives: scenario 0, group 0.
         let scenario = place(&mut keys, row.scenario());
-        if scenario == t.scenarios.len() {
-            t.scenarios.push(Scenario::default());
-            group_keys.push(smallvec::SmallVec::new());
+        if scenario == scenarios.len() {
+            scenarios.push(Scenario::default());
+            group_keys.push(SmallVec::new());
         }
         let group = place(&mut group_keys[scenario], row.group());
-        let groups = &mut t.scenarios[scenario].groups;
+        let groups = &mut scenarios[scenario].groups;
         if group == groups.len() {
             groups.push(Group { options: Vec::with_capacity(1) });
         }
         let options = &mut groups[group].options;
         options.push(target(concept, row.relationship(), row.priority(), Origin::Row(row)));
     }
-    for group in t.scenarios.iter_mut().flat_map(|s| &mut s.groups) {
+    for group in scenarios.iter_mut().flat_map(|s| &mut s.groups) {
         number(&mut group.options);
     }
     // Rows there are, but none that translates: the map says no.
-    t.outcome = if t.scenarios.is_empty() { Outcome::NoMap } else { Outcome::Choice };
-    true
+    let outcome = if scenarios.is_empty() { Outcome::NoMap } else { Outcome::Choice };
+    Reading { scenarios, needs: Vec::new(), outcome, message: String::new() }
+}
+
+/// A table some of whose rows have conditions (FHIR `dependsOn`): those that are false do not count, those that are unknown wait.
+fn by_conditions<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Reading<'e> {
+    let mut needs = Vec::new();
+    let mut holding = Vec::with_capacity(rows.len());
+    for &row in rows {
+        let condition = condition(row);
+        match condition.truth(facts, is_a) {
+            rule::Truth::False => continue,
+            rule::Truth::True => {}
+            rule::Truth::Unknown => condition.needs(facts, is_a).iter().for_each(|need| say(&mut needs, need, row)),
+        }
+        holding.push(row);
+    }
+    let mut reading = by_flags(holding.iter().copied());
+    if !needs.is_empty() && !reading.scenarios.is_empty() {
+        reading.outcome = Outcome::NeedsFacts;
+        reading.needs = needs;
+    } else if holding.is_empty() {
+        reading.message = "no row of the map holds under the given facts".to_owned();
+    }
+    reading
+}
+
+/// An extended map: in every group the first row whose rule holds, all groups together.
+fn by_rules<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Reading<'e> {
+    let asked: SmallVec<[RuleRow<'e>; 8]> = rows
+        .iter()
+        .map(|&row| RuleRow { group: row.group(), priority: row.priority(), has_target: !row.is_no_map(), condition: condition(row) })
+        .collect();
+    let mut needs = Vec::new();
+    let mut scenario = Scenario::default();
+    let mut message = String::new();
+    for decided in decide(&asked, facts, is_a) {
+        let options = match decided.verdict {
+            Verdict::Target(row) => vec![row],
+            Verdict::Choice(rows) => rows,
+            Verdict::NoCode(row) => {
+                // In the map's own words, why.
+                message = rows[row].detail().advice.to_owned();
+                continue;
+            }
+            Verdict::NoRule => {
+                message = format!("no rule of group {} holds under the given facts", decided.group);
+                continue;
+            }
+            Verdict::Needs { needs: open_needs, open } => {
+                open_needs.iter().for_each(|(row, need)| say(&mut needs, need, rows[*row]));
+                open
+            }
+        };
+        let as_target = |row: Row<'e>| Some(target(row.target()?, row.relationship(), row.priority(), Origin::Row(row)));
+        let mut options: Vec<_> = options.into_iter().filter_map(|at| as_target(rows[at])).collect();
+        number(&mut options);
+        scenario.groups.push(Group { options });
+    }
+    let waits = !needs.is_empty();
+    scenario.groups.retain(|group| !group.options.is_empty());
+    let scenarios = if scenario.groups.is_empty() { Vec::new() } else { vec![scenario] };
+    let outcome = match (waits, scenarios.is_empty()) {
+        (true, _) => Outcome::NeedsFacts,
+        (false, true) => Outcome::NoMap,
+        (false, false) => Outcome::Choice,
+    };
+    if outcome != Outcome::NoMap {
+        message.clear();
+    }
+    Reading { scenarios, needs, outcome, message }
+}
+
+fn condition(row: Row<'_>) -> Condition<'_> {
+    match row.rule() {
+        (_, "") => Condition::None,
+        (program, _) => Program::new(program).map_or(Condition::Unreadable, Condition::Program),
+    }
+}
+
+/// Notes that a row waits for a fact, once.
+fn say(needs: &mut Vec<Need>, need: &rule::Need, row: Row<'_>) {
+    let fact = match need {
+        rule::Need::Finding(id) => format!("snomed|{id}"),
+        rule::Need::Property(attribute) => attribute.clone(),
+        need => need.fact().to_owned(),
+    };
+    let need = Need { fact, rule: row.rule().1.to_owned() };
+    if !needs.contains(&need) {
+        needs.push(need);
+    }
 }
 
 /// The place of a key among those seen, the last one first: rows of one group stand together.
-fn place(keys: &mut smallvec::SmallVec<[u16; 4]>, key: u16) -> usize {
+fn place(keys: &mut SmallVec<[u16; 4]>, key: u16) -> usize {
     keys.iter().rposition(|k| *k == key).unwrap_or_else(|| {
         keys.push(key);
         keys.len() - 1
@@ -51,7 +178,7 @@ fn place(keys: &mut smallvec::SmallVec<[u16; 4]>, key: u16) -> usize {
 }
 
 /// The rows that name the asked code as their target, each source a candidate.
-pub(super) fn reversed<'e>(map: ConceptMap<'e>, asked: Concept<'e>, t: &mut Translation<'e>) -> bool {
+pub(super) fn reversed<'e>(map: ConceptMap<'e>, asked: Concept<'e>) -> Option<Reading<'e>> {
     let mut options: Vec<Target<'e>> = Vec::new();
     for row in map.rows_to(asked) {
         let Some(concept) = row.source() else { continue };
@@ -67,12 +194,11 @@ pub(super) fn reversed<'e>(map: ConceptMap<'e>, asked: Concept<'e>, t: &mut Tran
         options.push(option);
     }
     if options.is_empty() {
-        return false;
+        return None;
     }
     number(&mut options);
-    t.scenarios = vec![Scenario { groups: vec![Group { options }] }];
-    t.outcome = Outcome::Choice;
-    true
+    let scenarios = vec![Scenario { groups: vec![Group { options }] }];
+    Some(Reading { scenarios, needs: Vec::new(), outcome: Outcome::Choice, message: String::new() })
 }
 
 fn needs_others(row: Row<'_>) -> bool {
@@ -93,10 +219,13 @@ pub(super) fn target<'e>(concept: Concept<'e>, relationship: Relationship, prior
     }
 }
 
-/// Orders alternatives by the map's own priority, then as in the file, and counts them from one.
-fn number(options: &mut [Target<'_>]) {
+/// Orders alternatives by the map's own priority, else by how often they are used, else as in the file, and counts them from one.
+pub(super) fn number(options: &mut [Target<'_>]) {
     if options.iter().any(|o| o.priority != 0) {
         options.sort_by_key(|o| o.priority);
+    } else if options.len() > 1 && options[0].origin.map().is_some_and(|map| map.kind() == MapKind::Table) {
+        let usage = |o: &Target<'_>| o.origin.row().and_then(|row| row.detail().usage).unwrap_or(0.0);
+        options.sort_by(|a, b| usage(b).total_cmp(&usage(a)));
     }
     for (i, option) in options.iter_mut().enumerate() {
         option.priority = u16::try_from(i + 1).unwrap_or(u16::MAX);

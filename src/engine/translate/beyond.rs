@@ -1,0 +1,225 @@
+//! What to answer when no map has a row for the source: by the map's own rule for such codes, by the source's history, by its nearest
+//! mapped ancestor (when asked), by two maps over a third system.
+
+use super::super::answer::{Group, Hop, Need, Origin, Outcome, Scenario, Target, Translation};
+use super::super::succession;
+use super::scenarios::{self, Reading, number};
+use super::{Asked, Translator, by_precedence};
+use crate::index::{CodeSystem, Concept, ConceptMap, Index};
+use crate::model::map::Unmapped;
+use crate::model::{MapKind, Relationship};
+
+/// Alternatives of a chain beyond these are not spelled out.
+const MOST_SCENARIOS: usize = 64;
+
+/// Pairs of maps that lead from one system over a third to another, in the order in which they are tried.
+pub(super) fn chains<'e>(index: &'e Index, from: CodeSystem<'e>, to: CodeSystem<'e>) -> Vec<(ConceptMap<'e>, ConceptMap<'e>)> {
+    let between_systems = |m: &ConceptMap<'e>| m.kind() != MapKind::Succession && m.source() != m.target();
+    let leading = |fits: &dyn Fn(&ConceptMap<'e>) -> bool| by_precedence(index.maps().filter(|m| between_systems(m) && fits(m)).collect());
+    let (first, second) = (leading(&|m| m.source() == from), leading(&|m| m.target() == to));
+    let mut chains = Vec::new();
+    for &one in &first {
+        chains.extend(second.iter().filter(|two| two.source() == one.target()).map(|&two| (one, two)));
+    }
+    chains
+}
+
+/// Whether the source's history is not certain of the concept that took its place (POSSIBLY EQUIVALENT TO, ALTERNATIVE).
+pub(super) fn guesses(target: &Target<'_>) -> bool {
+    let Some(source) = target.origin.row().and_then(|row| row.source()) else { return false };
+    let of_source = |hop: &Hop<'_>| hop.row.map().kind() == MapKind::Succession && hop.from.system() == source.system();
+    target.hops.iter().any(|hop| of_source(hop) && hop.relationship != Relationship::Equivalent)
+}
+
+impl<'e> Translator<'e> {
+    /// Tries what lies beyond the rows of the source itself, in this order; leaves [`Outcome::Unmapped`] if none of it answers.
+    pub(super) fn beyond_rows(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) {
+        if self.options.reverse {
+            return;
+        }
+        let _ = self.by_unmapped_rule(source, asked, t)
+            || self.by_history(source, asked, t)
+            || (self.options.ancestor && self.by_ancestor(source, asked, t))
+            || self.by_chain(source, asked, t);
+    }
+
+    /// FHIR `ConceptMap.group.unmapped`.
+    fn by_unmapped_rule(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+        let Some(&map) = self.maps.iter().find(|m| m.meta().unmapped != Unmapped::None) else { return false };
+        let (code, relationship) = match &map.meta().unmapped {
+            Unmapped::None => return false,
+            Unmapped::UseSourceCode(relationship) => (source.code(), *relationship),
+            Unmapped::Fixed { code, relationship, .. } => (code.as_str(), *relationship),
+            Unmapped::OtherMap(name) => {
+                let Ok(other) = self.engine.map(name) else {
+                    t.message = format!("{} sends codes without a row to {name}, which is not in this index", map.id());
+                    return false;
+                };
+                let reading = scenarios::of_rows(other, source, asked.facts, self.findings);
+                let fits = other.source() == self.source && other.target() == self.target;
+                return reading.filter(|_| fits).is_some_and(|reading| {
+                    t.map = Some(other);
+                    t.take(reading);
+                    true
+                });
+            }
+        };
+        let Some(concept) = self.target.concept(code) else {
+            t.message = format!("{} gives {code} to codes without a row, which is no code of {}", map.id(), self.target.alias());
+            return false;
+        };
+        t.map = Some(map);
+        t.scenarios = vec![Scenario { groups: vec![Group { options: vec![scenarios::target(concept, relationship, 1, Origin::Unmapped(map))] }] }];
+        t.outcome = Outcome::Choice;
+        true
+    }
+
+    /// A retired source is answered as what took its place; the hop says so. Several successors are several readings.
+    fn by_history(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+        if source.is_valid_on(None) {
+            return false;
+        }
+        let ways = succession::successors(self.engine.index(), source, None);
+        let mut found = Found::default();
+        for way in &ways {
+            let Some(successor) = way.last().map(|hop| hop.to) else { continue };
+            let answer = self.maps.iter().find_map(|&map| Some((map, self.reading(map, successor, asked)?)));
+            let Some((map, mut reading)) = answer else { continue };
+            for option in options(&mut reading.scenarios) {
+                option.relationship = way.iter().rev().fold(option.relationship, |then, hop| hop.relationship.then(then));
+                option.hops.splice(0..0, way.iter().copied());
+            }
+            found.add(map, reading);
+        }
+        found.tell(t)
+    }
+
+    /// The nearest ancestors that have rows; at one distance there may be several.
+    fn by_ancestor(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+        let mut level = vec![source];
+        let mut seen = vec![source];
+        while !level.is_empty() {
+            let mut next: Vec<Concept<'e>> = Vec::new();
+            for parent in level.iter().flat_map(|c| c.parents()) {
+                if !seen.contains(&parent) {
+                    seen.push(parent);
+                    next.push(parent);
+                }
+            }
+            let mut found = Found::default();
+            for &ancestor in &next {
+                let answer = self.maps.iter().find_map(|&map| Some((map, self.reading(map, ancestor, asked)?)));
+                let Some((map, mut reading)) = answer else { continue };
+                for option in options(&mut reading.scenarios) {
+                    option.relationship = Relationship::SourceIsNarrowerThanTarget.then(option.relationship);
+                    option.ancestor = Some(ancestor);
+                }
+                found.add(map, reading);
+            }
+            if found.tell(t) {
+                if t.message.is_empty() {
+                    t.message = format!("{} has no row of its own; answered from its nearest mapped ancestor", source.code());
+                }
+                return true;
+            }
+            level = next;
+        }
+        false
+    }
+
+    /// Two maps, one after the other. A combination of the first is answered only if the second has an answer for each of its parts.
+    fn by_chain(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+        for &(one, two) in &self.chains {
+            let Some(first) = self.reading(one, source, asked) else { continue };
+            let mut found = Found { needs: first.needs, holes: first.outcome == Outcome::NoMap, map: Some(one), ..Found::default() };
+            for scenario in first.scenarios {
+                let parts: Vec<Vec<Scenario<'e>>> =
+                    scenario.groups.iter().map(|group| self.onward(group, two, asked, &mut found)).collect();
+                found.scenarios.extend(all_of(parts));
+            }
+            found.scenarios.truncate(MOST_SCENARIOS);
+            if found.tell(t) {
+                t.message = format!("by way of {} ({}, then {})", one.target().alias(), one.id(), two.id());
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What the second map makes of a group of the first: each alternative is a scenario.
+    fn onward(&self, group: &Group<'e>, two: ConceptMap<'e>, asked: &Asked<'_>, found: &mut Found<'e>) -> Vec<Scenario<'e>> {
+        let mut alternatives: Vec<Scenario<'e>> = Vec::new();
+        for step in &group.options {
+            let Some(mut reading) = self.reading(two, step.concept, asked) else { continue };
+            found.holes |= reading.outcome == Outcome::NoMap;
+            found.needs.append(&mut reading.needs);
+            for option in options(&mut reading.scenarios) {
+                let Some(row) = option.origin.row() else { continue };
+                let hop = Hop { from: step.concept, to: option.concept, relationship: option.relationship, row, effective: None };
+                option.relationship = step.relationship.then(option.relationship);
+                option.origin = step.origin;
+                option.hops.splice(0..0, step.hops.iter().copied().chain([hop]));
+            }
+            alternatives.append(&mut reading.scenarios);
+        }
+        // Alternatives of one code each are options of one group.
+        if alternatives.len() > 1 && alternatives.iter().all(|s| s.groups.len() == 1) {
+            let mut merged: Vec<Target<'e>> = Vec::new();
+            for option in alternatives.into_iter().flat_map(|s| s.groups).flat_map(|g| g.options) {
+                if !merged.iter().any(|m| m.concept == option.concept) {
+                    merged.push(Target { priority: 0, ..option });
+                }
+            }
+            number(&mut merged);
+            alternatives = vec![Scenario { groups: vec![Group { options: merged }] }];
+        }
+        alternatives
+    }
+}
+
+/// Every way to take one scenario of each part, all together. None if a part has none: half a combination is no translation.
+fn all_of(parts: Vec<Vec<Scenario<'_>>>) -> Vec<Scenario<'_>> {
+    let mut all = vec![Scenario::default()];
+    for alternatives in &parts {
+        let pairs = all.iter().flat_map(|so_far| alternatives.iter().map(move |alternative| (so_far, alternative)));
+        let joined = pairs.map(|(a, b)| Scenario { groups: [&a.groups[..], &b.groups[..]].concat() });
+        all = joined.take(MOST_SCENARIOS).collect();
+    }
+    all.retain(|scenario| !scenario.groups.is_empty());
+    all
+}
+
+fn options<'a, 'e>(scenarios: &'a mut [Scenario<'e>]) -> impl Iterator<Item = &'a mut Target<'e>> {
+    scenarios.iter_mut().flat_map(|s| &mut s.groups).flat_map(|g| &mut g.options)
+}
+
+/// Readings put together.
+#[derive(Default)]
+struct Found<'e> {
+    map: Option<ConceptMap<'e>>,
+    scenarios: Vec<Scenario<'e>>,
+    needs: Vec<Need>,
+    /// Some map says that there is nothing.
+    holes: bool,
+}
+
+impl<'e> Found<'e> {
+    fn add(&mut self, map: ConceptMap<'e>, mut reading: Reading<'e>) {
+        self.map = self.map.or(Some(map));
+        self.holes |= reading.outcome == Outcome::NoMap;
+        self.scenarios.append(&mut reading.scenarios);
+        self.needs.append(&mut reading.needs);
+    }
+
+    fn tell(self, t: &mut Translation<'e>) -> bool {
+        t.outcome = match (self.needs.is_empty(), self.scenarios.is_empty(), self.holes) {
+            (false, ..) => Outcome::NeedsFacts,
+            (true, false, _) => Outcome::Choice,
+            (true, true, true) => Outcome::NoMap,
+            (true, true, false) => return false,
+        };
+        (t.scenarios, t.needs) = (self.scenarios, self.needs);
+        t.map = self.map.or(t.map);
+        true
+    }
+}
