@@ -4,3 +4,4 @@ mod index;
 mod kit;
 mod published;
 mod readers;
+mod snomed;

@@ -69,7 +69,8 @@ impl<'e> Translator<'e> {
             return false;
         };
         t.map = Some(map);
-        t.scenarios = vec![Scenario { groups: vec![Group { options: vec![scenarios::target(concept, relationship, 1, Origin::Unmapped(map))] }] }];
+        t.scenarios =
+            vec![Scenario { groups: vec![Group { options: vec![scenarios::target(concept, relationship, 1, Origin::Unmapped(map))] }] }];
         t.outcome = Outcome::Choice;
         true
     }

@@ -333,8 +333,10 @@ impl<'e> Translator<'e> {
             Outcome::Approximate | Outcome::Combination => !self.options.strict,
             _ => false,
         };
-        t.automatic =
-            may && t.targets().all(|o| !o.reversed && o.ancestor.is_none() && (!dated || o.state == TargetState::Valid) && is_one_map(o) && !beyond::guesses(o));
+        t.automatic = may
+            && t.targets().all(|o| {
+                !o.reversed && o.ancestor.is_none() && (!dated || o.state == TargetState::Valid) && is_one_map(o) && !beyond::guesses(o)
+            });
         let gone = t.targets().find(|o| o.state == TargetState::Expired).map(|o| o.concept.code());
         if let Some(gone) = gone.filter(|_| t.message.is_empty() && !dated && t.automatic) {
             t.message = format!("{gone} has expired; give a target date to follow it to its successors");

@@ -1,0 +1,432 @@
+//! SNOMED CT and other people's maps, from files to answers: rules, history, ancestors, chains.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use xwalk::compile::{self, Bytes, Content, Input};
+use xwalk::engine::{Age, Asked, Engine, Facts, Outcome, Sex, Translation, TranslatorOptions};
+use xwalk::index::Index;
+use xwalk::model::system::verhoeff_digit;
+use xwalk::model::{MapKind, Relationship};
+use xwalk::read::rf2::{Form, ids};
+use xwalk::read::{Format, MapRelease, Unmapped};
+use xwalk::releases::generate::{self, Shape};
+
+/// The id of a made-up concept.
+fn id(n: u32) -> String {
+    let mut id = format!("{n}199999910");
+    id.push(char::from(verhoeff_digit(id.as_bytes()).unwrap()));
+    id
+}
+
+fn input(id: &str, format: Format, content: Content, path: &Path) -> Input {
+    Input {
+        id: id.into(),
+        file: path.file_name().unwrap().to_string_lossy().into_owned(),
+        format,
+        content,
+        sha256: String::new(),
+        bytes: Bytes::Path(path.to_owned()),
+        member: None,
+        precedence: 0,
+    }
+}
+
+fn build(folder: &TempDir, inputs: &[Input]) -> (Engine, compile::Report) {
+    let out = folder.path().join("index.xwalk");
+    let report = compile::build(inputs, &out).unwrap();
+    (Engine::new(Arc::new(Index::open(&out, xwalk::text::VERSION).unwrap())), report)
+}
+
+/// A small release: `1` above `2` above `3` above `4`; `5` and `6` are retired; maps as given, columns behind the concept.
+fn release(folder: &TempDir, maps: &[(u32, &str)], history: &[(u32, u64, u32)]) -> Input {
+    let path = folder.path().join("rf2");
+    std::fs::create_dir_all(&path).unwrap();
+    let write = |name: &str, header: &str, rows: Vec<String>| {
+        let text: String = std::iter::once(header.to_owned()).chain(rows).map(|row| row.replace('¦', "\t") + "\r\n").collect();
+        std::fs::write(path.join(name), text).unwrap();
+    };
+    let active = |n: u32| u32::from(n < 5 || n > 9);
+    write(
+        "sct2_Concept_Snapshot_INT_20260301.txt",
+        "id¦effectiveTime¦active¦moduleId¦definitionStatusId",
+        (1..=12).map(|n| format!("{}¦20200101¦{}¦m¦d", id(n), active(n))).collect(),
+    );
+    write(
+        "sct2_Relationship_Snapshot_INT_20260301.txt",
+        "id¦effectiveTime¦active¦moduleId¦sourceId¦destinationId¦relationshipGroup¦typeId¦characteristicTypeId¦modifierId",
+        (2..=4).map(|n| format!("{n}¦20200101¦1¦m¦{}¦{}¦0¦{}¦c¦m", id(n), id(n - 1), ids::IS_A)).collect(),
+    );
+    let member = |n: usize, refset: u64, concept: u32| format!("00000000-0000-4000-8000-{n:012}¦20200101¦1¦m¦{refset}¦{}", id(concept));
+    write(
+        "der2_iisssccRefset_ExtendedMapSnapshot_US_20260301.txt",
+        "id¦effectiveTime¦active¦moduleId¦refsetId¦referencedComponentId¦mapGroup¦mapPriority¦mapRule¦mapAdvice¦mapTarget¦correlationId¦mapCategoryId",
+        maps.iter()
+            .enumerate()
+            .map(|(i, (concept, rest))| format!("{}¦{rest}¦447561005¦447637006", member(i, ids::MAP_ICD10CM, *concept)))
+            .collect(),
+    );
+    write(
+        "der2_cRefset_AssociationSnapshot_INT_20260301.txt",
+        "id¦effectiveTime¦active¦moduleId¦refsetId¦referencedComponentId¦targetComponentId",
+        history.iter().enumerate().map(|(i, (from, refset, to))| format!("{}¦{}", member(100 + i, *refset, *from), id(*to))).collect(),
+    );
+    input("rf2", Format::Rf2, Content::SelfDescribed, &path)
+}
+
+/// An answer on one line: outcome, `!` if automatic, scenarios by `/`, groups by `+`, options by `|`, then what it waits for.
+fn told(t: &Translation<'_>) -> String {
+    let mut text = t.outcome.code().to_owned();
+    if t.automatic {
+        text.push('!');
+    }
+    for (i, scenario) in t.scenarios.iter().enumerate() {
+        text.push_str(if i == 0 { " " } else { " / " });
+        let groups: Vec<String> =
+            scenario.groups.iter().map(|g| g.options.iter().map(|o| o.concept.code()).collect::<Vec<_>>().join("|")).collect();
+        text.push_str(&groups.join(" + "));
+    }
+    for need in &t.needs {
+        write!(text, "; {}", need.fact).unwrap();
+    }
+    text
+}
+
+fn ask<'e>(engine: &'e Engine, options: &TranslatorOptions, code: &str, facts: &Facts) -> Translation<'e> {
+    engine.translator(options.clone()).unwrap().translate(&Asked { facts, ..Asked::code(code) })
+}
+
+fn to_icd10cm() -> TranslatorOptions {
+    TranslatorOptions { from: "snomed".into(), to: "icd10cm".into(), ..TranslatorOptions::default() }
+}
+
+fn aged(age: &str) -> Facts {
+    Facts::default().with_age(Age::parse(age).unwrap())
+}
+
+fn of(sex: Sex) -> Facts {
+    Facts { sex: Some(sex), ..Facts::default() }
+}
+
+#[test]
+fn rules_from_release_to_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let finding = format!("1¦1¦IFA {} |Kind of this|¦¦E01.0", id(2));
+    let maps = [
+        (1, "1¦1¦TRUE¦ALWAYS A00.0¦A00.0"),
+        (2, "1¦1¦IFA 248153007 |Male|¦¦B01.0"),
+        (2, "1¦2¦OTHERWISE TRUE¦¦B02.0"),
+        (3, "1¦1¦TRUE¦¦C01.0"),
+        (3, "4¦1¦IFA 248152002 |Female|¦¦C02.0"),
+        (3, "4¦2¦OTHERWISE TRUE¦NO CODE HERE¦"),
+        (4, "1¦1¦IFA 445518008 |Age at onset of clinical finding| < 28.0 days¦¦D01.0"),
+        (4, "1¦2¦IFA 445518008 |Age at onset of clinical finding| >= 12.0 years¦¦D02.0"),
+        (4, "1¦3¦OTHERWISE TRUE¦¦D03.0"),
+        (10, finding.as_str()),
+        (10, "1¦2¦OTHERWISE TRUE¦¦E02.0"),
+        (11, "1¦1¦TRUE¦CANNOT BE CLASSIFIED¦"),
+        (12, "1¦1¦IFA who knows¦¦F01.0"),
+        (12, "1¦2¦OTHERWISE TRUE¦¦F02.0"),
+    ];
+    let (engine, report) = build(&folder, &[release(&folder, &maps, &[])]);
+    let check = |concept: u32, facts: &Facts, expect: &str| {
+        assert_eq!(told(&ask(&engine, &to_icd10cm(), &id(concept), facts)), expect, "concept {concept}");
+    };
+    let nothing = Facts::default();
+    check(1, &nothing, "approximate! A00.0");
+    // A male rule asked without sex waits for it; it does not fall through.
+    check(2, &nothing, "needs-facts B01.0|B02.0; sex");
+    check(2, &of(Sex::Male), "approximate! B01.0");
+    check(2, &of(Sex::Female), "approximate! B02.0");
+    // Two groups are a combination; an empty target in one leaves the code of the other.
+    check(3, &of(Sex::Female), "combination! C01.0 + C02.0");
+    check(3, &of(Sex::Male), "approximate! C01.0");
+    check(3, &nothing, "needs-facts C01.0 + C02.0; sex");
+    for (age, target) in [("27d", "D01.0"), ("28d", "D03.0"), ("11.99y", "D03.0"), ("12y", "D02.0")] {
+        check(4, &aged(age), &format!("approximate! {target}"));
+    }
+    check(4, &nothing, "needs-facts D01.0|D02.0|D03.0; age");
+    // Co-existing findings by subsumption: 4 is a kind of 2, 1 is not.
+    let with = |n: u32, complete| Facts { findings: vec![id(n).parse().unwrap()], findings_complete: complete, ..Facts::default() };
+    check(10, &with(4, false), "approximate! E01.0");
+    check(10, &with(1, true), "approximate! E02.0");
+    check(10, &with(1, false), &format!("needs-facts E01.0|E02.0; snomed|{}", id(2)));
+    check(11, &nothing, "no-map");
+    assert_eq!(ask(&engine, &to_icd10cm(), &id(11), &nothing).message, "CANNOT BE CLASSIFIED");
+    // A rule that cannot be read is a finding, and never a guess.
+    check(12, &of(Sex::Male), "needs-facts F01.0|F02.0; rule");
+    let unread: Vec<_> = report.findings.iter().filter(|f| f.what.contains("IFA who knows")).collect();
+    assert_eq!(unread.iter().map(|f| (f.line, f.column)).collect::<Vec<_>>(), [(14, 9)]);
+    // What the release says of a row comes through.
+    let t = ask(&engine, &to_icd10cm(), &id(1), &nothing);
+    let row = t.targets().next().unwrap().origin.row().unwrap();
+    let detail = row.detail();
+    assert_eq!((detail.rule, detail.advice, detail.correlation, detail.category), ("TRUE", "ALWAYS A00.0", "447561005", "447637006"));
+    assert_eq!((row.map().id(), row.line(), row.group(), row.priority()), ("rf2-6011000124106", 2, 1, 1));
+}
+
+#[test]
+fn retired_concepts_are_answered_through_their_history() {
+    let folder = tempfile::tempdir().unwrap();
+    let maps = [(1, "1¦1¦TRUE¦¦A00.0"), (2, "1¦1¦TRUE¦¦B00.0"), (3, "1¦1¦TRUE¦¦A00.0")];
+    let history = [
+        (5, ids::SAME_AS, 1),
+        (6, ids::REPLACED_BY, 5),
+        (7, ids::POSSIBLY_EQUIVALENT_TO, 1),
+        (7, ids::POSSIBLY_EQUIVALENT_TO, 2),
+        (8, ids::ALTERNATIVE, 2),
+    ];
+    let (engine, _) = build(&folder, &[release(&folder, &maps, &history)]);
+    let answer = |n: u32| ask(&engine, &to_icd10cm(), &id(n), &Facts::default());
+    assert_eq!(told(&answer(5)), "approximate! A00.0");
+    let t = answer(6);
+    assert_eq!(told(&t), "approximate! A00.0");
+    let hops: Vec<_> = t.targets().next().unwrap().hops.iter().map(|h| (h.to.code().to_owned(), h.row.detail().comment)).collect();
+    assert_eq!(hops, [(id(5), "REPLACED BY"), (id(1), "SAME AS")]);
+    // What may be meant is offered, never taken.
+    assert_eq!(told(&answer(7)), "choice A00.0 / B00.0");
+    assert_eq!(told(&answer(8)), "approximate B00.0");
+    assert_eq!(told(&answer(9)), "unmapped");
+}
+
+#[test]
+fn ancestors_answer_only_when_asked_and_say_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (engine, _) = build(&folder, &[release(&folder, &[(2, "1¦1¦TRUE¦¦B00.0")], &[])]);
+    assert_eq!(told(&ask(&engine, &to_icd10cm(), &id(4), &Facts::default())), "unmapped");
+    let t = ask(&engine, &TranslatorOptions { ancestor: true, ..to_icd10cm() }, &id(4), &Facts::default());
+    assert_eq!(told(&t), "approximate B00.0");
+    let target = t.targets().next().unwrap();
+    assert_eq!(target.ancestor.unwrap().code(), id(2));
+    assert_eq!(target.relationship, Relationship::RelatedTo);
+    assert!(t.message.contains("nearest mapped ancestor"), "{}", t.message);
+    assert_eq!(told(&ask(&engine, &TranslatorOptions { ancestor: true, ..to_icd10cm() }, &id(1), &Facts::default())), "unmapped");
+}
+
+fn concept_map(folder: &TempDir, name: &str, json: &str) -> Input {
+    let path = folder.path().join(name);
+    std::fs::write(&path, json).unwrap();
+    input(name, Format::Fhir, Content::SelfDescribed, &path)
+}
+
+#[test]
+fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
+    let folder = tempfile::tempdir().unwrap();
+    let local = |rows: &str| {
+        let head = r#"{"resourceType": "ConceptMap", "id": "local", "url": "http://example.org/local-map", "version": "1", "group": [
+            {"source": "http://example.org/local", "target": "http://snomed.info/sct", "element": ["#;
+        format!("{head}{rows}]}}]}}")
+    };
+    let row = |code: &str, targets: &[(u32, &str)]| {
+        let targets: Vec<_> = targets.iter().map(|(n, r)| format!(r#"{{"code": "{}", "relationship": "{r}"}}"#, id(*n))).collect();
+        format!(r#"{{"code": "{code}", "target": [{}]}}"#, targets.join(","))
+    };
+    let rows = [
+        row("a", &[(1, "equivalent")]),
+        row("b", &[(1, "equivalent"), (2, "equivalent")]),
+        row("c", &[(3, "source-is-narrower-than-target")]),
+        row("d", &[(4, "equivalent")]),
+        r#"{"code": "e", "noMap": true}"#.to_owned(),
+    ];
+    let maps = [
+        (1, "1¦1¦TRUE¦¦A00.0"),
+        (2, "1¦1¦TRUE¦¦B00.0"),
+        (3, "1¦1¦TRUE¦¦C01.0"),
+        (3, "2¦1¦IFA 248152002¦¦C02.0"),
+        (3, "2¦2¦OTHERWISE TRUE¦¦"),
+    ];
+    let inputs = [release(&folder, &maps, &[]), concept_map(&folder, "local.json", &local(&rows.join(",")))];
+    let (engine, _) = build(&folder, &inputs);
+    let options = TranslatorOptions { from: "http://example.org/local".into(), to: "icd10cm".into(), ..TranslatorOptions::default() };
+    let check = |code: &str, facts: &Facts, expect: &str| assert_eq!(told(&ask(&engine, &options, code, facts)), expect, "{code}");
+    check("a", &Facts::default(), "approximate A00.0");
+    check("b", &Facts::default(), "choice A00.0|B00.0");
+    check("c", &of(Sex::Female), "combination C01.0 + C02.0");
+    check("c", &Facts::default(), "needs-facts C01.0 + C02.0; sex");
+    check("d", &Facts::default(), "unmapped");
+    check("e", &Facts::default(), "no-map");
+    let t = ask(&engine, &options, "a", &Facts::default());
+    let target = t.targets().next().unwrap();
+    assert_eq!(target.origin.map().unwrap().id(), "local");
+    let hops: Vec<_> = target.hops.iter().map(|h| (h.from.code().to_owned(), h.to.code(), h.row.map().id())).collect();
+    assert_eq!(hops, [(id(1), "A00.0", "rf2-6011000124106")]);
+    assert_eq!(t.message, "by way of snomed (local, then rf2-6011000124106)");
+}
+
+#[test]
+fn unmapped_rules_of_concept_maps() {
+    let folder = tempfile::tempdir().unwrap();
+    let map = |id: &str, unmapped: &str| {
+        format!(
+            r#"{{"resourceType": "ConceptMap", "id": "{id}", "url": "http://example.org/{id}", "group": [{{"source": "http://example.org/{id}-source",
+            "target": "http://example.org/target", "element": [{{"code": "a", "target": [{{"code": "x", "relationship": "equivalent"}}]}},
+            {{"code": "x", "noMap": true}}], "unmapped": {unmapped}}}]}}"#
+        )
+    };
+    let source = |id: &str| {
+        format!(
+            r#"{{"resourceType": "CodeSystem", "url": "http://example.org/{id}-source", "content": "complete",
+            "concept": [{{"code": "a"}}, {{"code": "other"}}, {{"code": "x"}}]}}"#
+        )
+    };
+    let mut inputs = Vec::new();
+    for (id, unmapped) in [
+        ("fixed", r#"{"mode": "fixed", "code": "zz", "display": "Unknown"}"#),
+        ("same", r#"{"mode": "use-source-code", "relationship": "equivalent"}"#),
+    ] {
+        inputs.push(concept_map(&folder, &format!("{id}-map.json"), &map(id, unmapped)));
+        inputs.push(concept_map(&folder, &format!("{id}-source.json"), &source(id)));
+    }
+    let (engine, _) = build(&folder, &inputs);
+    let check = |id: &str, code: &str, expect: &str| {
+        let options = TranslatorOptions {
+            from: format!("http://example.org/{id}-source"),
+            to: "http://example.org/target".into(),
+            ..Default::default()
+        };
+        assert_eq!(told(&ask(&engine, &options, code, &Facts::default())), expect, "{id} {code}");
+    };
+    check("fixed", "a", "exact! x");
+    check("fixed", "other", "approximate! zz");
+    check("fixed", "x", "no-map");
+    check("same", "a", "exact! x");
+    // Its own code, but the target system has none of that name.
+    check("same", "other", "unmapped");
+}
+
+#[test]
+fn depends_on_waits_for_its_property() {
+    let folder = tempfile::tempdir().unwrap();
+    let json = r#"{"resourceType": "ConceptMap", "id": "m", "group": [{"source": "s", "target": "t", "element": [{"code": "a", "target": [
+        {"code": "x", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "left"}]},
+        {"code": "y", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "right"}]}]}]}]}"#;
+    let (engine, _) = build(&folder, &[concept_map(&folder, "m.json", json)]);
+    let options = TranslatorOptions { from: "s".into(), to: "t".into(), ..Default::default() };
+    let side = |value: &str| Facts { properties: vec![("side".into(), value.into())], ..Facts::default() };
+    assert_eq!(told(&ask(&engine, &options, "a", &Facts::default())), "needs-facts x|y; side; side");
+    assert_eq!(told(&ask(&engine, &options, "a", &side("left"))), "exact! x");
+    assert_eq!(told(&ask(&engine, &options, "a", &side("up"))), "no-map");
+}
+
+/// Full and Snapshot of the same state give the same index, but for the lines and files that rows come from.
+#[test]
+fn full_and_snapshot_answer_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let shape = Shape { forms: vec![Form::Snapshot, Form::Full], ..Shape::small(21) };
+    generate::write_rf2(&folder.path().join("both"), &shape).unwrap();
+    let engines = ["Snapshot", "Full"].map(|form| {
+        let path = folder.path().join("both").join(form);
+        let out = folder.path().join(format!("{form}.xwalk"));
+        let report = compile::build(&[input("rf2", Format::Rf2, Content::SelfDescribed, &path)], &out).unwrap();
+        assert!(report.findings.iter().all(|f| !f.file.contains("sct2") && !f.file.contains("der2")), "{:?}", report.findings.first());
+        Engine::new(Arc::new(Index::open(&out, xwalk::text::VERSION).unwrap()))
+    });
+    let described = engines.each_ref().map(|engine| {
+        let mut all = Vec::new();
+        for system in engine.index().systems() {
+            for concept in system.concepts() {
+                let terms: Vec<_> = concept.designations().map(|d| (d.usage, d.language, d.text)).collect();
+                let parents: Vec<_> = concept.parents().map(|p| p.code()).collect();
+                all.push(format!(
+                    "{} {:?} {terms:?} {parents:?} {:?}",
+                    concept.code(),
+                    concept.status(),
+                    concept.validity().collect::<Vec<_>>()
+                ));
+            }
+        }
+        for map in engine.index().maps() {
+            let mut rows: Vec<_> = map
+                .rows()
+                .map(|row| {
+                    format!("{} {:?} {:?} {} {} {:?}", map.id(), row.source(), row.target(), row.group(), row.priority(), row.detail())
+                })
+                .collect();
+            rows.sort();
+            all.append(&mut rows);
+        }
+        all
+    });
+    assert_eq!(described[0].len(), described[1].len());
+    for (snapshot, full) in described[0].iter().zip(&described[1]) {
+        assert_eq!(snapshot, full);
+    }
+}
+
+/// Oracles on a generated release: the closure is what a walk over the rows finds; rows by target are the rows by source, turned around.
+#[test]
+fn closure_is_a_naive_walk_and_reverse_is_forward_turned_around() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("release");
+    generate::write_rf2(&path, &Shape { damage: true, ..Shape::small(33) }).unwrap();
+    let (engine, report) = build(&folder, &[input("rf2", Format::Rf2, Content::SelfDescribed, &path)]);
+    assert!(report.findings.iter().any(|f| f.what.contains("its own ancestor")), "the is-a cycle is said: {:?}", report.findings);
+    let snomed = engine.index().system("snomed").unwrap();
+    let concepts: Vec<_> = snomed.concepts().collect();
+    for &a in concepts.iter().step_by(7) {
+        let mut above = vec![a];
+        let mut next = 0;
+        while next < above.len() {
+            let here = above[next];
+            above.extend(here.parents().filter(|p| !above.contains(p)).collect::<Vec<_>>());
+            next += 1;
+        }
+        for &b in concepts.iter().step_by(3) {
+            assert_eq!(a.is_a(b), above.contains(&b), "{a:?} {b:?}");
+        }
+    }
+    for map in engine.index().maps() {
+        let forward: Vec<_> = map.rows().filter_map(|row| Some((row.target()?.ordinal(), row.source()?.ordinal(), row.line()))).collect();
+        let mut turned = forward.clone();
+        turned.sort();
+        let mut reverse: Vec<_> = map
+            .target()
+            .concepts()
+            .flat_map(|t| map.rows_to(t).map(move |row| (t.ordinal(), row.source().unwrap().ordinal(), row.line())))
+            .collect();
+        reverse.sort();
+        assert_eq!(turned, reverse, "{}", map.id());
+    }
+}
+
+/// One crosswalk, as a GEM, a ConceptMap, and an RF2 map: the same answers.
+#[test]
+fn the_same_crosswalk_in_other_formats_answers_alike() {
+    let folder = tempfile::tempdir().unwrap();
+    let gem = folder.path().join("gem.txt");
+    std::fs::write(&gem, "A000  B000    00000\r\nA001  B001    10000\r\nA001  B002    10000\r\nA002  NoDx    11000\r\n").unwrap();
+    let map = |id: &str, source: &str, target: &str, kind| MapRelease {
+        id: id.into(),
+        url: String::new(),
+        title: id.into(),
+        version: "1".into(),
+        source: source.into(),
+        target: target.into(),
+        kind,
+        from: None,
+        to: None,
+        unmapped: Unmapped::None,
+    };
+    let json = r#"{"resourceType": "ConceptMap", "id": "cm", "group": [{"source": "json-from", "target": "json-to", "element": [
+        {"code": "A000", "target": [{"code": "B000", "relationship": "equivalent"}]},
+        {"code": "A001", "target": [{"code": "B001", "relationship": "related-to"}, {"code": "B002", "relationship": "related-to"}]},
+        {"code": "A002", "noMap": true}]}]}"#;
+    let inputs = [
+        input("gem", Format::Gem, Content::Map(map("gem", "gem-from", "gem-to", MapKind::Gem)), &gem),
+        concept_map(&folder, "cm.json", json),
+    ];
+    let (engine, _) = build(&folder, &inputs);
+    for (code, expect) in [("A000", "exact! B000"), ("A001", "choice B001|B002"), ("A002", "no-map")] {
+        for kind in ["gem", "json"] {
+            let options = TranslatorOptions { from: format!("{kind}-from"), to: format!("{kind}-to"), ..Default::default() };
+            assert_eq!(told(&ask(&engine, &options, code, &Facts::default())), expect, "{kind} {code}");
+        }
+    }
+    assert_eq!(ask(&engine, &to("gem"), "A003", &Facts::default()).outcome, Outcome::InvalidCode);
+}
+
+fn to(kind: &str) -> TranslatorOptions {
+    TranslatorOptions { from: format!("{kind}-from"), to: format!("{kind}-to"), ..Default::default() }
+}
