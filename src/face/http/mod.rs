@@ -29,7 +29,7 @@ mod route;
 pub mod tokens;
 
 pub use limits::Limits;
-pub use listen::Server;
+pub use listen::{Handle, Server};
 
 use crate::engine::Engine;
 use arc_swap::ArcSwap;
