@@ -14,10 +14,15 @@
 //! | `group`, `option` | `$translate` match | its place, where the combinations of a scenario are too many to be written out as products |
 //! | `state` | `$translate` match | `header`, `expired` or `unlisted`: a target that cannot be recorded |
 //! | `row` | `$translate` match | the line of the release file that says so |
+//! | `unmapped`, `decision`, `text` | `$translate` match | where the match comes from, if not from a row |
+//! | `rule`, `advice`, `comment` | `$translate` match | what the row says beside its target |
 
+pub mod answers;
 pub mod json;
 pub mod outcome;
 pub mod parameters;
+pub mod statements;
+pub mod translate;
 
 pub use json::Json;
 

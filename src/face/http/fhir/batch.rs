@@ -1,0 +1,138 @@
+//! Many at once: `$batch-validate-code`, and Bundles of type batch.
+//!
+//! Every entry has its answer in its place, and a bad one fails alone.
+
+use super::super::State;
+use super::super::reply::{Failure, Spelling};
+use super::super::route::{Fhir, Route};
+use super::{Context, valueset};
+use crate::engine::Engine;
+use crate::face::wire::fhir::parameters::{self, Parameter, Parameters, Value};
+use crate::face::wire::fhir::{Json, Version, outcome};
+use axum::http::Method;
+use serde::Deserialize;
+use std::sync::Arc;
+
+pub(super) fn validate_codes(context: &Context<'_>, p: &Parameters) -> Result<Vec<u8>, Failure> {
+    let (entries, shared): (Vec<&Parameter>, Vec<&Parameter>) = p.parameter.iter().partition(|q| q.name == "validation");
+    let most = context.state.limits.batch;
+    if entries.len() > most {
+        return Err(Failure::too_costly(format!("{} entries; a batch has at most {most}", entries.len())));
+    }
+    if entries.is_empty() {
+        return Err(Failure::invalid("no validation parameter: nothing to validate"));
+    }
+    let mut json = Json::with_capacity(512 * entries.len());
+    parameters::write(&mut json, |out| {
+        for entry in entries {
+            let answer = validated(context, &entry.value, &shared);
+            out.resource("validation", |o| match answer {
+                Ok(body) => o.raw(&body),
+                Err(failure) => outcome::write(o, &failure.issues),
+            });
+        }
+    });
+    Ok(json.into_bytes())
+}
+
+fn validated(context: &Context<'_>, entry: &Value, shared: &[&Parameter]) -> Result<Vec<u8>, Failure> {
+    let Value::Tree(resource) = entry else { return Err(Failure::invalid("a validation is a Parameters resource")) };
+    let mut own = Parameters::from_json(resource.to_string().as_bytes())?;
+    for parameter in shared {
+        if !own.parameter.iter().any(|o| o.name == parameter.name) {
+            own.parameter.push((*parameter).clone());
+        }
+    }
+    let has_set = own.parameter.iter().any(|q| matches!(q.name.as_str(), "url" | "valueSet"));
+    if has_set { valueset::validate(context, None, &own) } else { super::code::validate(context, None, &own) }
+}
+
+#[derive(Deserialize)]
+struct Bundle {
+    #[serde(rename = "resourceType", default)]
+    kind: String,
+    #[serde(rename = "type", default)]
+    purpose: String,
+    #[serde(default)]
+    entry: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    request: Option<EntryRequest>,
+    resource: Option<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct EntryRequest {
+    #[serde(default)]
+    method: String,
+    #[serde(default)]
+    url: String,
+}
+
+/// `POST` of a Bundle to the root.
+pub(super) async fn answer(state: &Arc<State>, version: Version, engine: &Engine, body: &[u8]) -> Result<Vec<u8>, Failure> {
+    let bundle: Bundle = serde_json::from_slice(body).map_err(|e| Failure::invalid(format!("the body is not a Bundle that can be read: {e}")))?;
+    if bundle.kind != "Bundle" || bundle.purpose != "batch" {
+        return Err(Failure::invalid("post a Bundle of type batch here, or Parameters to an operation"));
+    }
+    let most = state.limits.batch;
+    if bundle.entry.len() > most {
+        return Err(Failure::too_costly(format!("{} entries; a batch has at most {most}", bundle.entry.len())));
+    }
+    let mut answers = Vec::with_capacity(bundle.entry.len());
+    for entry in bundle.entry {
+        answers.push(entry_answer(state, version, engine, entry).await);
+        // A batch of a thousand must not keep the others waiting.
+        tokio::task::yield_now().await;
+    }
+    let mut json = Json::with_capacity(answers.iter().map(|a| a.as_ref().map_or(300, Vec::len) + 80).sum());
+    json.object(|o| {
+        o.field("resourceType", "Bundle");
+        o.field("type", "batch-response");
+        if answers.is_empty() {
+            return;
+        }
+        o.key("entry").array(|a| {
+            for answer in &answers {
+                a.object(|e| match answer {
+                    Ok(body) => {
+                        e.key("resource").raw(body);
+                        e.key("response").object(|r| r.field("status", "200 OK"));
+                    }
+                    Err(failure) => {
+                        let issues = failure.body(Spelling::Fhir, "");
+                        e.key("response").object(|r| {
+                            r.field("status", &failure.status.to_string());
+                            r.key("outcome").raw(&issues);
+                        });
+                    }
+                });
+            }
+        });
+    });
+    Ok(json.into_bytes())
+}
+
+async fn entry_answer(state: &Arc<State>, version: Version, engine: &Engine, entry: Entry) -> Result<Vec<u8>, Failure> {
+    let request = entry.request.ok_or_else(|| Failure::invalid("an entry of a batch has a request"))?;
+    let (path, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
+    let address = format!("/fhir/{}/{}", version.name(), path.trim_start_matches('/'));
+    let route = Route::of(&address);
+    let method = match request.method.as_str() {
+        "GET" => Method::GET,
+        "POST" => Method::POST,
+        _ => return Err(Failure::invalid("an entry's method is GET or POST")),
+    };
+    route.check_method(&method)?;
+    let body = entry.resource.filter(|_| method == Method::POST).map(|r| r.to_string().into_bytes());
+    if method == Method::POST && body.is_none() {
+        return Err(Failure::invalid("an entry that posts has a resource"));
+    }
+    match route {
+        Route::Fhir(_, Fhir::Batch) => Err(Failure::invalid("a batch cannot hold a batch")),
+        Route::Fhir(_, interaction) => super::one(state, version, engine, interaction, query, body.as_deref()).await,
+        _ => Err(Failure::not_found("an entry's url stays inside this service")),
+    }
+}

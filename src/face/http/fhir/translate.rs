@@ -1,0 +1,378 @@
+//! `ConceptMap/$translate`: which codes, by which maps, in which direction, with which facts.
+
+use super::super::reply::Failure;
+use super::{Context, check_names, clip, coding, sets};
+use crate::engine::{Age, Asked, Engine, Facts, Sex, Translation, TranslatorOptions};
+use crate::face::wire::fhir::outcome::Issue;
+use crate::face::wire::fhir::parameters::{Coding, Parameter, Parameters, Value};
+use crate::face::wire::fhir::translate::{self as wire, Direction, MAP_URN};
+use crate::face::wire::fhir::{EXTENSION, Version, statements};
+use crate::index::{CodeSystem, ConceptMap};
+use crate::model::MapKind;
+use crate::model::rule::{AGE_AT_ONSET, CURRENT_AGE, FEMALE, MALE};
+
+const KNOWN: &[&str] = &[
+    "url",
+    "conceptMap",
+    "conceptMapVersion",
+    "code",
+    "system",
+    "version",
+    "source",
+    "coding",
+    "codeableConcept",
+    "target",
+    "targetsystem",
+    "targetcode",
+    "reverse",
+    "dependency",
+    "sourceCode",
+    "sourceSystem",
+    "sourceVersion",
+    "sourceCoding",
+    "sourceCodeableConcept",
+    "sourceScope",
+    "targetCode",
+    "targetCoding",
+    "targetCodeableConcept",
+    "targetScope",
+    "targetSystem",
+];
+
+/// Both versions' names of each input: either is taken by either.
+const SOURCE_SYSTEM: &[&str] = &["system", "sourceSystem"];
+const TARGET_SYSTEM: &[&str] = &["targetSystem", "targetsystem"];
+
+pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Parameters) -> Result<Vec<u8>, Failure> {
+    check_names(p, KNOWN)?;
+    let (codings, direction) = codings(context, p)?;
+    let facts = facts(p)?;
+    let maps = maps(context, instance, p)?;
+    // Where to: for the two backward ways, that is the side where the map begins.
+    let wanted = text_of(p, if direction == Direction::FromTarget { SOURCE_SYSTEM } else { TARGET_SYSTEM })?;
+    let scopes = Scopes::read(context, p)?;
+    let mut answers = Vec::new();
+    let mut refused = None;
+    for coding in &codings {
+        match ways(context, coding, wanted.as_deref(), direction, maps.as_deref(), &scopes) {
+            Ok(ways) => {
+                for way in ways {
+                    answers.push(way.ask(&coding.code, &facts)?);
+                }
+            }
+            // One coding of a concept may be of a system that is not here, as long as another is.
+            Err(failure) if codings.len() > 1 => refused = Some(failure),
+            Err(failure) => return Err(failure),
+        }
+    }
+    if let (true, Some(failure)) = (answers.is_empty(), refused) {
+        return Err(failure);
+    }
+    answers.iter().for_each(|a| context.state.metrics.outcome(a.outcome));
+    // Of several maps, those that have nothing to say stay silent as long as one has.
+    if answers.iter().any(|a| !a.scenarios.is_empty()) {
+        answers.retain(|a| !a.scenarios.is_empty());
+    }
+    wire::body(context.version, direction, &answers, context.state.limits.fan_out).map_err(|many| {
+        Failure::too_costly(format!("{} matches are more than the {} of one answer; name a map or a target system", many.0, context.state.limits.fan_out))
+    })
+}
+
+/// The first text of several names for one thing.
+fn text_of(p: &Parameters, names: &[&'static str]) -> Result<Option<String>, Failure> {
+    let mut found = None;
+    for name in names {
+        if let Some(text) = p.text(name)? {
+            if found.as_ref().is_some_and(|f| *f != text) {
+                return Err(Failure::from(Issue::error("invalid", format!("{} contradict each other", names.join(" and "))).at(*name)));
+            }
+            found = Some(text.into_owned());
+        }
+    }
+    Ok(found)
+}
+
+/// The codes to translate, and which way: from exactly one of the inputs of either version.
+fn codings(context: &Context<'_>, p: &Parameters) -> Result<(Vec<Coding>, Direction), Failure> {
+    let reverse = p.boolean("reverse")?.unwrap_or(false);
+    if reverse && context.version == Version::R5 {
+        return Err(Failure::from(Issue::error("not-supported", "R5 has no reverse: give targetCode, targetCoding or targetCodeableConcept").at("reverse")));
+    }
+    let mut inputs: Vec<(Vec<Coding>, bool)> = Vec::new();
+    for (name, systems, is_target) in [
+        ("code", SOURCE_SYSTEM, false),
+        ("sourceCode", SOURCE_SYSTEM, false),
+        ("targetCode", TARGET_SYSTEM, true),
+        ("targetcode", TARGET_SYSTEM, true),
+    ] {
+        if let Some(code) = p.text(name)? {
+            let system = text_of(p, systems)?.unwrap_or_default();
+            let version = if is_target { None } else { text_of(p, &["version", "sourceVersion"])? };
+            inputs.push((vec![Coding { system, version: version.unwrap_or_default(), code: code.into_owned(), ..Coding::default() }], is_target));
+        }
+    }
+    for (name, is_target) in [("coding", false), ("sourceCoding", false), ("targetCoding", true)] {
+        if let Some(value) = p.one(name)? {
+            inputs.push((vec![coding(value, name)?], is_target));
+        }
+    }
+    for (name, is_target) in [("codeableConcept", false), ("sourceCodeableConcept", false), ("targetCodeableConcept", true)] {
+        match p.one(name)? {
+            None => {}
+            Some(Value::CodeableConcept(concept)) => inputs.push((concept.coding.clone(), is_target)),
+            Some(_) => return Err(Failure::from(Issue::error("invalid", format!("{name} must be a CodeableConcept")).at(name))),
+        }
+    }
+    let (codings, is_target) = match inputs.len() {
+        0 => {
+            let what = "give what to translate: sourceCode and sourceSystem (or code and system), sourceCoding, sourceCodeableConcept, or their target forms";
+            return Err(Failure::from(Issue::error("required", what)));
+        }
+        1 => inputs.remove(0),
+        _ => return Err(Failure::from(Issue::error("invalid", "give exactly one code, coding or codeableConcept to translate, not several"))),
+    };
+    if codings.is_empty() || codings.iter().any(|c| c.code.is_empty()) {
+        return Err(Failure::from(Issue::error("invalid", "a coding without a code cannot be translated").tx("invalid-data")));
+    }
+    match (is_target, reverse) {
+        (true, true) => Err(Failure::from(Issue::error("invalid", "a target to go back from and reverse: give one of the two").at("reverse"))),
+        (true, false) => Ok((codings, Direction::FromTarget)),
+        (false, true) => Ok((codings, Direction::Reverse)),
+        (false, false) => Ok((codings, Direction::Forward)),
+    }
+}
+
+/// The maps that were named; `None`: any that fits.
+fn maps<'c>(context: &'c Context<'_>, instance: Option<&str>, p: &Parameters) -> Result<Option<Vec<(&'c Engine, ConceptMap<'c>)>>, Failure> {
+    let version = p.text("conceptMapVersion")?;
+    let url = match text_of(p, &["url"])? {
+        Some(url) => Some(url),
+        None => text_of(p, &["conceptMap"])?,
+    };
+    if instance.is_none() && url.is_none() {
+        return if version.is_some() {
+            Err(Failure::from(Issue::error("invalid", "conceptMapVersion needs the url of the map").at("conceptMapVersion")))
+        } else {
+            Ok(None)
+        };
+    }
+    let (name, inside) = match url.as_deref().map(|u| u.split_once('|').map_or((u, None), |(u, v)| (u, Some(v)))) {
+        Some((name, inside)) => (Some(name.strip_prefix(MAP_URN).unwrap_or(name)), inside),
+        None => (None, None),
+    };
+    let version = version.as_deref().or(inside);
+    let named = |m: &ConceptMap<'_>| {
+        name.is_none_or(|n| m.url() == n || m.id() == n)
+            && instance.is_none_or(|id| statements::id(&format!("{}-{}", m.id(), m.version())) == id || m.id() == id)
+    };
+    let engines = || context.inline.iter().filter_map(|i| i.engine.as_ref()).chain(std::iter::once(context.engine));
+    let all: Vec<_> = engines().flat_map(|e| e.index().maps().filter(named).map(move |m| (e, m))).collect();
+    let shown = clip(instance.or(url.as_deref()).unwrap_or_default());
+    if all.is_empty() {
+        return Err(Failure::not_found(format!("the ConceptMap {shown} is not known here")));
+    }
+    let versions: Vec<&str> = all.iter().map(|(_, m)| m.version()).collect();
+    let mut fits: Vec<_> = all.iter().filter(|(_, m)| version.is_none_or(|v| v == m.version())).copied().collect();
+    if fits.is_empty() {
+        return Err(Failure::not_found(format!("the ConceptMap {shown} is here in version {}, not in the one asked for", versions.join(", "))));
+    }
+    if version.is_none() {
+        // Of a map by name alone the newest version is meant; groups of one map share their version and stay together.
+        let newest = fits.iter().map(|(_, m)| m.version()).max().unwrap_or_default();
+        fits.retain(|(_, m)| m.version() == newest);
+    }
+    Ok(Some(fits))
+}
+
+/// Value sets that bound the question.
+struct Scopes<'c> {
+    source: Option<sets::Set<'c>>,
+    target: Option<sets::Set<'c>>,
+}
+
+impl<'c> Scopes<'c> {
+    fn read(context: &'c Context<'_>, p: &Parameters) -> Result<Scopes<'c>, Failure> {
+        let read = |names: &[&'static str]| text_of(p, names)?.map(|url| sets::Set::by_url(context, &url)).transpose();
+        Ok(Scopes { source: read(&["sourceScope", "source"])?, target: read(&["targetScope", "target"])? })
+    }
+}
+
+/// One map or pair of systems to ask.
+struct Way<'c> {
+    engine: &'c Engine,
+    options: TranslatorOptions,
+}
+
+impl<'c> Way<'c> {
+    fn ask(self, code: &str, facts: &Facts) -> Result<Translation<'c>, Failure> {
+        Ok(self.engine.translator(self.options)?.translate(&Asked { facts, ..Asked::code(code) }))
+    }
+}
+
+/// All that may answer for a coding.
+fn ways<'c>(
+    context: &'c Context<'_>,
+    coding: &Coding,
+    wanted: Option<&str>,
+    direction: Direction,
+    maps: Option<&[(&'c Engine, ConceptMap<'c>)]>,
+    scopes: &Scopes<'_>,
+) -> Result<Vec<Way<'c>>, Failure> {
+    let backward = direction != Direction::Forward;
+    let ends = |m: &ConceptMap<'c>| if backward { (m.target(), m.source()) } else { (m.source(), m.target()) };
+    let is = |system: CodeSystem<'_>, name: &str| {
+        let name = name.split('|').next().unwrap_or(name);
+        system.index().system(name).is_some_and(|s| s.ordinal() == system.ordinal())
+    };
+    if coding.system.is_empty() && maps.is_none() {
+        return Err(Failure::from(Issue::error("invalid", "a code needs its system, unless a map is named").tx("invalid-data").at("system")));
+    }
+    let candidates: Vec<(&Engine, ConceptMap<'c>)> = match maps {
+        Some(maps) => maps.to_vec(),
+        None => {
+            // Both must be known to somebody; a pair without a map is an answer.
+            context.system(&coding.system, None)?;
+            if let Some(wanted) = wanted {
+                context.system(wanted, None)?;
+            }
+            let engines = context.inline.iter().filter_map(|i| i.engine.as_ref()).chain(std::iter::once(context.engine));
+            engines.flat_map(|e| e.index().maps().filter(|m| m.kind() != MapKind::Succession).map(move |m| (e, m))).collect()
+        }
+    };
+    let mut ways: Vec<Way<'c>> = Vec::new();
+    for (engine, map) in candidates {
+        let (from, to) = ends(&map);
+        if (!coding.system.is_empty() && !is(from, &coding.system)) || wanted.is_some_and(|w| !is(to, w)) {
+            continue;
+        }
+        let (source_scope, target_scope) = if backward { (&scopes.target, &scopes.source) } else { (&scopes.source, &scopes.target) };
+        if !sets::may_hold(source_scope.as_ref(), engine, from, Some(&coding.code)) || !sets::may_hold(target_scope.as_ref(), engine, to, None) {
+            continue;
+        }
+        if !backward && !inside_own_scope(context, &map, from, &coding.code)? {
+            continue;
+        }
+        let mut options = TranslatorOptions {
+            from: from.alias().to_owned(),
+            to: to.alias().to_owned(),
+            reverse: backward,
+            ..TranslatorOptions::default()
+        };
+        if maps.is_some() {
+            options.map = Some(format!("{}|{}", map.id(), map.version()));
+        } else if ways.iter().any(|w| std::ptr::eq(w.engine, engine) && w.options.from == options.from && w.options.to == options.to) {
+            // The engine itself chooses among the maps of a pair.
+            continue;
+        }
+        ways.push(Way { engine, options });
+    }
+    Ok(ways)
+}
+
+/// Whether a map that was brought along counts this code among those it is made for (`sourceScope`).
+fn inside_own_scope(context: &Context<'_>, map: &ConceptMap<'_>, system: CodeSystem<'_>, code: &str) -> Result<bool, Failure> {
+    let Some(inline) = context.inline else { return Ok(true) };
+    let given = inline.maps.iter().find(|m| {
+        let group = |key: &str, uri: &str| m["group"].as_array().into_iter().flatten().any(|g| g[key] == uri);
+        m["url"] == map.url() && group("source", map.source().uri()) && group("target", map.target().uri())
+    });
+    let scope = given.and_then(|m| {
+        let keys = ["sourceScopeUri", "sourceScopeCanonical", "sourceUri", "sourceCanonical"];
+        keys.into_iter().find_map(|key| m[key].as_str())
+    });
+    match scope.and_then(|url| sets::Set::by_url(context, url).ok()) {
+        // A scope that nobody has cannot be held against a code.
+        None => Ok(true),
+        Some(set) => {
+            let Some(engine) = &inline.engine else { return Ok(true) };
+            Ok(sets::may_hold(Some(&set), engine, system, Some(code)))
+        }
+    }
+}
+
+/// The facts for map rules, from `dependency`.
+fn facts(p: &Parameters) -> Result<Facts, Failure> {
+    let mut facts = Facts::default();
+    for dependency in p.all("dependency") {
+        let Value::Part(parts) = dependency else {
+            return Err(Failure::from(Issue::error("invalid", "a dependency has parts: attribute (R4: element) and value (R4: concept)").at("dependency")));
+        };
+        let attribute = parts.iter().find(|q| matches!(q.name.as_str(), "attribute" | "element")).and_then(|q| q.value.text());
+        let value = parts.iter().find(|q| matches!(q.name.as_str(), "value" | "concept"));
+        let (Some(attribute), Some(value)) = (attribute, value) else {
+            return Err(Failure::from(Issue::error("required", "a dependency needs its attribute and its value").at("dependency")));
+        };
+        fact(&mut facts, &attribute, value)?;
+    }
+    Ok(facts)
+}
+
+fn fact(facts: &mut Facts, attribute: &str, value: &Parameter) -> Result<(), Failure> {
+    let (text, code) = spelled(&value.value);
+    let unusable = |why: &str| Failure::from(Issue::error("invalid", format!("a dependency cannot be used: {why}")).at("dependency"));
+    let clash = || Failure::from(Issue::error("invalid", "two dependencies contradict each other").at("dependency"));
+    let last = attribute.rsplit(['|', '/', ':', '#']).next().unwrap_or(attribute);
+    let number = last.parse::<u64>().unwrap_or(0);
+    fn set<T: PartialEq + Copy>(place: &mut Option<T>, value: T) -> bool {
+        place.replace(value).is_none_or(|old| old == value)
+    }
+    match (last, number) {
+        ("age" | "age-at-onset", _) | (_, AGE_AT_ONSET | CURRENT_AGE) => {
+            let age = Age::parse(&text).ok_or_else(|| unusable("an age is written 28d, 3m, 12y, or given as a Quantity in d, wk, mo, a"))?;
+            let both = last == "age";
+            let onset = !(both || number == AGE_AT_ONSET || last == "age-at-onset") || set(&mut facts.age_at_onset, age);
+            let current = !(both || number == CURRENT_AGE) || set(&mut facts.current_age, age);
+            if onset && current { Ok(()) } else { Err(clash()) }
+        }
+        ("sex" | "gender", _) => {
+            let sex = Sex::parse(&code).ok_or_else(|| unusable("sex is female or male"))?;
+            if set(&mut facts.sex, sex) { Ok(()) } else { Err(clash()) }
+        }
+        (_, FEMALE | MALE) => {
+            let sex = if number == FEMALE { Sex::Female } else { Sex::Male };
+            if text != "true" || set(&mut facts.sex, sex) { Ok(()) } else { Err(clash()) }
+        }
+        ("finding", _) => {
+            let id = code.parse().map_err(|_| unusable("a finding is a SNOMED CT concept"))?;
+            facts.findings.push(id);
+            Ok(())
+        }
+        _ => {
+            let attribute = attribute.strip_prefix(EXTENSION).unwrap_or(attribute);
+            let given = facts.properties.iter().find(|(a, _)| a == attribute);
+            if given.is_some_and(|(_, v)| *v != text) {
+                return Err(clash());
+            }
+            facts.properties.push((attribute.to_owned(), text));
+            Ok(())
+        }
+    }
+}
+
+/// A value as the reader of maps spells it (`system|code`), and its bare code.
+fn spelled(value: &Value) -> (String, String) {
+    let of_coding = |c: &Coding| {
+        let whole = if c.system.is_empty() { c.code.clone() } else { format!("{}|{}", c.system, c.code) };
+        (whole, c.code.clone())
+    };
+    match value {
+        Value::Coding(c) => of_coding(c),
+        Value::CodeableConcept(c) => c.coding.first().map_or_else(|| (c.text.clone(), c.text.clone()), of_coding),
+        Value::Tree(quantity) => {
+            let number = quantity["value"].to_string();
+            let unit = [&quantity["code"], &quantity["unit"]].into_iter().find_map(|u| u.as_str()).unwrap_or("");
+            // UCUM: a year is `a`, a month `mo`, a week `wk`.
+            let unit = match unit {
+                "a" => "y",
+                "wk" => "w",
+                other => other,
+            };
+            let text = format!("{number}{unit}");
+            (text.clone(), text)
+        }
+        other => {
+            let text = other.text().unwrap_or_default().into_owned();
+            (text.clone(), text)
+        }
+    }
+}

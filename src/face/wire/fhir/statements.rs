@@ -1,0 +1,250 @@
+//! What the service says of itself and of its content: CapabilityStatement, TerminologyCapabilities, CodeSystem, ConceptMap, ValueSet.
+
+use super::translate::canonical;
+use super::{Json, Version};
+use crate::index::{CodeSystem, ConceptMap, Index};
+use crate::model::map::Unmapped;
+use serde_json::{Value, json};
+
+/// The version of the terminology-ecosystem test cases that the service is held to.
+const TEST_VERSION: &str = "1.9.6";
+/// The day of the last change that clients of the FHIR side can see.
+const DATE: &str = "2026-11-22";
+
+/// `GET /metadata`.
+pub fn capability_statement(version: Version, base: &str, secured: bool) -> Value {
+    let definition = |resource: &str, name: &str| format!("http://hl7.org/fhir/OperationDefinition/{resource}-{name}");
+    let operations = |resource: &str, names: &[&str]| -> Vec<Value> {
+        names.iter().map(|name| json!({"name": name, "definition": definition(resource, name)})).collect()
+    };
+    let resource = |kind: &str, parameters: &[(&str, &str)], names: &[&str]| {
+        json!({
+            "type": kind,
+            "interaction": [{"code": "read"}, {"code": "search-type"}],
+            "searchParam": parameters.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect::<Vec<_>>(),
+            "operation": operations(kind, names),
+        })
+    };
+    let mut security = json!({"cors": false});
+    if secured {
+        security["description"] = json!("Bearer tokens, made by the operator with `xwalk token add`");
+    }
+    let feature = "http://hl7.org/fhir/uv/application-feature/StructureDefinition/feature";
+    json!({
+        "resourceType": "CapabilityStatement",
+        "extension": [
+            {"url": feature, "extension": [
+                {"url": "definition", "valueCanonical": "http://hl7.org/fhir/uv/tx-tests/FeatureDefinition/test-version"},
+                {"url": "value", "valueCode": TEST_VERSION}]},
+            {"url": feature, "extension": [
+                {"url": "definition", "valueCanonical": "http://hl7.org/fhir/uv/tx-ecosystem/FeatureDefinition/CodeSystemAsParameter"},
+                {"url": "value", "valueBoolean": true}]}
+        ],
+        "url": format!("{base}/metadata"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "name": "xwalk",
+        "title": "xwalk terminology code mapping",
+        "status": "active",
+        "date": DATE,
+        "kind": "instance",
+        "instantiates": ["http://hl7.org/fhir/CapabilityStatement/terminology-server"],
+        "software": {"name": "xwalk", "version": env!("CARGO_PKG_VERSION"), "releaseDate": DATE},
+        "implementation": {"description": "xwalk", "url": base},
+        "fhirVersion": version.number(),
+        "format": ["application/fhir+json"],
+        "rest": [{
+            "mode": "server",
+            "security": security,
+            "resource": [
+                resource("CodeSystem", &[("url", "uri"), ("version", "token"), ("_id", "token")], &["lookup", "validate-code", "subsumes"]),
+                resource("ValueSet", &[("url", "uri"), ("_id", "token")], &["expand", "validate-code", "batch-validate-code"]),
+                resource(
+                    "ConceptMap",
+                    &[("url", "uri"), ("version", "token"), ("_id", "token"), ("source-system", "uri"), ("target-system", "uri")],
+                    &["translate"]
+                ),
+            ],
+            "interaction": [{"code": "batch"}],
+            "operation": [{"name": "versions", "definition": "http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions"}],
+        }],
+    })
+}
+
+/// `GET /metadata?mode=terminology`.
+pub fn terminology_capabilities(index: &Index, base: &str) -> Value {
+    let systems: Vec<Value> = index
+        .systems()
+        .filter(|s| !s.uri().is_empty() && !s.version().is_empty())
+        .map(|s| json!({"uri": s.uri(), "version": [{"code": s.version(), "isDefault": true}], "subsumption": true}))
+        .collect();
+    let parameters = [
+        "activeOnly",
+        "check-system-version",
+        "count",
+        "date",
+        "displayLanguage",
+        "excludeNested",
+        "filter",
+        "force-system-version",
+        "includeDefinition",
+        "includeDesignations",
+        "offset",
+        "property",
+        "system-version",
+        "tx-resource",
+    ];
+    json!({
+        "resourceType": "TerminologyCapabilities",
+        "url": format!("{base}/metadata?mode=terminology"),
+        "version": env!("CARGO_PKG_VERSION"),
+        "name": "xwalk",
+        "title": "xwalk terminology code mapping",
+        "status": "active",
+        "date": DATE,
+        "kind": "instance",
+        "software": {"name": "xwalk", "version": env!("CARGO_PKG_VERSION")},
+        "implementation": {"description": "xwalk", "url": base},
+        "codeSystem": systems,
+        "expansion": {"hierarchical": false, "paging": true, "parameter": parameters.map(|name| json!({"name": name}))},
+        "codeSearch": "in-compose-or-expansion",
+        "validateCode": {"translations": false},
+        "translation": {"needsMap": false},
+    })
+}
+
+/// A code system, without its concepts: `content` says so.
+pub fn code_system(system: CodeSystem<'_>) -> Value {
+    let mut value = json!({
+        "resourceType": "CodeSystem",
+        "id": id(system.alias()),
+        "url": system.uri(),
+        "version": system.version(),
+        "name": name(system.alias()),
+        "title": system.title(),
+        "status": "active",
+        "caseSensitive": true,
+        "hierarchyMeaning": "is-a",
+        "content": "not-present",
+        "count": system.len(),
+    });
+    drop_empty(&mut value);
+    value
+}
+
+/// The value set of all codes of a system.
+pub fn value_set(system: CodeSystem<'_>) -> Value {
+    json!({
+        "resourceType": "ValueSet",
+        "id": id(system.alias()),
+        "url": format!("{}?fhir_vs", system.uri()),
+        "name": name(system.alias()),
+        "title": format!("All codes of {}", system.title()),
+        "status": "active",
+        "compose": {"include": [{"system": system.uri()}]},
+    })
+}
+
+/// A concept map, without its elements: tens of thousands of them are asked for by `$translate`, not read.
+pub fn concept_map(version: Version, map: ConceptMap<'_>) -> Value {
+    let canonical = canonical(map);
+    let url = canonical.rsplit_once('|').map_or(canonical.as_str(), |(url, _)| url);
+    let (source, target) = (map.source().uri(), map.target().uri());
+    let (source_key, target_key) = match version {
+        Version::R4 => ("sourceUri", "targetUri"),
+        Version::R5 => ("sourceScopeUri", "targetScopeUri"),
+    };
+    let mut group = json!({"source": source, "target": target});
+    if let Some(rule) = unmapped(version, &map.meta().unmapped) {
+        group["unmapped"] = rule;
+    }
+    let mut value = json!({
+        "resourceType": "ConceptMap",
+        "id": id(&format!("{}-{}", map.id(), map.version())),
+        "meta": {"tag": [{"system": "http://terminology.hl7.org/CodeSystem/v3-ObservationValue", "code": "SUBSETTED"}]},
+        "url": url,
+        "version": map.version(),
+        "name": name(map.id()),
+        "title": map.title(),
+        "status": "active",
+        source_key: format!("{source}?fhir_vs"),
+        target_key: format!("{target}?fhir_vs"),
+        "group": [group],
+    });
+    drop_empty(&mut value);
+    value
+}
+
+fn unmapped(version: Version, rule: &Unmapped) -> Option<Value> {
+    let (mode, r4_mode) = match rule {
+        Unmapped::None => return None,
+        Unmapped::UseSourceCode(_) => ("use-source-code", "provided"),
+        Unmapped::Fixed { .. } => ("fixed", "fixed"),
+        Unmapped::OtherMap(_) => ("other-map", "other-map"),
+    };
+    let mut value = json!({"mode": if version == Version::R4 { r4_mode } else { mode }});
+    match rule {
+        Unmapped::Fixed { code, display, .. } => {
+            value["code"] = json!(code);
+            value["display"] = json!(display);
+        }
+        Unmapped::OtherMap(url) => value[if version == Version::R4 { "url" } else { "otherMap" }] = json!(url),
+        _ => {}
+    }
+    drop_empty(&mut value);
+    Some(value)
+}
+
+/// A searchset Bundle.
+pub fn searchset(base: &str, kind: &str, resources: Vec<Value>) -> Value {
+    let entries: Vec<Value> = resources
+        .into_iter()
+        .map(|r| json!({"fullUrl": format!("{base}/{kind}/{}", r["id"].as_str().unwrap_or("")), "resource": r, "search": {"mode": "match"}}))
+        .collect();
+    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": entries.len()});
+    if !entries.is_empty() {
+        bundle["entry"] = Value::Array(entries);
+    }
+    bundle
+}
+
+/// `GET /$versions`: the versions of FHIR that are spoken here.
+pub fn versions(version: Version) -> Vec<u8> {
+    let mut json = Json::with_capacity(128);
+    json.object(|o| {
+        o.field("resourceType", "Parameters");
+        o.key("parameter").array(|a| {
+            for number in ["4.0", "5.0"] {
+                a.object(|p| {
+                    p.field("name", "version");
+                    p.field("valueCode", number);
+                });
+            }
+            a.object(|p| {
+                p.field("name", "default");
+                p.field("valueCode", &version.number()[..3]);
+            });
+        });
+    });
+    json.into_bytes()
+}
+
+/// A FHIR id: letters, digits, `-` and `.`, at most 64.
+pub fn id(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' || c == '.' { c } else { '-' }).take(64).collect()
+}
+
+/// A name for programs: letters, digits and `_`, a capital first.
+fn name(text: &str) -> String {
+    let mut name: String = text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    if let Some(first) = name.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    name
+}
+
+/// FHIR knows no empty strings.
+fn drop_empty(value: &mut Value) {
+    if let Value::Object(members) = value {
+        members.retain(|_, v| v.as_str() != Some(""));
+    }
+}

@@ -1,0 +1,279 @@
+//! The answer of `$translate`, with nothing lost that a map says.
+//!
+//! [R4](https://hl7.org/fhir/R4/conceptmap-operation-translate.html), [R5](https://hl7.org/fhir/R5/conceptmap-operation-translate.html).
+//! A match is one whole alternative. A scenario of several groups becomes one match for each combination: the code of its first group as
+//! `concept`, those of the others as `product`, which the standard defines as needed together. Where the combinations are more than
+//! [`MOST_COMBINATIONS`], every option is a match of its own, and extensions say its scenario, group and place.
+//!
+//! Three negative answers are told apart, all of them 200: `noMap` (the map says there is none; R4 `unmatched`), a fixed code for whatever
+//! has no row (`unmapped`; a translation), and nothing found (no match, a message).
+
+use super::parameters::{self, Parts};
+use super::{EXTENSION, Json, Version};
+use crate::engine::{Origin, Outcome, Scenario, Target, TargetState, Translation};
+use crate::index::ConceptMap;
+use crate::model::{MapKind, Relationship};
+
+/// `result` where every match says that there is no target. The ecosystem's requirements page says true, the base standard and its newest
+/// reference server say that it is true only if a match is a translation.
+const RESULT_OF_NO_MAP: bool = false;
+
+/// Combinations of one scenario that are written out.
+pub const MOST_COMBINATIONS: usize = 256;
+
+/// Which way was asked, and in whose words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Forward,
+    /// R4 `reverse`: what was found is the outcome.
+    Reverse,
+    /// A target was given (R5, and the ecosystem for both): it is the `concept`, what was found is the `source`.
+    FromTarget,
+}
+
+/// What own maps without a URL are called: `urn:xwalk:map:` and their id.
+pub const MAP_URN: &str = "urn:xwalk:map:";
+
+/// More matches than the service gives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooMany(pub usize);
+
+/// The Parameters of `$translate`: the answers of all maps and codings that were asked.
+pub fn body(version: Version, direction: Direction, answers: &[Translation<'_>], most: usize) -> Result<Vec<u8>, TooMany> {
+    let matches: usize = answers.iter().flat_map(|t| &t.scenarios).map(|s| combinations(s).unwrap_or_else(|| options(s))).sum();
+    if matches > most {
+        return Err(TooMany(matches));
+    }
+    let translated = |t: &Translation<'_>| match t.outcome {
+        Outcome::Exact | Outcome::Approximate | Outcome::Combination | Outcome::Choice => !t.scenarios.is_empty(),
+        Outcome::NoMap => RESULT_OF_NO_MAP,
+        _ => false,
+    };
+    let result = answers.iter().any(translated);
+    Ok(parameters::body(|p| {
+        p.with("result", |o| {
+            if let [only] = answers {
+                o.key("extension").array(|a| {
+                    extension(a, "outcome", |e| e.field("valueCode", only.outcome.code()));
+                    extension(a, "automatic", |e| e.key("valueBoolean").bool(only.automatic));
+                });
+            }
+            o.key("valueBoolean").bool(result);
+        });
+        if !result {
+            p.text("message", "valueString", &message(answers));
+        }
+        for answer in answers {
+            if answer.outcome == Outcome::NoMap {
+                no_map(p, version, answer);
+            }
+            for (number, scenario) in answer.scenarios.iter().enumerate() {
+                let place = Place { version, direction, answer, scenario: number + 1, is_only: answer.scenarios.len() == 1 };
+                place.matches(p, scenario);
+            }
+        }
+    }))
+}
+
+/// How many matches a scenario makes when written out; `None`: too many.
+fn combinations(scenario: &Scenario<'_>) -> Option<usize> {
+    scenario.groups.iter().try_fold(1usize, |n, g| n.checked_mul(g.options.len())).filter(|&n| n <= MOST_COMBINATIONS || scenario.groups.len() == 1)
+}
+
+fn options(scenario: &Scenario<'_>) -> usize {
+    scenario.groups.iter().map(|g| g.options.len()).sum()
+}
+
+fn extension(json: &mut Json, name: &str, value: impl FnOnce(&mut Json)) {
+    json.object(|o| {
+        o.field("url", &format!("{EXTENSION}{name}"));
+        value(o);
+    });
+}
+
+/// Why there is no translation, in one sentence for a person.
+fn message(answers: &[Translation<'_>]) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for t in answers {
+        let mut text = match t.outcome {
+            _ if !t.message.is_empty() => t.message.clone(),
+            Outcome::NoMap => "the map says that there is no target".to_owned(),
+            Outcome::NeedsFacts => "a rule of the map waits for facts".to_owned(),
+            _ => "no match".to_owned(),
+        };
+        if !t.needs.is_empty() {
+            let facts: Vec<&str> = t.needs.iter().map(|n| n.fact.as_str()).collect();
+            text.push_str(&format!("; give {} as dependency", facts.join(", ")));
+        }
+        let near: Vec<&str> = t.nearest.iter().take(5).map(|s| s.concept.code()).collect();
+        if !near.is_empty() {
+            text.push_str(&format!("; near to it: {}", near.join(", ")));
+        }
+        if !said.contains(&text) {
+            said.push(text);
+        }
+    }
+    if said.is_empty() { "no map leads from this system to what was asked for".to_owned() } else { said.join("; ") }
+}
+
+/// The canonical of a map, with its version.
+pub fn canonical(map: ConceptMap<'_>) -> String {
+    let name = if map.url().is_empty() { format!("{MAP_URN}{}", map.id()) } else { map.url().to_owned() };
+    if map.version().is_empty() { name } else { format!("{name}|{}", map.version()) }
+}
+
+fn origin_map(p: &mut Parts<'_>, map: Option<ConceptMap<'_>>) {
+    if let Some(map) = map {
+        p.text("originMap", "valueCanonical", &canonical(map));
+    }
+}
+
+/// The map says that there is none.
+fn no_map(p: &mut Parts<'_>, version: Version, answer: &Translation<'_>) {
+    p.part("match", |m| {
+        match version {
+            Version::R4 => m.text("equivalence", "valueCode", "unmatched"),
+            Version::R5 => m.boolean("noMap", true),
+        }
+        origin_map(m, answer.map);
+    });
+}
+
+/// Where matches stand in the answer.
+struct Place<'a, 'i> {
+    version: Version,
+    direction: Direction,
+    answer: &'a Translation<'i>,
+    scenario: usize,
+    is_only: bool,
+}
+
+impl<'i> Place<'_, 'i> {
+    fn matches(&self, p: &mut Parts<'_>, scenario: &Scenario<'i>) {
+        let Some(count) = combinations(scenario) else {
+            for (g, group) in scenario.groups.iter().enumerate() {
+                for (o, option) in group.options.iter().enumerate() {
+                    self.matched(p, option, &[], Some((g + 1, o + 1)));
+                }
+            }
+            return;
+        };
+        for number in 0..count {
+            // The number, read as one digit for each group: which of its options this combination takes.
+            let mut rest = number;
+            let mut picked: smallvec::SmallVec<[&Target<'i>; 4]> = smallvec::SmallVec::new();
+            for group in scenario.groups.iter().rev() {
+                picked.insert(0, &group.options[rest % group.options.len()]);
+                rest /= group.options.len();
+            }
+            if let [first, others @ ..] = &picked[..] {
+                self.matched(p, first, others, None);
+            }
+        }
+    }
+
+    fn matched(&self, p: &mut Parts<'_>, target: &Target<'i>, others: &[&Target<'i>], place: Option<(usize, usize)>) {
+        // A whole is as close as its loosest part is stated to be; together they are still only what the map says of each.
+        let relationship = others.iter().fold(target.relationship, |r, o| if o.relationship == r { r } else { Relationship::RelatedTo });
+        let relationship = if self.direction == Direction::FromTarget { relationship.inverse() } else { relationship };
+        p.part_with(
+            "match",
+            |o| self.extensions(o, target, place),
+            |m| {
+                match self.version {
+                    Version::R4 => m.text("equivalence", "valueCode", relationship.r4_equivalence()),
+                    Version::R5 => m.text("relationship", "valueCode", relationship.code()),
+                }
+                let found = |m: &mut Parts<'_>, name, t: &Target<'_>| {
+                    let display = t.concept.display().or_else(|| t.origin.row().map(|r| r.detail().target_display)).unwrap_or("");
+                    m.coding(name, t.concept.system().uri(), t.concept.code(), display);
+                };
+                match self.direction {
+                    Direction::FromTarget => {
+                        if let Some(asked) = self.answer.source {
+                            m.coding("concept", asked.system().uri(), asked.code(), asked.display().unwrap_or(""));
+                        }
+                        found(m, "source", target);
+                    }
+                    _ => found(m, "concept", target),
+                }
+                for (at, other) in others.iter().enumerate() {
+                    self.product(m, &format!("{EXTENSION}group:{}", at + 2), |v| {
+                        found(v, if self.version == Version::R4 { "concept" } else { "value" }, other);
+                    });
+                }
+                self.said_by_the_row(m, target);
+                origin_map(m, target.origin.map().or(self.answer.map));
+            },
+        );
+    }
+
+    fn product(&self, m: &mut Parts<'_>, attribute: &str, value: impl FnOnce(&mut Parts<'_>)) {
+        m.part("product", |v| {
+            v.text(if self.version == Version::R4 { "element" } else { "attribute" }, "valueUri", attribute);
+            value(v);
+        });
+    }
+
+    /// Products and conditions that the row itself states.
+    fn said_by_the_row(&self, m: &mut Parts<'_>, target: &Target<'_>) {
+        let Some(row) = target.origin.row() else { return };
+        let detail = row.detail();
+        for stated in detail.product.split(" AND ").filter(|s| !s.is_empty()) {
+            let (attribute, value) = stated.split_once('=').unwrap_or((stated, ""));
+            self.product(m, attribute, |v| match self.version {
+                Version::R4 => {
+                    let (system, code) = value.rsplit_once('|').unwrap_or(("", value));
+                    v.coding("concept", system, code, "");
+                }
+                Version::R5 => v.text("value", "valueString", value),
+            });
+        }
+        // R4 has no room for conditions in a match; there the extension `rule` has them.
+        if detail.rule.is_empty() || self.version == Version::R4 {
+            return;
+        }
+        if row.map().kind() == MapKind::Rules {
+            depends_on(m, &format!("{EXTENSION}rule"), detail.rule);
+        } else {
+            for stated in detail.rule.split(" AND ") {
+                let (attribute, value) = stated.split_once('=').unwrap_or((stated, ""));
+                depends_on(m, attribute, value);
+            }
+        }
+    }
+
+    fn extensions(&self, json: &mut Json, target: &Target<'_>, place: Option<(usize, usize)>) {
+        let row = target.origin.row();
+        json.key("extension").array(|a| {
+            if !self.is_only {
+                extension(a, "scenario", |e| e.key("valuePositiveInt").number(self.scenario));
+            }
+            if let Some((group, option)) = place {
+                extension(a, "group", |e| e.key("valuePositiveInt").number(group));
+                extension(a, "option", |e| e.key("valuePositiveInt").number(option));
+            }
+            if target.state != TargetState::Valid {
+                extension(a, "state", |e| e.field("valueCode", target.state.code()));
+            }
+            match target.origin {
+                Origin::Row(row) => extension(a, "row", |e| e.key("valuePositiveInt").number(row.line().max(1))),
+                Origin::Unmapped(_) => extension(a, "unmapped", |e| e.key("valueBoolean").bool(true)),
+                Origin::Decision(id) => extension(a, "decision", |e| e.key("valueInteger").number(id)),
+                Origin::Text => extension(a, "text", |e| e.key("valueBoolean").bool(true)),
+            }
+            let Some(detail) = row.map(|r| r.detail()) else { return };
+            let texts = [("rule", detail.rule, self.version == Version::R4), ("advice", detail.advice, true), ("comment", detail.comment, true)];
+            for (name, text, _) in texts.into_iter().filter(|(_, text, here)| *here && !text.is_empty()) {
+                extension(a, name, |e| e.field("valueString", text));
+            }
+        });
+    }
+}
+
+fn depends_on(m: &mut Parts<'_>, attribute: &str, value: &str) {
+    m.part("dependsOn", |v| {
+        v.text("attribute", "valueUri", attribute);
+        v.text_if("value", "valueString", value);
+    });
+}
