@@ -69,6 +69,10 @@ impl Doors {
         Ok(())
     }
 
+    pub fn needs_tokens(&self) -> bool {
+        self.tokens.is_some()
+    }
+
     /// Forgets clients that have long been quiet.
     pub fn tidy(&self) {
         if let Some(rate) = &self.rate {

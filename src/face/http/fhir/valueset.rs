@@ -4,7 +4,7 @@ use super::super::reply::Failure;
 use super::code::{self, Given};
 use super::sets::Set;
 use super::{Context, check_names, clip, date, number};
-use crate::engine::SearchOptions;
+use crate::engine::search::SearchOptions;
 use crate::face::wire::fhir::answers::{self, Telling};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::{self, Parameters, Value};
