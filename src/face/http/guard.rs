@@ -89,8 +89,10 @@ impl Busy {
     fn begin(state: &Arc<State>) -> Result<Busy, Failure> {
         if state.doors.busy.fetch_add(1, Ordering::Relaxed) >= state.limits.concurrent {
             state.doors.busy.fetch_sub(1, Ordering::Relaxed);
-            let mut failure =
-                Failure::new(StatusCode::SERVICE_UNAVAILABLE, Issue::error("throttled", "too many requests are being worked on; come again"));
+            let mut failure = Failure::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                Issue::error("throttled", "too many requests are being worked on; come again"),
+            );
             failure.retry_after = Some(1);
             return Err(failure);
         }
@@ -308,7 +310,9 @@ fn check_accept(parts: &axum::http::request::Parts) -> Result<(), Failure> {
     let format = parts.uri.query().and_then(|q| q.split('&').find_map(|p| p.strip_prefix("_format=")));
     let taken = match format {
         Some(format) => takes(format),
-        None => parts.headers.get_all(header::ACCEPT).iter().any(|a| a.to_str().is_ok_and(takes)) || !parts.headers.contains_key(header::ACCEPT),
+        None => {
+            parts.headers.get_all(header::ACCEPT).iter().any(|a| a.to_str().is_ok_and(takes)) || !parts.headers.contains_key(header::ACCEPT)
+        }
     };
     let refused = || Failure::new(StatusCode::NOT_ACCEPTABLE, Issue::error("not-supported", "only application/fhir+json is spoken here"));
     if taken { Ok(()) } else { Err(refused()) }
@@ -382,4 +386,3 @@ impl Chunks {
         }
     }
 }
-

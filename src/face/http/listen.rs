@@ -206,7 +206,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
         let poll = Pin::new(&mut self.inner).poll_write(cx, bytes);
         self.watch(cx, poll)
     }
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, slices: &[std::io::IoSlice<'_>]) -> Poll<std::io::Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
         let poll = Pin::new(&mut self.inner).poll_write_vectored(cx, slices);
         self.watch(cx, poll)
     }
@@ -275,7 +279,8 @@ impl Certificate {
             .map_err(|e| failed(&files.key, e.to_string()))?
             .ok_or_else(|| failed(&files.key, "there is no private key in it (PEM)".into()))?;
         let provider = rustls::crypto::ring::default_provider();
-        let certified = rustls::sign::CertifiedKey::from_der(chain, key, &provider).map_err(|e| failed(&files.certificates, e.to_string()))?;
+        let certified =
+            rustls::sign::CertifiedKey::from_der(chain, key, &provider).map_err(|e| failed(&files.certificates, e.to_string()))?;
         Ok((certified, Certificate::changed(files)))
     }
 

@@ -103,7 +103,8 @@ impl Tokens {
         let damaged = |what: String| Error::Damaged { file: path.display().to_string(), what };
         let mut entries = Vec::new();
         for entry in read_file(path)?.token {
-            let hash = parse_hash(&entry.sha256).ok_or_else(|| damaged(format!("the hash of {:?} is not 64 hexadecimal digits", entry.name)))?;
+            let hash =
+                parse_hash(&entry.sha256).ok_or_else(|| damaged(format!("the hash of {:?} is not 64 hexadecimal digits", entry.name)))?;
             let expires = match &entry.expires {
                 None => None,
                 Some(date) => Some(date.parse().map_err(|_| damaged(format!("{:?} expires on {date:?}, which is no date", entry.name)))?),
@@ -227,7 +228,9 @@ mod tests {
     fn a_damaged_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokens.toml");
-        for bad in ["[[token]]", "token = 3", "[[token]]\nname='a'\nrole='king'\nsha256='00'", "[[token]]\nname='a'\nrole='read'\nsha256='zz'"] {
+        for bad in
+            ["[[token]]", "token = 3", "[[token]]\nname='a'\nrole='king'\nsha256='00'", "[[token]]\nname='a'\nrole='read'\nsha256='zz'"]
+        {
             std::fs::write(&path, bad).unwrap();
             assert!(matches!(Tokens::read(&path), Err(Error::Damaged { .. })), "{bad}");
         }

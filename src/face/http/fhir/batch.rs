@@ -73,7 +73,8 @@ struct EntryRequest {
 
 /// `POST` of a Bundle to the root.
 pub(super) async fn answer(state: &Arc<State>, version: Version, engine: &Engine, body: &[u8]) -> Result<Vec<u8>, Failure> {
-    let bundle: Bundle = serde_json::from_slice(body).map_err(|e| Failure::invalid(format!("the body is not a Bundle that can be read: {e}")))?;
+    let bundle: Bundle =
+        serde_json::from_slice(body).map_err(|e| Failure::invalid(format!("the body is not a Bundle that can be read: {e}")))?;
     if bundle.kind != "Bundle" || bundle.purpose != "batch" {
         return Err(Failure::invalid("post a Bundle of type batch here, or Parameters to an operation"));
     }

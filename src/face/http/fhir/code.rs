@@ -54,7 +54,8 @@ pub(super) fn given(context: &Context<'_>, p: &Parameters, instance: Option<Code
     let _ = context;
     match all.len() {
         0 => {
-            let what = "Unable to find code to validate (looked for coding | codeableConcept | code+system | code+inferSystem in parameters";
+            let what =
+                "Unable to find code to validate (looked for coding | codeableConcept | code+system | code+inferSystem in parameters";
             Err(Failure::from(Issue::error("invalid", what)))
         }
         1 => match all.pop() {

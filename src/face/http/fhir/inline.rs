@@ -130,8 +130,10 @@ fn make(resources: Vec<serde_json::Value>) -> Result<Inline, Failure> {
 
 fn cannot(error: &std::io::Error) -> Failure {
     tracing::error!(%error, "no room for a temporary index");
-    let mut failure =
-        Failure::new(StatusCode::SERVICE_UNAVAILABLE, Issue::error("no-store", "there is no room for the resources given along; come again"));
+    let mut failure = Failure::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        Issue::error("no-store", "there is no room for the resources given along; come again"),
+    );
     failure.retry_after = Some(10);
     failure
 }

@@ -134,10 +134,9 @@ impl Context<'_> {
                 ),
                 "UNKNOWN_CODESYSTEM_VERSION",
             ),
-            None => (
-                format!("A definition for CodeSystem '{name}' could not be found, so the code cannot be validated"),
-                "UNKNOWN_CODESYSTEM",
-            ),
+            None => {
+                (format!("A definition for CodeSystem '{name}' could not be found, so the code cannot be validated"), "UNKNOWN_CODESYSTEM")
+            }
         };
         Err(Failure::from(Issue::error("not-found", what).tx("not-found").message_id(id).at("system")))
     }

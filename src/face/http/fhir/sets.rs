@@ -84,7 +84,9 @@ impl<'c> Set<'c> {
             let filters = match rest {
                 "" => Vec::new(),
                 _ => {
-                    let code = rest.strip_prefix("=isa/").ok_or_else(|| not_supported(format!("`?fhir_vs{rest}` is not understood; `?fhir_vs` and `?fhir_vs=isa/CODE` are")))?;
+                    let code = rest.strip_prefix("=isa/").ok_or_else(|| {
+                        not_supported(format!("`?fhir_vs{rest}` is not understood; `?fhir_vs` and `?fhir_vs=isa/CODE` are"))
+                    })?;
                     let concept = system.concept(code);
                     vec![Filter::IsA(concept.ok_or_else(|| Failure::not_found(format!("{code} is not a code of {}", system.alias())))?)]
                 }
@@ -114,7 +116,9 @@ impl<'c> Set<'c> {
     /// Whether a code of a system is in it.
     pub fn has(&self, concept: Concept<'_>) -> bool {
         let inside = |parts: &[Part<'_>]| parts.iter().any(|p| p.has(concept));
-        inside(&self.include) && !inside(&self.exclude) && (self.inactive_too || concept.status() != Some(Status::Inactive) || self.url.contains("?fhir_vs"))
+        inside(&self.include)
+            && !inside(&self.exclude)
+            && (self.inactive_too || concept.status() != Some(Status::Inactive) || self.url.contains("?fhir_vs"))
     }
 
     /// Whether a system has any part in it.
@@ -214,7 +218,8 @@ impl<'c> Filter<'c> {
             ("concept" | "code", "=") => Filter::Codes(vec![value.to_owned()], true),
             ("inactive", "=") => Filter::Inactive(value == "true"),
             _ => {
-                let what = format!("the filter `{property} {op} {value}` asks for what is not kept here; concept, code, parent and inactive are");
+                let what =
+                    format!("the filter `{property} {op} {value}` asks for what is not kept here; concept, code, parent and inactive are");
                 return Err(not_supported(what));
             }
         })

@@ -74,7 +74,10 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
         answers.retain(|a| !a.scenarios.is_empty());
     }
     wire::body(context.version, direction, &answers, context.state.limits.fan_out).map_err(|many| {
-        Failure::too_costly(format!("{} matches are more than the {} of one answer; name a map or a target system", many.0, context.state.limits.fan_out))
+        Failure::too_costly(format!(
+            "{} matches are more than the {} of one answer; name a map or a target system",
+            many.0, context.state.limits.fan_out
+        ))
     })
 }
 
@@ -96,7 +99,9 @@ fn text_of(p: &Parameters, names: &[&'static str]) -> Result<Option<String>, Fai
 fn codings(context: &Context<'_>, p: &Parameters) -> Result<(Vec<Coding>, Direction), Failure> {
     let reverse = p.boolean("reverse")?.unwrap_or(false);
     if reverse && context.version == Version::R5 {
-        return Err(Failure::from(Issue::error("not-supported", "R5 has no reverse: give targetCode, targetCoding or targetCodeableConcept").at("reverse")));
+        return Err(Failure::from(
+            Issue::error("not-supported", "R5 has no reverse: give targetCode, targetCoding or targetCodeableConcept").at("reverse"),
+        ));
     }
     let mut inputs: Vec<(Vec<Coding>, bool)> = Vec::new();
     for (name, systems, is_target) in [
@@ -108,7 +113,10 @@ fn codings(context: &Context<'_>, p: &Parameters) -> Result<(Vec<Coding>, Direct
         if let Some(code) = p.text(name)? {
             let system = text_of(p, systems)?.unwrap_or_default();
             let version = if is_target { None } else { text_of(p, &["version", "sourceVersion"])? };
-            inputs.push((vec![Coding { system, version: version.unwrap_or_default(), code: code.into_owned(), ..Coding::default() }], is_target));
+            inputs.push((
+                vec![Coding { system, version: version.unwrap_or_default(), code: code.into_owned(), ..Coding::default() }],
+                is_target,
+            ));
         }
     }
     for (name, is_target) in [("coding", false), ("sourceCoding", false), ("targetCoding", true)] {
@@ -129,13 +137,20 @@ fn codings(context: &Context<'_>, p: &Parameters) -> Result<(Vec<Coding>, Direct
             return Err(Failure::from(Issue::error("required", what)));
         }
         1 => inputs.remove(0),
-        _ => return Err(Failure::from(Issue::error("invalid", "give exactly one code, coding or codeableConcept to translate, not several"))),
+        _ => {
+            return Err(Failure::from(Issue::error(
+                "invalid",
+                "give exactly one code, coding or codeableConcept to translate, not several",
+            )));
+        }
     };
     if codings.is_empty() || codings.iter().any(|c| c.code.is_empty()) {
         return Err(Failure::from(Issue::error("invalid", "a coding without a code cannot be translated").tx("invalid-data")));
     }
     match (is_target, reverse) {
-        (true, true) => Err(Failure::from(Issue::error("invalid", "a target to go back from and reverse: give one of the two").at("reverse"))),
+        (true, true) => {
+            Err(Failure::from(Issue::error("invalid", "a target to go back from and reverse: give one of the two").at("reverse")))
+        }
         (true, false) => Ok((codings, Direction::FromTarget)),
         (false, true) => Ok((codings, Direction::Reverse)),
         (false, false) => Ok((codings, Direction::Forward)),
@@ -143,7 +158,11 @@ fn codings(context: &Context<'_>, p: &Parameters) -> Result<(Vec<Coding>, Direct
 }
 
 /// The maps that were named; `None`: any that fits.
-fn maps<'c>(context: &'c Context<'_>, instance: Option<&str>, p: &Parameters) -> Result<Option<Vec<(&'c Engine, ConceptMap<'c>)>>, Failure> {
+fn maps<'c>(
+    context: &'c Context<'_>,
+    instance: Option<&str>,
+    p: &Parameters,
+) -> Result<Option<Vec<(&'c Engine, ConceptMap<'c>)>>, Failure> {
     let version = p.text("conceptMapVersion")?;
     let url = match text_of(p, &["url"])? {
         Some(url) => Some(url),
@@ -174,7 +193,10 @@ fn maps<'c>(context: &'c Context<'_>, instance: Option<&str>, p: &Parameters) ->
     let versions: Vec<&str> = all.iter().map(|(_, m)| m.version()).collect();
     let mut fits: Vec<_> = all.iter().filter(|(_, m)| version.is_none_or(|v| v == m.version())).copied().collect();
     if fits.is_empty() {
-        return Err(Failure::not_found(format!("the ConceptMap {shown} is here in version {}, not in the one asked for", versions.join(", "))));
+        return Err(Failure::not_found(format!(
+            "the ConceptMap {shown} is here in version {}, not in the one asked for",
+            versions.join(", ")
+        )));
     }
     if version.is_none() {
         // Of a map by name alone the newest version is meant; groups of one map share their version and stay together.
@@ -225,7 +247,9 @@ fn ways<'c>(
         system.index().system(name).is_some_and(|s| s.ordinal() == system.ordinal())
     };
     if coding.system.is_empty() && maps.is_none() {
-        return Err(Failure::from(Issue::error("invalid", "a code needs its system, unless a map is named").tx("invalid-data").at("system")));
+        return Err(Failure::from(
+            Issue::error("invalid", "a code needs its system, unless a map is named").tx("invalid-data").at("system"),
+        ));
     }
     let candidates: Vec<(&Engine, ConceptMap<'c>)> = match maps {
         Some(maps) => maps.to_vec(),
@@ -246,7 +270,9 @@ fn ways<'c>(
             continue;
         }
         let (source_scope, target_scope) = if backward { (&scopes.target, &scopes.source) } else { (&scopes.source, &scopes.target) };
-        if !sets::may_hold(source_scope.as_ref(), engine, from, Some(&coding.code)) || !sets::may_hold(target_scope.as_ref(), engine, to, None) {
+        if !sets::may_hold(source_scope.as_ref(), engine, from, Some(&coding.code))
+            || !sets::may_hold(target_scope.as_ref(), engine, to, None)
+        {
             continue;
         }
         if !backward && !inside_own_scope(context, &map, from, &coding.code)? {
@@ -295,7 +321,9 @@ fn facts(p: &Parameters) -> Result<Facts, Failure> {
     let mut facts = Facts::default();
     for dependency in p.all("dependency") {
         let Value::Part(parts) = dependency else {
-            return Err(Failure::from(Issue::error("invalid", "a dependency has parts: attribute (R4: element) and value (R4: concept)").at("dependency")));
+            return Err(Failure::from(
+                Issue::error("invalid", "a dependency has parts: attribute (R4: element) and value (R4: concept)").at("dependency"),
+            ));
         };
         let attribute = parts.iter().find(|q| matches!(q.name.as_str(), "attribute" | "element")).and_then(|q| q.value.text());
         let value = parts.iter().find(|q| matches!(q.name.as_str(), "value" | "concept"));
@@ -318,7 +346,8 @@ fn fact(facts: &mut Facts, attribute: &str, value: &Parameter) -> Result<(), Fai
     }
     match (last, number) {
         ("age" | "age-at-onset", _) | (_, AGE_AT_ONSET | CURRENT_AGE) => {
-            let age = Age::parse(&text).ok_or_else(|| unusable("an age is written 28d, 3m, 12y, or given as a Quantity in d, wk, mo, a"))?;
+            let age =
+                Age::parse(&text).ok_or_else(|| unusable("an age is written 28d, 3m, 12y, or given as a Quantity in d, wk, mo, a"))?;
             let both = last == "age";
             let onset = !(both || number == AGE_AT_ONSET || last == "age-at-onset") || set(&mut facts.age_at_onset, age);
             let current = !(both || number == CURRENT_AGE) || set(&mut facts.current_age, age);

@@ -5,10 +5,10 @@ use super::code::{self, Given};
 use super::sets::Set;
 use super::{Context, check_names, clip, date, number};
 use crate::engine::search::SearchOptions;
+use crate::face::wire::fhir::Json;
 use crate::face::wire::fhir::answers::{self, Telling};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::{self, Parameters, Value};
-use crate::face::wire::fhir::Json;
 use crate::index::Concept;
 
 const VALIDATE: &[&str] = &[
@@ -48,7 +48,9 @@ fn set<'c>(context: &'c Context<'_>, instance: Option<&str>, p: &Parameters) -> 
     match (p.text("valueSet")?, context.inline) {
         (Some(url), _) => Set::by_url(context, &url),
         // A value set without an address cannot be named, but if it is the only one it is meant.
-        (None, Some(inline)) if p.one("valueSet")?.is_some() && inline.value_sets.len() == 1 => Set::of_resource(context, &inline.value_sets[0], 0),
+        (None, Some(inline)) if p.one("valueSet")?.is_some() && inline.value_sets.len() == 1 => {
+            Set::of_resource(context, &inline.value_sets[0], 0)
+        }
         _ => Err(Failure::from(Issue::error("required", "which value set? Give url, or valueSet as a resource").at("url"))),
     }
 }
@@ -83,8 +85,12 @@ fn infer_system(context: &Context<'_>, instance: Option<&str>, p: &Parameters, c
             let display = p.text("display")?.map(|d| d.into_owned()).unwrap_or_default();
             Ok(parameters::Coding { system: one.system().uri().to_owned(), code: one.code().to_owned(), display, ..Default::default() })
         }
-        (None, _) => Err(Failure::from(Issue::error("code-invalid", format!("no system of the value set has the code {}", clip(code))).tx("cannot-infer"))),
-        _ => Err(Failure::from(Issue::error("code-invalid", format!("several systems of the value set have the code {}", clip(code))).tx("cannot-infer"))),
+        (None, _) => Err(Failure::from(
+            Issue::error("code-invalid", format!("no system of the value set has the code {}", clip(code))).tx("cannot-infer"),
+        )),
+        _ => Err(Failure::from(
+            Issue::error("code-invalid", format!("several systems of the value set have the code {}", clip(code))).tx("cannot-infer"),
+        )),
     }
 }
 
@@ -96,7 +102,8 @@ fn validated(context: &Context<'_>, set: &Set<'_>, given: &Given, p: &Parameters
         Err(failure) => return Err(failure),
     };
     let mut telling = code::telling(p, given)?;
-    let validation = engine.validate(system, &coding.code, telling.date, Some(&coding.display).filter(|d| !d.is_empty()).map(String::as_str));
+    let validation =
+        engine.validate(system, &coding.code, telling.date, Some(&coding.display).filter(|d| !d.is_empty()).map(String::as_str));
     let inside = validation.concept.is_some_and(|c| set.has(c));
     telling.set = Some((&set.url, inside));
     let mut valid = false;
@@ -133,15 +140,15 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
     let language = p.text("displayLanguage")?.unwrap_or_default();
     let date = date(p, "date")?;
     let filter = p.text("filter")?;
-    let costly = |most: usize| Failure::too_costly(format!("the expansion has more than {most} concepts; give filter, or count and offset"));
+    let costly =
+        |most: usize| Failure::too_costly(format!("the expansion has more than {most} concepts; give filter, or count and offset"));
     let mut concepts: Vec<Concept<'_>>;
     let total: usize;
     match (&filter, set.subtree()) {
         // Whole systems and subtrees are searched as the question `search` is, best first.
         (Some(text), Some((engine, system, under))) => {
             let limit = offset.saturating_add(count.unwrap_or(limits.hits)).min(limits.hits);
-            let options =
-                SearchOptions { limit, date, billable: false, under: under.map(|c| c.code().to_owned()), complete: true };
+            let options = SearchOptions { limit, date, billable: false, under: under.map(|c| c.code().to_owned()), complete: true };
             concepts = engine.searcher(system, options)?.search(text).into_iter().map(|m| m.concept).collect();
             total = concepts.len();
         }
@@ -150,7 +157,13 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
             let listed = |c: &Concept<'_>| c.is_listed() && !(active && answers::is_inactive(*c, date));
             total = system.concepts().filter(listed).count();
             concepts = system.concepts().filter(listed).skip(offset).take(count.unwrap_or(0)).collect();
-            return Ok(written(&set, p, (concepts, total, offset), designations, &Telling { language: &language, date, ..Telling::default() }));
+            return Ok(written(
+                &set,
+                p,
+                (concepts, total, offset),
+                designations,
+                &Telling { language: &language, date, ..Telling::default() },
+            ));
         }
         _ => {
             // A page may lie anywhere in a set that is large but bounded.
@@ -159,7 +172,8 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
             if let Some(text) = &filter {
                 let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
                 concepts.retain(|c| {
-                    let all: String = c.designations().map(|d| d.text.to_lowercase()).chain([c.code().to_lowercase()]).collect::<Vec<_>>().join(" ");
+                    let all: String =
+                        c.designations().map(|d| d.text.to_lowercase()).chain([c.code().to_lowercase()]).collect::<Vec<_>>().join(" ");
                     words.iter().all(|w| all.contains(w.as_str()))
                 });
             }
@@ -178,7 +192,13 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
 }
 
 /// The ValueSet with its expansion.
-fn written(set: &Set<'_>, p: &Parameters, (page, total, offset): (Vec<Concept<'_>>, usize, usize), designations: bool, telling: &Telling<'_>) -> Vec<u8> {
+fn written(
+    set: &Set<'_>,
+    p: &Parameters,
+    (page, total, offset): (Vec<Concept<'_>>, usize, usize),
+    designations: bool,
+    telling: &Telling<'_>,
+) -> Vec<u8> {
     let mut json = Json::with_capacity(256 + 160 * page.len());
     let mut random = [0u8; 16];
     // An identifier that nobody can ask for again; if there is no randomness it is merely not unique.

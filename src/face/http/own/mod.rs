@@ -2,16 +2,22 @@
 
 pub(super) mod openapi;
 
+use super::State;
 use super::guard::Busy;
 use super::reply::Failure;
 use super::route::Own;
-use super::State;
 use axum::body::Body;
 use axum::http::{Response, request::Parts};
 use hyper::body::Incoming;
 use std::sync::Arc;
 
-pub(super) async fn answer(state: &Arc<State>, question: Own, parts: &Parts, body: Incoming, busy: Busy) -> Result<Response<Body>, Failure> {
+pub(super) async fn answer(
+    state: &Arc<State>,
+    question: Own,
+    parts: &Parts,
+    body: Incoming,
+    busy: Busy,
+) -> Result<Response<Body>, Failure> {
     let _ = (state, question, parts, body, busy);
     Err(Failure::not_found("not yet"))
 }

@@ -41,7 +41,10 @@ pub fn display<'i>(concept: Concept<'i>, date: Option<Date>, language: &str) -> 
 pub fn is_inactive(concept: Concept<'_>, date: Option<Date>) -> bool {
     match date {
         Some(date) => concept.status_on(date).is_none_or(|s| s == Status::Inactive),
-        None => concept.status() == Some(Status::Inactive) || (concept.is_listed() && !concept.is_valid_on(None) && concept.status() == Some(Status::Valid)),
+        None => {
+            concept.status() == Some(Status::Inactive)
+                || (concept.is_listed() && !concept.is_valid_on(None) && concept.status() == Some(Status::Valid))
+        }
     }
 }
 

@@ -198,7 +198,9 @@ fn unmapped(version: Version, rule: &Unmapped) -> Option<Value> {
 pub fn searchset(base: &str, kind: &str, resources: Vec<Value>) -> Value {
     let entries: Vec<Value> = resources
         .into_iter()
-        .map(|r| json!({"fullUrl": format!("{base}/{kind}/{}", r["id"].as_str().unwrap_or("")), "resource": r, "search": {"mode": "match"}}))
+        .map(
+            |r| json!({"fullUrl": format!("{base}/{kind}/{}", r["id"].as_str().unwrap_or("")), "resource": r, "search": {"mode": "match"}}),
+        )
         .collect();
     let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": entries.len()});
     if !entries.is_empty() {

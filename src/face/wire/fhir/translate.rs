@@ -77,7 +77,11 @@ pub fn body(version: Version, direction: Direction, answers: &[Translation<'_>],
 
 /// How many matches a scenario makes when written out; `None`: too many.
 fn combinations(scenario: &Scenario<'_>) -> Option<usize> {
-    scenario.groups.iter().try_fold(1usize, |n, g| n.checked_mul(g.options.len())).filter(|&n| n <= MOST_COMBINATIONS || scenario.groups.len() == 1)
+    scenario
+        .groups
+        .iter()
+        .try_fold(1usize, |n, g| n.checked_mul(g.options.len()))
+        .filter(|&n| n <= MOST_COMBINATIONS || scenario.groups.len() == 1)
 }
 
 fn options(scenario: &Scenario<'_>) -> usize {
@@ -263,7 +267,8 @@ impl<'i> Place<'_, 'i> {
                 Origin::Text => extension(a, "text", |e| e.key("valueBoolean").bool(true)),
             }
             let Some(detail) = row.map(|r| r.detail()) else { return };
-            let texts = [("rule", detail.rule, self.version == Version::R4), ("advice", detail.advice, true), ("comment", detail.comment, true)];
+            let texts =
+                [("rule", detail.rule, self.version == Version::R4), ("advice", detail.advice, true), ("comment", detail.comment, true)];
             for (name, text, _) in texts.into_iter().filter(|(_, text, here)| *here && !text.is_empty()) {
                 extension(a, name, |e| e.field("valueString", text));
             }
