@@ -208,6 +208,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_embedded_index_is_built_and_found() {
+        let cache = tempfile::tempdir().expect("tempdir");
+        let dirs = Dirs { data: None, cache: Some(cache.path().to_owned()) };
+        let mut reports = Vec::new();
+        let built = index(&dirs, &mut |report| reports.push(report), &|_| {}).expect("built");
+        assert!(built.built() && built.notes().is_empty());
+        assert_eq!(reports.len(), 1);
+        let worst: Vec<_> = reports[0].findings_from(crate::read::Severity::Warning).collect();
+        assert!(worst.is_empty(), "{worst:?}");
+        assert!(reports[0].concepts > 200_000 && reports[0].rows == 176_343, "{} concepts, {} rows", reports[0].concepts, reports[0].rows);
+        let found = index(&dirs, &mut |_| panic!("built twice"), &|_| {}).expect("found");
+        assert_eq!(found.path(), built.path());
+    }
+
+    #[test]
     fn xdg_variables() {
         let dirs = |vars: &[(&str, &str)]| {
             Dirs::from_variables(|name| vars.iter().find(|(n, _)| *n == name).map(|(_, value)| PathBuf::from(value)))
