@@ -18,6 +18,7 @@
 
 mod codes;
 mod concept;
+mod diff;
 mod edges;
 mod format;
 pub mod terms;
@@ -26,6 +27,7 @@ mod writer;
 
 pub use codes::CodeSystem;
 pub use concept::{Concept, Designation, Note};
+pub use diff::{ChangedConcept, Diff, MapDiff, SystemDiff};
 pub use edges::{ConceptMap, Detail, Row};
 pub use format::FORMAT_VERSION;
 pub(crate) use format::{ALWAYS, DesignationRecord, NONE, NoteRecord, RowRecord, ValidityRecord};
@@ -186,6 +188,11 @@ impl Index {
     /// Looks at every byte: checksums, order, bounds, and that both directions of every map and of the hierarchy agree.
     pub fn verify(&self) -> Verification {
         verify::verify(self)
+    }
+
+    /// What `newer` says and this one does not, and the other way round.
+    pub fn diff<'i>(&'i self, newer: &'i Index) -> Diff<'i> {
+        Diff::new(self, newer)
     }
 
     fn section(&self, kind: format::Kind, owner: u16) -> Section {

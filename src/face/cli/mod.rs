@@ -1,0 +1,121 @@
+//! The command line: grammar and output, one file per command.
+//!
+//! A command is a module with an `Args` (what may be typed) and a `run` (ask the engine, print what it says); adding one is its `mod`
+//! line and its line in [`commands!`]. What all commands share is in `session` (the index that is meant), `subjects` (arguments or
+//! standard input), `output` (text, JSON, NDJSON) and `page` (columns and colours for people).
+//!
+//! Exit codes: 0 all settled, 1 something left unsettled or invalid, 2 could not run. A reader that closes the pipe has had enough: 0.
+
+mod completions;
+mod fetch;
+mod index;
+mod lookup;
+mod man;
+mod options;
+mod output;
+mod page;
+mod session;
+mod subjects;
+mod subsumes;
+mod translate;
+mod validate;
+
+pub use session::Session;
+
+use clap::Parser;
+use std::io;
+use std::process::ExitCode;
+
+/// Whether everything that was asked is settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Settled,
+    /// Something is left for a person, or is invalid.
+    Unsettled,
+}
+
+impl Verdict {
+    pub fn settled_if(settled: bool) -> Verdict {
+        if settled { Verdict::Settled } else { Verdict::Unsettled }
+    }
+
+    pub fn and(self, other: Verdict) -> Verdict {
+        Verdict::settled_if(self == Verdict::Settled && other == Verdict::Settled)
+    }
+}
+
+macro_rules! commands {
+    ($($(#[$attribute:meta])* $variant:ident => $module:ident),* $(,)?) => {
+        #[derive(clap::Subcommand)]
+        enum Command { $($(#[$attribute])* $variant($module::Args)),* }
+
+        impl Command {
+            fn run(self, session: &Session) -> anyhow::Result<Verdict> {
+                match self { $($(#[$attribute])* Command::$variant(args) => $module::run(args, session)),* }
+            }
+        }
+    };
+}
+
+commands! {
+    Lookup => lookup,
+    Validate => validate,
+    Subsumes => subsumes,
+    Translate => translate,
+    Index => index,
+    Fetch => fetch,
+    Completions => completions,
+    Man => man,
+}
+
+/// Translate, validate and look up medical codes: ICD-9-CM, ICD-10-CM, ICD-10-PCS, SNOMED CT, CPT, HCPCS and the maps between them.
+#[derive(Parser)]
+#[command(name = "xwalk", version, after_help = AFTER_HELP, propagate_version = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    global: session::GlobalArgs,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Systems: icd9cm (diagnoses), icd9proc (volume 3), icd10cm, icd10pcs, snomed, cpt, hcpcs, loinc, rxnorm; canonical URIs, OIDs and HL7 v2 \
+names (I9C, I10, SCT, C4 ...) name the same.
+
+Exit codes: 0 all settled; 1 something left unsettled or invalid; 2 could not run.
+
+Environment: XDG_DATA_HOME (what `xwalk fetch` keeps, your own releases), XDG_CACHE_HOME (compiled indexes), XWALK_INDEX (as --index), \
+NO_COLOR.";
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let session = Session::new(cli.global);
+    match cli.command.run(&session) {
+        Ok(Verdict::Settled) => ExitCode::SUCCESS,
+        Ok(Verdict::Unsettled) => ExitCode::from(1),
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            session.complain(&format!("{error:#}"));
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Whether the reader of our output has gone.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|e| e.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
+}
+
+/// The grammar as a value, for completions and the manual.
+fn grammar() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_grammar_is_sound() {
+        super::grammar().debug_assert();
+    }
+}
