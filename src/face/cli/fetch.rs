@@ -81,7 +81,7 @@ fn text(a: &FetchAnswer<'_>, paint: Paint) -> String {
 
 fn list(session: &Session) -> anyhow::Result<Verdict> {
     let releases = fetch::fetchable(session.dirs())?;
-    let of = |r: &crate::releases::Release| -> String { r.subject.name().to_owned() };
+    let of = |r: &crate::releases::Release| -> String { r.name().to_owned() };
     let mut out = session.output();
     if out.format() != Format::Text {
         for r in &releases {

@@ -201,13 +201,7 @@ fn info_text(report: &IndexReport<'_>, sizes: bool, paint: Paint) -> String {
         let name = format!("{}|{}", m.id, m.version);
         table.row(
             0,
-            vec![
-                (name, Ink::Strong),
-                (way, Ink::Plain),
-                (m.kind.to_owned(), Ink::Plain),
-                (rows, Ink::Plain),
-                (files.join(", "), Ink::Dim),
-            ],
+            vec![(name, Ink::Strong), (way, Ink::Plain), (m.kind.to_owned(), Ink::Plain), (rows, Ink::Plain), (files.join(", "), Ink::Dim)],
         );
     }
     page.push_str(&table.print(paint));
@@ -226,7 +220,7 @@ fn verify(args: &Verify, session: &Session) -> Result<Verdict> {
         let engine = session.engine()?;
         return say_verified(engine.index(), engine.file(), session.output());
     };
-    match index::Index::open(file, crate::text::VERSION) {
+    match index::Index::open(file, crate::compile::NORMALISER_VERSION) {
         Ok(index) => say_verified(&index, file.display().to_string(), session.output()),
         // Damage that shows at once is an answer to this question too.
         Err(error @ index::Error::Damaged { .. }) => {

@@ -96,10 +96,22 @@ pub fn main() -> ExitCode {
         Ok(Verdict::Unsettled) => ExitCode::from(1),
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            session.complain(&format!("{error:#}"));
+            session.complain(&in_words(&error));
             ExitCode::from(2)
         }
     }
+}
+
+/// An error and its causes, but for those that it has already quoted.
+fn in_words(error: &anyhow::Error) -> String {
+    let mut words = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !words.contains(&cause) {
+            words.push_str(": ");
+            words.push_str(&cause);
+        }
+    }
+    words
 }
 
 /// Whether the reader of our output has gone.

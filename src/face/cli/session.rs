@@ -2,11 +2,11 @@
 
 use super::output::{Format, Output};
 use super::page::Paint;
+use crate::compile;
 use crate::engine::Engine;
 use crate::index::Index;
 use crate::read::Severity;
 use crate::releases::{self, Dirs};
-use crate::text;
 use anyhow::Context;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
@@ -141,5 +141,5 @@ impl Session {
 
 /// Opens an index file by name.
 pub fn open(file: &std::path::Path) -> anyhow::Result<Index> {
-    Index::open(file, text::VERSION).with_context(|| format!("cannot answer from {}", file.display()))
+    Index::open(file, compile::NORMALISER_VERSION).with_context(|| format!("cannot answer from {}", file.display()))
 }

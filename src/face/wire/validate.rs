@@ -56,12 +56,7 @@ impl<'a> ValidateAnswer<'a> {
             issues: answer
                 .issues
                 .iter()
-                .map(|i| Issue {
-                    severity: i.severity.code(),
-                    code: i.code,
-                    message: &i.message,
-                    suggestions: suggestions(&i.suggestions),
-                })
+                .map(|i| Issue { severity: i.severity.code(), code: i.code, message: &i.message, suggestions: suggestions(&i.suggestions) })
                 .collect(),
             repairs: repairs(&answer.repairs),
         }
