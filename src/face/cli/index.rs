@@ -220,7 +220,7 @@ fn verify(args: &Verify, session: &Session) -> Result<Verdict> {
         let engine = session.engine()?;
         return say_verified(engine.index(), engine.file(), session.output());
     };
-    match index::Index::open(file, crate::compile::NORMALISER_VERSION) {
+    match index::Index::open(file, crate::text::VERSION) {
         Ok(index) => say_verified(&index, file.display().to_string(), session.output()),
         // Damage that shows at once is an answer to this question too.
         Err(error @ index::Error::Damaged { .. }) => {

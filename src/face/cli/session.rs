@@ -2,7 +2,7 @@
 
 use super::output::{Format, Output};
 use super::page::Paint;
-use crate::compile;
+use crate::text;
 use crate::engine::Engine;
 use crate::index::Index;
 use crate::read::Severity;
@@ -141,5 +141,5 @@ impl Session {
 
 /// Opens an index file by name.
 pub fn open(file: &std::path::Path) -> anyhow::Result<Index> {
-    Index::open(file, compile::NORMALISER_VERSION).with_context(|| format!("cannot answer from {}", file.display()))
+    Index::open(file, text::VERSION).with_context(|| format!("cannot answer from {}", file.display()))
 }

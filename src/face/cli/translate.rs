@@ -174,7 +174,7 @@ fn scenario_rows(
     }
     let several = scenario.groups.len() > 1;
     let mut indent = 2;
-    if of > 1 || several {
+    if of > 1 || scenario.groups.iter().any(|g| g.options.len() > 1) || several {
         let number = if of > 1 { format!("reading {} of {of}: ", at + 1) } else { String::new() };
         let what = match scenario.groups.as_slice() {
             [group] if group.options.len() == 1 => "one code".to_owned(),
@@ -226,8 +226,8 @@ fn target_rows(table: &mut Table, indent: usize, mark: &str, target: &Target<'_>
         indent,
         vec![
             (format!("{mark}{}", target.code), Ink::Strong),
-            (target.display.unwrap_or("").to_owned(), Ink::Plain),
             (target.relationship.to_owned(), ink),
+            (target.display.unwrap_or("").to_owned(), Ink::Plain),
             (origin(&target.origin), Ink::Dim),
             (remarks.join(", "), Ink::Doubtful),
         ],
