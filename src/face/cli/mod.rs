@@ -14,6 +14,7 @@ mod man;
 mod options;
 mod output;
 mod page;
+mod search;
 mod session;
 mod subjects;
 mod subsumes;
@@ -62,6 +63,7 @@ commands! {
     Validate => validate,
     Subsumes => subsumes,
     Translate => translate,
+    Search => search,
     Index => index,
     Fetch => fetch,
     Completions => completions,
