@@ -2,11 +2,11 @@
 
 use super::output::{Format, Output};
 use super::page::Paint;
-use crate::text;
 use crate::engine::Engine;
 use crate::index::Index;
 use crate::read::Severity;
 use crate::releases::{self, Dirs};
+use crate::text;
 use anyhow::Context;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
