@@ -36,6 +36,7 @@
 
 mod agreement;
 mod asking;
+pub mod exchange;
 mod fold;
 mod model;
 mod overlay;

@@ -223,6 +223,8 @@ pub struct Event {
     /// UTC, RFC 3339.
     pub at: String,
     pub why: String,
+    /// Who brought it in a file, in the other's name; empty: `who` did it.
+    pub via: String,
     pub action: Action,
     /// The fingerprint of the index that was asked, empty if there was none at hand.
     pub index: String,

@@ -6,7 +6,7 @@ use crate::model::Relationship;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 pub(super) const EVENT: &str = "SELECT e.id, e.action, e.who, e.at, e.why, r.fingerprint, o.digest, e.batch, e.records, e.outcome, e.chapter, \
-     e.scenario, e.score, e.assignee, e.second, e.undoes, e.finding, e.code, e.codes, e.question \
+     e.scenario, e.score, e.assignee, e.second, e.undoes, e.finding, e.code, e.codes, e.via \
      FROM event e LEFT JOIN release r ON r.id = e.release LEFT JOIN offer o ON o.id = e.offer ";
 
 /// The events of a question, in order.
@@ -37,7 +37,7 @@ fn event(c: &Connection, row: &Row<'_>) -> Result<Event, Error> {
         }),
         other => return Err(Error::Damaged { what: format!("event {id} is of the unknown kind `{other}`") }),
     };
-    Ok(Event { id, who: row.get(2)?, at: row.get(3)?, why: row.get(4)?, action, index: text(5)?, offer: text(6)? })
+    Ok(Event { id, who: row.get(2)?, at: row.get(3)?, why: row.get(4)?, action, via: row.get(19)?, index: text(5)?, offer: text(6)? })
 }
 
 /// The codes of a verdict.
@@ -65,6 +65,17 @@ pub(super) fn insert_event(
     question: i64,
     (who, at, why): (&str, &str, &str),
     action: &Action,
+    context: (Option<i64>, Option<i64>),
+) -> Result<i64, Error> {
+    insert_event_via(c, question, (who, at, why, ""), action, context)
+}
+
+/// The same for an event that somebody else brings in a file.
+pub(super) fn insert_event_via(
+    c: &Connection,
+    question: i64,
+    (who, at, why, via): (&str, &str, &str, &str),
+    action: &Action,
     (release, offer): (Option<i64>, Option<i64>),
 ) -> Result<i64, Error> {
     let mut asked = (None, None, None, None);
@@ -87,7 +98,7 @@ pub(super) fn insert_event(
     }
     c.prepare_cached(
         "INSERT INTO event (question, action, who, at, why, release, offer, batch, records, outcome, chapter, scenario, score, assignee, \
-         second, undoes, finding, code, codes) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19)",
+         second, undoes, finding, code, codes, via) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,?17,?18,?19,?20)",
     )?
     .execute(params![
         question,
@@ -108,7 +119,8 @@ pub(super) fn insert_event(
         undoes,
         finding.0,
         finding.1,
-        finding.2
+        finding.2,
+        via
     ])?;
     let id = c.last_insert_rowid();
     if let Action::Decided(verdict) = action {

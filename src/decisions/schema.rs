@@ -46,6 +46,7 @@ const STEPS: &[&str] = &[
         who      TEXT NOT NULL,
         at       TEXT NOT NULL,
         why      TEXT NOT NULL,
+        via      TEXT NOT NULL, -- who entered it in the other's name, from a file; empty: themselves
         release  INTEGER REFERENCES release (id),
         offer    INTEGER REFERENCES offer (id),
         batch    TEXT,          -- asked

@@ -96,7 +96,7 @@ impl Store {
     }
 
     /// All or nothing.
-    fn writing<T>(&self, write: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
+    pub(super) fn writing<T>(&self, write: impl FnOnce(&Connection) -> Result<T, Error>) -> Result<T, Error> {
         if self.read_only {
             return Err(Error::ReadOnly);
         }

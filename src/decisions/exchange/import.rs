@@ -1,0 +1,169 @@
+//! Into the store: as events, like everything else.
+//!
+//! An event that comes from a file bears the name of the person in the file and the time of the file, and says who brought it
+//! (`via`): names in a file are a claim of whoever imports it.
+
+use super::{Exchanged, Problem, Readout};
+use crate::decisions::model::{Action, Status};
+use crate::decisions::store::{By, Store, now};
+use crate::decisions::{Error, Filter, asking, rows};
+use crate::engine::Engine;
+
+/// What came of an import.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Questions that were not in the queue.
+    pub new: u64,
+    pub known: u64,
+    /// Items that got an answer or another one.
+    pub decided: u64,
+    /// Items that were settled otherwise and kept their answer.
+    pub kept: u64,
+    pub problems: Vec<Problem>,
+}
+
+/// Puts what was read into the store, all or nothing.
+///
+/// With an engine, questions that bring no outcome get what the index says of them, and codes that it lacks are a problem each. An item
+/// that is settled keeps its answer unless `replace`.
+pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &str, by: By<'_>, replace: bool) -> Result<Imported, Error> {
+    let mut result = Imported { problems: readout.problems, ..Imported::default() };
+    let mut items = Vec::with_capacity(readout.items.len());
+    for item in readout.items {
+        match check(&item, engine) {
+            Ok(()) => items.push(item),
+            Err(what) => result.problems.push(Problem { line: item.line, what }),
+        }
+    }
+    let time = now();
+    store.writing(|c| {
+        let release = rows::put_release(c, by.index)?;
+        for item in items {
+            let (outcome, chapter, offer) = described(&item, engine);
+            let (id, new) = rows::put_question(c, &item.question)?;
+            if new { result.new += 1 } else { result.known += 1 }
+            let put = |who: &str, action: &Action, offer| {
+                let (who, via) = if who.is_empty() || who == by.who { (by.who, "") } else { (who, by.who) };
+                let at = if item.at.is_empty() || matches!(action, Action::Asked { .. }) { &time } else { &item.at };
+                let why = if matches!(action, Action::Decided(_)) { item.why.as_str() } else { "" };
+                rows::insert_event_via(c, id, (who, at, why, via), action, (release, offer))
+            };
+            let settle = || {
+                let state = super::super::fold::fold(&rows::events(c, id)?);
+                rows::put_state(c, id, (&item.question.source_system, &item.question.target_system), &state)?;
+                Ok::<_, Error>(state)
+            };
+            let offer = offer.map_or(Ok(None), |o| rows::put_offer(c, &o))?;
+            put(by.who, &Action::Asked { batch: batch.to_owned(), records: item.records, outcome, chapter }, offer)?;
+            if !item.assignee.is_empty() {
+                // Whether two worked blind is over: what they found is in the answer.
+                put(by.who, &Action::Assigned { to: item.assignee.clone(), second: None }, None)?;
+            }
+            let state = settle()?;
+            let Some(verdict) = item.verdict.clone() else {
+                if item.status == Status::Flagged && state.status == Status::Unreviewed {
+                    put(&item.author, &Action::Flagged, None)?;
+                    settle()?;
+                }
+                continue;
+            };
+            if state.verdict.as_ref().is_some_and(|v| v.key() == verdict.key()) && state.status == item.status {
+                continue;
+            }
+            if state.status.is_settled() && !replace {
+                result.kept += 1;
+                continue;
+            }
+            put(&item.author, &Action::Decided(verdict), offer)?;
+            match item.status {
+                Status::Approved | Status::NoMap => drop(put(&item.approver, &Action::Approved, None)?),
+                Status::Rejected => drop(put(&item.approver, &Action::Rejected, None)?),
+                Status::Flagged => drop(put(&item.approver, &Action::Flagged, None)?),
+                Status::Proposed | Status::Unreviewed => {}
+            }
+            settle()?;
+            result.decided += 1;
+        }
+        Ok(())
+    })?;
+    Ok(result)
+}
+
+/// Whether an item can be taken in.
+fn check(item: &Exchanged, engine: Option<&Engine>) -> Result<(), String> {
+    let q = &item.question;
+    if q.code.is_empty() && q.text.is_empty() {
+        return Err("neither a code nor a text; left out".to_owned());
+    }
+    if let Some(verdict) = &item.verdict {
+        for (at, t) in verdict.targets.iter().enumerate() {
+            if verdict.targets[..at].iter().any(|o| o.code == t.code) {
+                return Err(format!("{}: {} was chosen twice; left out", q.code, t.code));
+            }
+        }
+    }
+    let Some(engine) = engine else { return Ok(()) };
+    let system = |name: &str| engine.system(name).map_err(|e| format!("{}: {e}; left out", q.code));
+    let target = system(&q.target_system)?;
+    // A source system of the user's own need not be in the index.
+    if let Ok(source) = engine.system(&q.source_system)
+        && !q.code.is_empty()
+        && source.concept(&q.code).is_none()
+        && !source.releases().is_empty()
+    {
+        return Err(format!("`{}` is not a code of {}; left out", q.code, source.alias()));
+    }
+    match item.verdict.iter().flat_map(|v| &v.targets).find(|t| target.concept(&t.code).is_none()) {
+        Some(unknown) => Err(format!("{}: the target `{}` is not a code of {}; left out", q.code, unknown.code, target.alias())),
+        None => Ok(()),
+    }
+}
+
+/// Outcome, chapter and offer: of the file, else of the index.
+fn described(item: &Exchanged, engine: Option<&Engine>) -> (String, String, Option<super::super::Offer>) {
+    let (mut outcome, mut chapter) = (item.outcome.clone(), item.chapter.clone());
+    let Some(engine) = engine else { return (outcome, chapter, None) };
+    let translation = asking::offered(engine, &item.question);
+    if let Some(t) = &translation {
+        if outcome.is_empty() {
+            t.outcome.code().clone_into(&mut outcome);
+        }
+        if chapter.is_empty() {
+            chapter = t.source.map_or_else(String::new, asking::chapter);
+        }
+    }
+    (outcome, chapter, translation.map(|t| super::super::Offer::of(&t)))
+}
+
+impl Store {
+    /// The items of a filter as they leave the store.
+    pub fn exchanged(&self, filter: &Filter) -> Result<Vec<Exchanged>, Error> {
+        let mut ids = Vec::new();
+        self.each(filter, |entry| {
+            ids.push(entry.id);
+            Ok(())
+        })?;
+        ids.into_iter()
+            .map(|id| {
+                // The reader of an export is nobody: what two people still work on blind is not in it.
+                let item = self.item(id, "")?;
+                let s = item.state;
+                Ok(Exchanged {
+                    question: item.question,
+                    records: s.records,
+                    outcome: s.outcome,
+                    chapter: s.chapter,
+                    status: s.status,
+                    verdict: s.verdict,
+                    author: s.author,
+                    approver: s.approver,
+                    at: s.at,
+                    why: s.why,
+                    assignee: s.assignee,
+                    second: s.second,
+                    line: 0,
+                })
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,154 @@
+//! Own CSV: a row a target, everything that the store holds of an item except its history.
+//!
+//! Reads a job's `review.csv` too: the columns that both have bear the same names.
+
+use super::table::{Table, Writer};
+use super::{Context, ExchangeError, Exchanged, Problem, Readout, gather};
+use crate::decisions::model::{Chosen, Question, Status, Verdict};
+use crate::model::Relationship;
+use std::borrow::Cow;
+use std::io::{Read, Write};
+
+const COLUMNS: [&str; 27] = [
+    "source_system",
+    "source_code",
+    "source_display",
+    "target_system",
+    "text",
+    "facts",
+    "records",
+    "outcome",
+    "chapter",
+    "status",
+    "no_map",
+    "scenario",
+    "group",
+    "target_code",
+    "target_display",
+    "relationship",
+    "map",
+    "row",
+    "score",
+    "author",
+    "approver",
+    "at",
+    "why",
+    "assignee",
+    "second",
+    "options",
+    "source_column",
+];
+
+pub fn write(items: &[Exchanged], to: &mut dyn Write) -> Result<u64, ExchangeError> {
+    let mut table = Writer::new(to, b',', &COLUMNS[..25])?;
+    for item in items {
+        let verdict = item.verdict.as_ref();
+        let none = [None];
+        let some: Vec<Option<&Chosen>> = verdict.map_or_else(Vec::new, |v| v.targets.iter().map(Some).collect());
+        for target in if some.is_empty() { &none[..] } else { &some[..] } {
+            let number = |n: Option<String>| Cow::Owned(n.unwrap_or_default());
+            let of = |f: fn(&Chosen) -> &str| Cow::Borrowed(target.map_or("", f));
+            let q = &item.question;
+            table.row([
+                Cow::Borrowed(q.source_system.as_str()),
+                Cow::Borrowed(&q.code),
+                Cow::Borrowed(&q.display),
+                Cow::Borrowed(&q.target_system),
+                Cow::Borrowed(&q.text),
+                Cow::Borrowed(&q.facts),
+                Cow::Owned(item.records.to_string()),
+                Cow::Borrowed(&item.outcome),
+                Cow::Borrowed(&item.chapter),
+                Cow::Borrowed(item.status.code()),
+                Cow::Borrowed(if verdict.is_some_and(Verdict::is_no_map) { "yes" } else { "" }),
+                number(verdict.and_then(|v| v.scenario).map(|s| s.to_string())),
+                number(target.map(|t| t.group.to_string())),
+                of(|t| &t.code),
+                of(|t| &t.display),
+                of(|t| t.relationship.code()),
+                of(|t| &t.map),
+                number(target.filter(|t| t.row > 0).map(|t| t.row.to_string())),
+                number(verdict.and_then(|v| v.score).map(|s| s.to_string())),
+                Cow::Borrowed(&item.author),
+                Cow::Borrowed(&item.approver),
+                Cow::Borrowed(&item.at),
+                Cow::Borrowed(&item.why),
+                Cow::Borrowed(&item.assignee),
+                Cow::Borrowed(&item.second),
+            ])?;
+        }
+    }
+    table.finish()?;
+    Ok(items.len() as u64)
+}
+
+pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeError> {
+    let mut problems = Vec::new();
+    let table = Table::read(from, b',', &["source_code"], &COLUMNS, &mut problems)?;
+    let mut rows = Vec::new();
+    for row in table.rows() {
+        let or = |column: &str, other: &str| if row.get(column).is_empty() { other.to_owned() } else { row.owned(column) };
+        let question = Question {
+            source_system: or("source_system", &context.source_system),
+            code: row.owned("source_code"),
+            display: row.owned("source_display"),
+            target_system: or("target_system", &context.target_system),
+            text: row.owned("text"),
+            facts: row.owned("facts"),
+        };
+        if question.source_system.is_empty() || question.target_system.is_empty() {
+            return Err(ExchangeError::NoSystems { format: "this file" });
+        }
+        let status = match row.get("status") {
+            "" => Status::Unreviewed,
+            code => match Status::from_code(code) {
+                Some(status) => status,
+                None => {
+                    problems.push(Problem { line: row.line, what: format!("status `{code}` is none; the row was left out") });
+                    continue;
+                }
+            },
+        };
+        let code = row.get("target_code");
+        let relationship = match row.get("relationship") {
+            "" => Relationship::RelatedTo,
+            r => match Relationship::from_code(r) {
+                Some(relationship) => relationship,
+                None => {
+                    problems.push(Problem { line: row.line, what: format!("relationship `{r}` is none of FHIR R5; the row was left out") });
+                    continue;
+                }
+            },
+        };
+        let targets = (!code.is_empty()).then(|| Chosen {
+            group: row.number("group").unwrap_or(0),
+            code: code.to_owned(),
+            display: row.owned("target_display"),
+            relationship,
+            map: row.owned("map"),
+            row: row.number("row").unwrap_or(0),
+        });
+        let decided = !code.is_empty() || row.get("no_map") == "yes" || status == Status::NoMap;
+        let verdict = decided.then(|| Verdict {
+            targets: targets.into_iter().collect(),
+            scenario: row.number("scenario"),
+            score: row.number("score"),
+        });
+        rows.push(Exchanged {
+            question,
+            records: row.number("records").unwrap_or(1),
+            outcome: row.owned("outcome"),
+            chapter: row.owned("chapter"),
+            status,
+            verdict,
+            author: row.owned("author"),
+            approver: row.owned("approver"),
+            at: row.owned("at"),
+            why: row.owned("why"),
+            assignee: row.owned("assignee"),
+            second: row.owned("second"),
+            line: row.line,
+        });
+    }
+    Ok(Readout { items: gather(rows), problems })
+}
