@@ -14,7 +14,10 @@ pub fn fold(events: &[Event]) -> State {
     let mut codings: [Option<(i64, &str, &Verdict)>; 2] = [None, None];
     for event in events {
         state.version = event.id;
-        state.at.clone_from(&event.at);
+        // Being asked again next month does not make an answer younger.
+        if state.at.is_empty() || !matches!(event.action, Action::Asked { .. }) {
+            state.at.clone_from(&event.at);
+        }
         if undone.contains(&event.id) {
             continue;
         }

@@ -41,7 +41,11 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
         for item in items {
             let (outcome, chapter, offer) = described(&item, engine);
             let (id, new) = rows::put_question(c, &item.question)?;
-            if new { result.new += 1 } else { result.known += 1 }
+            if new {
+                result.new += 1
+            } else {
+                result.known += 1
+            }
             let put = |who: &str, action: &Action, offer| {
                 let (who, via) = if who.is_empty() || who == by.who { (by.who, "") } else { (who, by.who) };
                 let at = if item.at.is_empty() || matches!(action, Action::Asked { .. }) { &time } else { &item.at };

@@ -16,6 +16,9 @@ mod sssom;
 mod table;
 mod usagi;
 
+#[cfg(test)]
+mod tests;
+
 pub use concepts::Concepts;
 pub use import::{Imported, import};
 
@@ -179,14 +182,16 @@ pub fn write(items: &[Exchanged], format: Format, context: &Context, to: &mut dy
 
 /// Reads items. Bad rows become problems; the rest is read.
 pub fn read(from: &mut dyn Read, format: Format, context: &Context) -> Result<Readout, ExchangeError> {
-    match format {
+    let mut readout = match format {
         Format::Csv => own::read(from, context),
         Format::Usagi => usagi::read(from, context),
         Format::Snap2Snomed => snap2snomed::read(from, context),
         Format::Sssom => sssom::read(from, context),
         Format::FhirR4 | Format::FhirR5 => fhir::read(from, context),
         Format::Omop => omop::read(from, context),
-    }
+    }?;
+    readout.problems.sort_by_key(|p| p.line);
+    Ok(readout)
 }
 
 /// Puts the rows of one question together: formats have a row a target.

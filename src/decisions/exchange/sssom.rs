@@ -64,11 +64,15 @@ pub fn write(items: &[Exchanged], context: &Context, to: &mut dyn Write) -> Resu
                 other(item, verdict, *target),
             ];
             // A tab or a line break within a cell would need quotes, which not every reader of SSSOM takes.
-            csv.write_record(cells.iter().map(|c| table::cell(&c.replace(['\t', '\n', '\r'], " ")).into_owned()))?;
+            csv.write_record(cells.iter().map(|c| table::cell(&flat(c)).into_owned()))?;
         }
     }
     csv.flush()?;
     Ok(count)
+}
+
+fn flat(text: &str) -> String {
+    text.replace(['\t', '\n', '\r'], " ")
 }
 
 /// The metadata of the set, as YAML in remarks.
@@ -182,7 +186,8 @@ fn other(item: &Exchanged, verdict: &Verdict, target: Option<&Chosen>) -> String
 
 pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeError> {
     let mut problems = Vec::new();
-    let known = ["subject_source_version", "object_source_version", "mapping_tool_version", "author_id", "reviewer_id", "mapping_set_*", "license"];
+    let known =
+        ["subject_source_version", "object_source_version", "mapping_tool_version", "author_id", "reviewer_id", "mapping_set_*", "license"];
     let all: Vec<&str> = COLUMNS.iter().chain(&known).copied().collect();
     let table = Table::read(from, b'\t', &["subject_id", "predicate_id", "object_id"], &all, &mut problems)?;
     let system = |curie_prefix: &str, given: &str| {
@@ -191,7 +196,8 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
     };
     let mut rows = Vec::new();
     for row in table.rows() {
-        let other: BTreeMap<&str, String> = row.get("other").split('|').filter_map(|p| p.split_once('=')).map(|(n, v)| (n, unescape(v))).collect();
+        let other: BTreeMap<&str, String> =
+            row.get("other").split('|').filter_map(|p| p.split_once('=')).map(|(n, v)| (n, unescape(v))).collect();
         let of = |name: &str| other.get(name).cloned().unwrap_or_default();
         let (Some((subject, code)), Some((object, target))) = (row.get("subject_id").split_once(':'), row.get("object_id").split_once(':'))
         else {
@@ -199,11 +205,13 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             continue;
         };
         let no_map = row.get("object_id") == NO_TERM;
-        let target_system =
-            if no_map { row.get("object_source").trim_end_matches(':').to_owned() } else { object.to_owned() };
+        let target_system = if no_map { row.get("object_source").trim_end_matches(':').to_owned() } else { object.to_owned() };
         let target_system = system(&target_system, &context.target_system);
         let Some(relationship) = relationship(row.get("predicate_id"), row.get("predicate_modifier")) else {
-            problems.push(Problem { line: row.line, what: format!("predicate `{}` is not known; the row was left out", row.get("predicate_id")) });
+            problems.push(Problem {
+                line: row.line,
+                what: format!("predicate `{}` is not known; the row was left out", row.get("predicate_id")),
+            });
             continue;
         };
         let text_of_item = of("text");
@@ -226,7 +234,8 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             question: Question {
                 source_system: system(subject, &context.source_system),
                 code: unescape(code),
-                display: if label == text_of_item { String::new() } else { label },
+                // Without a title the words stood for it.
+                display: if label == flat(&text_of_item) { String::new() } else { label },
                 target_system,
                 text: text_of_item,
                 facts: of("facts"),
@@ -235,7 +244,11 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             outcome: of("outcome"),
             chapter: of("chapter"),
             status,
-            verdict: Some(Verdict { targets: targets.into_iter().collect(), scenario: of("scenario").parse().ok(), score: row.number("confidence") }),
+            verdict: Some(Verdict {
+                targets: targets.into_iter().collect(),
+                scenario: of("scenario").parse().ok(),
+                score: row.number("confidence"),
+            }),
             author: row.owned("author_label"),
             approver: row.owned("reviewer_label"),
             at: if of("at").is_empty() { from_day(row.get("mapping_date")) } else { of("at") },

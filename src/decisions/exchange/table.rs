@@ -61,7 +61,13 @@ impl Table {
     ///
     /// Columns that are not `known` (a name, or the beginning of names if it ends in `*`) are a problem each; one that is `needed` must
     /// be there. Rows that cannot be read are a problem each.
-    pub fn read(from: &mut dyn Read, delimiter: u8, needed: &[&str], known: &[&str], problems: &mut Vec<Problem>) -> Result<Table, ExchangeError> {
+    pub fn read(
+        from: &mut dyn Read,
+        delimiter: u8,
+        needed: &[&str],
+        known: &[&str],
+        problems: &mut Vec<Problem>,
+    ) -> Result<Table, ExchangeError> {
         let mut bytes = Vec::new();
         from.read_to_end(&mut bytes)?;
         let bytes = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
@@ -87,7 +93,8 @@ impl Table {
         while csv.read_byte_record(&mut record)? {
             let line = skipped + record.position().map_or(0, csv::Position::line);
             if record.len() != header.len() {
-                problems.push(Problem { line, what: format!("{} cells under {} columns; the row was left out", record.len(), header.len()) });
+                problems
+                    .push(Problem { line, what: format!("{} cells under {} columns; the row was left out", record.len(), header.len()) });
                 continue;
             }
             match csv::StringRecord::from_byte_record(record.clone()) {

@@ -154,7 +154,8 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             _ if code.is_empty() => Status::Unreviewed,
             _ => Status::Proposed,
         };
-        let relationship = Relationship::from_code(row.get("ADD_INFO:relationship")).filter(|r| usagi_equivalence(*r) == row.get("equivalence"));
+        let relationship =
+            Relationship::from_code(row.get("ADD_INFO:relationship")).filter(|r| usagi_equivalence(*r) == row.get("equivalence"));
         let relationship = relationship.unwrap_or(match row.get("equivalence") {
             "EQUAL" | "EQUIVALENT" => Relationship::Equivalent,
             "WIDER" => Relationship::SourceIsNarrowerThanTarget,
