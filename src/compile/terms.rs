@@ -16,8 +16,8 @@ pub struct SystemTerms {
     shorthand: ShorthandWriter,
     words: Words,
     concept: Option<u32>,
-    long: Vec<Words>,
-    short: Vec<Words>,
+    long: Vec<Vec<String>>,
+    short: Vec<Vec<String>>,
 }
 
 impl SystemTerms {
@@ -31,13 +31,15 @@ impl SystemTerms {
             self.compare();
             self.concept = Some(ordinal);
         }
-        self.words.read(without_tag(usage, text));
+        let text = if usage == DesignationUse::FullySpecifiedName { text::without_tag(text) } else { text };
+        self.words.read(text);
         self.writer.push(ordinal, usage, self.words.iter().map(|w| w.text))?;
-        match usage {
-            DesignationUse::Short => self.short.push(self.words.clone()),
-            DesignationUse::Long => self.long.push(self.words.clone()),
-            _ => {}
-        }
+        let titles = match usage {
+            DesignationUse::Short => &mut self.short,
+            DesignationUse::Long => &mut self.long,
+            _ => return Ok(()),
+        };
+        titles.push(self.words.iter().map(|w| w.text.to_owned()).collect());
         Ok(())
     }
 
@@ -51,20 +53,12 @@ impl SystemTerms {
         let (long, short) = (std::mem::take(&mut self.long), std::mem::take(&mut self.short));
         for short in &short {
             // Several releases may word a title differently: the one that explains most of the short title teaches.
-            let best = long.iter().map(|long| align(short, long)).max_by(|a, b| a.0.cmp(&b.0));
+            let best = long.iter().map(|long| align(short, long)).max_by_key(|a| a.0);
             for (abbreviation, meaning) in best.into_iter().flat_map(|(_, pairs)| pairs) {
                 self.shorthand.push(&abbreviation, &meaning);
             }
         }
     }
-}
-
-/// An FSN ends in its semantic tag (`(disorder)`), which nobody asks for. SNOMED CT Editorial Guide, *Semantic tag*.
-fn without_tag(usage: DesignationUse, text: &str) -> &str {
-    if usage != DesignationUse::FullySpecifiedName || !text.ends_with(')') {
-        return text;
-    }
-    text.rfind(" (").map_or(text, |at| &text[..at])
 }
 
 /// Whether `short` can stand for `long`: the same first letter, and its letters in order among those of `long`.
@@ -79,9 +73,7 @@ pub fn abbreviates(short: &str, long: &str) -> bool {
 
 /// Pairs the words of a short title with those of the long one, in order, as many as possible.
 /// Returns how well that went, and the pairs that differ.
-fn align(short: &Words, long: &Words) -> (u32, Vec<(String, String)>) {
-    let s: Vec<&str> = short.iter().map(|w| w.text).collect();
-    let l: Vec<&str> = long.iter().map(|w| w.text).collect();
+fn align(s: &[String], l: &[String]) -> (u32, Vec<(String, String)>) {
     if s == l || s.len() > 40 || l.len() > 60 {
         return (u32::MAX, Vec::new());
     }
@@ -102,8 +94,8 @@ fn align(short: &Words, long: &Words) -> (u32, Vec<(String, String)>) {
             };
             if s[i] == l[j] {
                 take(6, 1);
-            } else if s[i].len() > 1 && abbreviates(s[i], l[j]) {
-                take(if l[j].starts_with(s[i]) { 5 } else { 4 }, 1);
+            } else if s[i].len() > 1 && abbreviates(&s[i], &l[j]) {
+                take(if l[j].starts_with(&s[i]) { 5 } else { 4 }, 1);
             }
             let initials = s[i].len();
             if (2..=5).contains(&initials)
@@ -123,7 +115,7 @@ fn align(short: &Words, long: &Words) -> (u32, Vec<(String, String)>) {
             0 => i += 1,
             words => {
                 if s[i] != l[j] {
-                    pairs.push((s[i].to_owned(), l[j..j + words].join(" ")));
+                    pairs.push((s[i].clone(), l[j..j + words].join(" ")));
                 }
                 i += 1;
                 j += words;

@@ -9,7 +9,6 @@ pub(super) enum Spelled {
     Same,
     As(&'static str),
     New(String),
-    Dropped,
 }
 
 /// Appends the folded letters of `c`; false where `c` is neither letter nor digit.
@@ -52,40 +51,41 @@ pub(super) fn is_ordinal_suffix(tail: &str) -> bool {
 
 /// Words that tell no title from another.
 pub(super) fn is_stop(word: &str) -> bool {
-    matches!(
-        word,
-        "of" | "the"
-            | "and"
-            | "or"
-            | "in"
-            | "to"
-            | "for"
-            | "a"
-            | "an"
-            | "by"
-            | "on"
-            | "at"
-            | "as"
-            | "from"
-            | "is"
-            | "are"
-            | "due"
-            | "that"
-            | "this"
-            | "be"
-            | "which"
-            | "was"
-            | "has"
-            | "its"
-            | "it"
-            | "mention"
-            | "et"
-            | "into"
-            | "than"
-            | "their"
-            | "having"
-            | "i e"
-    )
+    const LONGEST: usize = "mention".len();
+    word.len() <= LONGEST
+        && matches!(
+            word,
+            "of" | "the"
+                | "and"
+                | "or"
+                | "in"
+                | "to"
+                | "for"
+                | "a"
+                | "an"
+                | "by"
+                | "on"
+                | "at"
+                | "as"
+                | "from"
+                | "is"
+                | "are"
+                | "due"
+                | "that"
+                | "this"
+                | "be"
+                | "which"
+                | "was"
+                | "has"
+                | "its"
+                | "it"
+                | "mention"
+                | "et"
+                | "into"
+                | "than"
+                | "their"
+                | "having"
+        )
 }
 
 /// Words after which a single `a` is a letter: hepatitis a, vitamin a.
@@ -163,7 +163,7 @@ pub(super) fn slashed(left: &str, right: &str) -> Option<&'static [&'static str]
 /// The normal form of a raw word, given the normal form of the word before it.
 pub(super) fn canonical(raw: &str, previous: Option<&str>) -> Spelled {
     if let Some(word) = fixed(raw) {
-        return if word.is_empty() { Spelled::Dropped } else { Spelled::As(word) };
+        return Spelled::As(word);
     }
     if let Some(number) = number(raw, previous) {
         return number;
@@ -187,7 +187,7 @@ pub(super) fn canonical(raw: &str, previous: Option<&str>) -> Spelled {
 fn settle(word: String) -> String {
     let mut word = word;
     for _ in 0..4 {
-        if let Some(fixed) = fixed(&word).filter(|w| !w.is_empty()) {
+        if let Some(fixed) = fixed(&word) {
             return fixed.to_owned();
         }
         if word.len() < 4 {
@@ -202,7 +202,7 @@ fn settle(word: String) -> String {
     word
 }
 
-/// Shorthand that has one meaning, irregular plurals, number words. Empty: carries no meaning.
+/// Shorthand that has one meaning, irregular plurals, number words.
 fn fixed(raw: &str) -> Option<&'static str> {
     Some(match raw {
         "nos" | "unsp" | "unspec" | "unspecif" | "unspecfied" | "unspcf" | "uns" => "unspecified",

@@ -1,5 +1,9 @@
 //! Text to words.
 
+use std::borrow::Cow;
+
+use hashbrown::HashMap;
+
 use super::spelling::{self, Spelled};
 
 /// Longer words are cut: nothing medical is longer, and a question may be anything.
@@ -23,7 +27,12 @@ pub struct Words {
     raw: String,
     /// `non`, waiting for the word it negates.
     non: Option<usize>,
+    /// Normal forms found before. Millions of titles have thousands of words.
+    known: HashMap<Box<str>, Box<str>>,
 }
+
+/// Normal forms remembered at most.
+const MOST_KNOWN: usize = 1 << 16;
 
 #[derive(Clone, Copy, Debug)]
 struct Span {
@@ -155,18 +164,38 @@ impl Words {
         if spelling::is_stop(raw) && !name {
             return;
         }
-        match spelling::canonical(raw, previous) {
-            Spelled::Same => self.push(raw, start, end),
-            Spelled::As(word) => self.push(word, start, end),
-            Spelled::New(word) => self.push(&word, start, end),
-            Spelled::Dropped => {}
+        // The form of a short word or a number may hang on its neighbour; that of any other is always the same.
+        let lasting = raw.len() >= 4;
+        if let Some(word) = self.known.get(raw).filter(|_| lasting) {
+            let from = self.letters.len() as u32;
+            self.letters.push_str(word);
+            self.spans.push(Span { from, to: self.letters.len() as u32, start, end });
+            return;
         }
+        let word = match spelling::canonical(raw, previous) {
+            Spelled::Same => Cow::Borrowed(raw),
+            Spelled::As(word) => Cow::Borrowed(word),
+            Spelled::New(word) => Cow::Owned(word),
+        };
+        if lasting && self.known.len() < MOST_KNOWN {
+            self.known.insert(raw.into(), (&*word).into());
+        }
+        self.push(&word, start, end);
     }
 
     fn push(&mut self, word: &str, start: usize, end: usize) {
         let from = self.letters.len() as u32;
         self.letters.push_str(word);
         self.spans.push(Span { from, to: self.letters.len() as u32, start, end });
+    }
+}
+
+/// A fully specified name without the semantic tag (`(disorder)`) that it ends in: nobody asks for that. SNOMED CT Editorial Guide,
+/// *Semantic tag*.
+pub fn without_tag(fully_specified: &str) -> &str {
+    match fully_specified.rfind(" (") {
+        Some(at) if fully_specified.ends_with(')') => &fully_specified[..at],
+        _ => fully_specified,
     }
 }
 

@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use super::gather;
 use super::question::{How, Question, Reader};
 use super::rank::{Alignment, Features, Ranker};
+use super::weights::FEATURES;
 use crate::index::terms::{Shorthand, Terms};
 
 thread_local! {
@@ -51,11 +52,11 @@ impl Finder<'_> {
     fn rank(&self, question: &Question, candidates: &[u32], limit: usize, concepts: &dyn Concepts) -> Vec<Found> {
         let ranker = Ranker::new(self.terms, question);
         let mut alignment = Alignment::default();
-        let mut hits: Vec<(f32, u32, u32, Features)> = Vec::with_capacity(candidates.len());
+        let mut hits: Vec<(f32, u32, u32)> = Vec::with_capacity(candidates.len());
         for &candidate in candidates {
             let Some(term) = self.terms.term(candidate) else { continue };
             let features = ranker.features(&term, concepts.is_header(term.ordinal), &mut alignment);
-            hits.push((Ranker::score(&features), term.ordinal, candidate, features));
+            hits.push((Ranker::score(&features), term.ordinal, candidate));
         }
         // The best term of each concept.
         hits.sort_unstable_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.total_cmp(&a.0)).then_with(|| a.2.cmp(&b.2)));
@@ -63,12 +64,9 @@ impl Finder<'_> {
         hits.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
         hits.truncate(limit);
         hits.into_iter()
-            .map(|(score, ordinal, term, features)| Found {
-                ordinal,
-                term,
-                score,
-                why: self.why(question, &ranker, term, &mut alignment),
-                features,
+            .map(|(score, ordinal, term)| {
+                let features = self.terms.term(term).map(|t| ranker.features(&t, concepts.is_header(ordinal), &mut alignment));
+                Found { ordinal, term, score, why: self.why(question, &alignment), features: features.unwrap_or([0.0; FEATURES.len()]) }
             })
             .collect()
     }
@@ -87,9 +85,8 @@ impl Finder<'_> {
         shares(&best.collect::<Vec<_>>())
     }
 
-    fn why(&self, question: &Question, ranker: &Ranker<'_>, term: u32, alignment: &mut Alignment) -> Vec<String> {
-        let Some(term) = self.terms.term(term) else { return Vec::new() };
-        ranker.features(&term, false, alignment);
+    /// What had to be supposed for this alignment.
+    fn why(&self, question: &Question, alignment: &Alignment) -> Vec<String> {
         let mut why = Vec::new();
         let mut last = None;
         for &(weight, _, reading) in &alignment.met {

@@ -4,9 +4,9 @@ use super::question::{Question, rarity};
 use crate::index::terms::Terms;
 
 /// Postings walked for one question at most.
-const BUDGET: usize = 120_000;
+const BUDGET: usize = 40_000;
 /// Terms handed to the ranker.
-pub const MOST_CANDIDATES: usize = 500;
+pub const MOST_CANDIDATES: usize = 300;
 
 /// Counters for every term, kept from question to question.
 #[derive(Default)]

@@ -27,8 +27,8 @@ use find::Finder;
 use super::{Engine, Refusal, suggest};
 use crate::index::terms::{Shorthand, Terms};
 use crate::index::{CodeSystem, Concept};
-use crate::model::{Date, Status};
-use crate::text::Words;
+use crate::model::{Date, DesignationUse, Status};
+use crate::text::{self, Words};
 
 /// How to search.
 #[derive(Clone, Debug)]
@@ -158,11 +158,14 @@ impl Concepts for Searcher<'_> {
 fn matched<'e>(terms: &Terms<'_>, concept: Concept<'e>, term: u32) -> &'e str {
     let Some(term) = terms.term(term) else { return "" };
     let mut words = Words::new();
-    let same = |text: &str| {
+    let mut same = |text: &str| {
         words.read(text);
         words.iter().map(|w| w.text).eq(term.words().map(|w| terms.word(w)))
     };
-    let mut designations = concept.designations().map(|d| d.text);
-    let mut same = same;
-    designations.find(|text| same(text)).or_else(|| concept.display()).unwrap_or("")
+    let mut designations = concept.designations();
+    designations
+        .find(|d| same(if d.usage == DesignationUse::FullySpecifiedName { text::without_tag(d.text) } else { d.text }))
+        .map(|d| d.text)
+        .or_else(|| concept.display())
+        .unwrap_or("")
 }

@@ -46,11 +46,12 @@ pub fn typos(terms: &Terms<'_>, text: &str, furthest: u8, prefix: bool, mut foun
 
 /// The numbers of the words that begin with `prefix`: words are numbered in byte order, so they are a range.
 pub fn beginning_with(terms: &Terms<'_>, prefix: &str) -> std::ops::Range<u32> {
-    let first = |beyond: &dyn Fn(&str) -> bool| {
+    let prefix = prefix.as_bytes();
+    let first = |beyond: &dyn Fn(&[u8]) -> bool| {
         let (mut low, mut high) = (0, terms.word_count());
         while low < high {
             let middle = low + (high - low) / 2;
-            if beyond(terms.word(middle)) { high = middle } else { low = middle + 1 }
+            if beyond(terms.letters(middle)) { high = middle } else { low = middle + 1 }
         }
         low
     };
@@ -59,10 +60,8 @@ pub fn beginning_with(terms: &Terms<'_>, prefix: &str) -> std::ops::Range<u32> {
     start..end.max(start)
 }
 
-/// How well `short` abbreviates `long`, 0 to 1; `None`: not at all. The first letters are equal and the letters of `short` stand in `long`
-/// in this order. Good abbreviations keep the consonants, or the beginning.
-pub fn abbreviation(short: &str, long: &str) -> Option<f32> {
-    let (s, l) = (short.as_bytes(), long.as_bytes());
+/// How well `s` abbreviates `l`, 0 to 1; `None`: not at all. The first letters are equal and the letters of `s` stand in `l` in this order. Good abbreviations keep the consonants, or the beginning.
+pub fn abbreviation(s: &[u8], l: &[u8]) -> Option<f32> {
     if s.len() < 2 || s.len() >= l.len() || s[0] != l[0] {
         return None;
     }

@@ -73,7 +73,16 @@ pub struct Question {
 
 /// How much a word tells that `with` of `all` concepts hold.
 pub fn rarity(with: u32, all: u32) -> f32 {
-    ((all as f32 + 1.0) / (with as f32 + 0.5)).ln().max(0.1)
+    ln((all as f32 + 1.0) / (with as f32 + 0.5)).max(0.1)
+}
+
+/// The natural logarithm to two digits, several times faster and the same on every machine: the exponent, and a parabola for the rest.
+#[inline]
+fn ln(x: f32) -> f32 {
+    let bits = x.to_bits();
+    let exponent = (bits >> 23) as f32 - 127.0;
+    let m = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000);
+    (exponent + (-0.344_85 * m + 2.024_66) * m - 1.679_81) * std::f32::consts::LN_2
 }
 
 pub struct Reader<'a> {
@@ -175,12 +184,12 @@ impl Reader<'_> {
         }
         let first = word.chars().next().map_or(0, char::len_utf8);
         for id in near::beginning_with(self.terms, &word[..first]) {
-            let text = self.terms.word(id);
-            if let Some(weight) = near::abbreviation(word, text) {
-                let how = if text.starts_with(word) { How::Prefix } else { How::Letters };
+            let text = self.terms.letters(id);
+            if let Some(weight) = near::abbreviation(word.as_bytes(), text) {
+                let how = if text.starts_with(word.as_bytes()) { How::Prefix } else { How::Letters };
                 found.add(1, &[id], if how == How::Prefix { weight } else { weight * 0.9 }, how);
             } else if letters >= 6 {
-                let common = text.bytes().zip(word.bytes()).take_while(|(a, b)| a == b).count();
+                let common = text.iter().zip(word.as_bytes()).take_while(|(a, b)| a == b).count();
                 let longest = text.len().max(letters);
                 if common >= 5 && common * 10 >= longest * 5 {
                     found.add(1, &[id], 0.25 + 0.5 * common as f32 / longest as f32, How::Alike);

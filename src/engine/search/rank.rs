@@ -1,6 +1,5 @@
 //! How well a term answers a question: a few dozen plain features, and one weight for each.
 
-use super::gather::Scratch;
 use super::question::{How, Question, rarity};
 use super::weights::{FEATURES, WEIGHTS};
 use crate::index::terms::{Term, Terms};
@@ -26,22 +25,41 @@ pub enum Class {
     Number,
 }
 
-pub fn class(word: &str) -> Class {
-    match word {
-        "unspecified" => Class::Unspecified,
-        "other" => Class::Other,
-        "specified" | "elsewhere" | "classified" => Class::Specified,
-        "initial" | "init" => Class::Initial,
-        "subsequent" | "subs" => Class::Subsequent,
-        "sequela" => Class::Sequela,
-        "encounter" | "encntr" => Class::Encounter,
-        "right" | "r" => Class::Right,
-        "left" | "l" => Class::Left,
-        "bilateral" | "bi" => Class::Bilateral,
-        "with" => Class::With,
-        "without" | "not" | "no" => Class::Without,
-        _ if word.bytes().all(|b| b.is_ascii_digit()) => Class::Number,
-        _ => Class::Plain,
+/// The words of each class; numbers aside.
+const SPECIAL: [(&str, Class); 20] = [
+    ("unspecified", Class::Unspecified),
+    ("other", Class::Other),
+    ("specified", Class::Specified),
+    ("elsewhere", Class::Specified),
+    ("classified", Class::Specified),
+    ("initial", Class::Initial),
+    ("init", Class::Initial),
+    ("subsequent", Class::Subsequent),
+    ("subs", Class::Subsequent),
+    ("sequela", Class::Sequela),
+    ("encounter", Class::Encounter),
+    ("encntr", Class::Encounter),
+    ("right", Class::Right),
+    ("r", Class::Right),
+    ("left", Class::Left),
+    ("l", Class::Left),
+    ("bilateral", Class::Bilateral),
+    ("with", Class::With),
+    ("without", Class::Without),
+    ("not", Class::Without),
+];
+
+fn special(terms: &Terms<'_>) -> Vec<(u32, Class)> {
+    let mut special: Vec<(u32, Class)> = SPECIAL.iter().filter_map(|(word, class)| Some((terms.find(word)?, *class))).collect();
+    special.sort_unstable();
+    special
+}
+
+fn class(word: &str) -> Class {
+    match SPECIAL.iter().find(|s| s.0 == word) {
+        Some(special) => special.1,
+        None if word.bytes().all(|b| b.is_ascii_digit()) => Class::Number,
+        None => Class::Plain,
     }
 }
 
@@ -61,6 +79,8 @@ pub struct Ranker<'q> {
     /// By word of the vocabulary, sorted.
     links: Vec<(u32, Link)>,
     classes: Vec<Class>,
+    /// The words with a part of their own, sorted.
+    special: Vec<(u32, Class)>,
     target_rarity: Vec<f32>,
     asked: f32,
 }
@@ -97,7 +117,7 @@ impl<'q> Ranker<'q> {
             })
             .collect();
         let asked = question.words.iter().map(|w| w.rarity).sum::<f32>().max(0.1);
-        Ranker { terms, question, links, classes, target_rarity, asked }
+        Ranker { terms, question, links, classes, special: special(terms), target_rarity, asked }
     }
 
     /// The features of one term, and how it was aligned.
@@ -194,7 +214,7 @@ impl<'q> Ranker<'q> {
         let mut covered_rarity = 0.0;
         let mut negated = false;
         for (j, &word) in words.iter().enumerate() {
-            let class = class(self.terms.word(word));
+            let class = self.class(word);
             match class {
                 Class::Without => negated = true,
                 Class::With => negated = false,
@@ -275,10 +295,15 @@ impl<'q> Ranker<'q> {
         f
     }
 
+    fn class(&self, word: u32) -> Class {
+        match self.special.iter().find(|s| s.0 == word) {
+            Some(special) => special.1,
+            None if self.terms.is_number(word) => Class::Number,
+            None => Class::Plain,
+        }
+    }
+
     pub fn score(features: &Features) -> f32 {
         features.iter().zip(&WEIGHTS).map(|(f, w)| f * w).sum()
     }
-
-    #[allow(dead_code)]
-    fn unused(_: &Scratch) {}
 }

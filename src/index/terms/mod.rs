@@ -137,7 +137,13 @@ impl<'a> Terms<'a> {
     }
 
     pub fn word(&self, word: u32) -> &'a str {
-        std::str::from_utf8(range(self.word_text, self.word_ends, word)).unwrap_or("")
+        std::str::from_utf8(self.letters(word)).unwrap_or("")
+    }
+
+    /// The text of a word in UTF-8.
+    #[inline]
+    pub fn letters(&self, word: u32) -> &'a [u8] {
+        range(self.word_text, self.word_ends, word)
     }
 
     pub fn find(&self, text: &str) -> Option<u32> {
@@ -151,7 +157,12 @@ impl<'a> Terms<'a> {
 
     /// Whether a word occurs in abbreviated titles only.
     pub fn is_shorthand(&self, word: u32) -> bool {
-        self.word_flags.get(word as usize).is_some_and(|f| f & 1 != 0)
+        self.word_flags.get(word as usize).is_some_and(|f| f & SHORTHAND != 0)
+    }
+
+    /// Whether a word is a number.
+    pub fn is_number(&self, word: u32) -> bool {
+        self.word_flags.get(word as usize).is_some_and(|f| f & NUMBER != 0)
     }
 
     /// The words with the same stem, the word itself among them.
@@ -212,6 +223,8 @@ impl<'a> Terms<'a> {
 }
 
 const ORDINAL: u32 = (1 << 28) - 1;
+const SHORTHAND: u8 = 1;
+const NUMBER: u8 = 2;
 
 /// Numbers in LEB128. Ends at the first byte that cannot be part of one.
 #[derive(Clone, Copy, Debug)]

@@ -4,7 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
 
-use super::{Error, HEAD, MAGIC, ORDINAL, SECTIONS, put_varint};
+use super::{Error, HEAD, MAGIC, NUMBER, ORDINAL, SECTIONS, SHORTHAND, put_varint};
 use crate::model::DesignationUse;
 
 /// Gathers terms in any order. Memory: the distinct words, and about 10 bytes and 4 a word for every term.
@@ -143,7 +143,10 @@ impl TermsWriter {
         let mut counts = vec![0u32; count + 1];
         let mut last = vec![u32::MAX; count];
         let mut concepts_with = vec![0u32; count];
-        let mut flags = vec![1u8; count];
+        let mut flags: Vec<u8> = by_text
+            .iter()
+            .map(|old| SHORTHAND | if piece(&self.text, &self.text_ends, *old).bytes().all(|b| b.is_ascii_digit()) { NUMBER } else { 0 })
+            .collect();
         let mut previous = None;
         let mut concepts = 0u32;
         for (t, e) in self.terms.iter().enumerate() {
@@ -156,7 +159,7 @@ impl TermsWriter {
                     counts[w + 1] += 1;
                 }
                 if e.usage != DesignationUse::Short {
-                    flags[w] = 0;
+                    flags[w] &= !SHORTHAND;
                 }
                 put_varint(term_words, word);
             }
