@@ -1,0 +1,254 @@
+//! SSSOM: *A Simple Standard for Sharing Ontology Mappings*, TSV with its metadata on top.
+//!
+//! <https://mapping-commons.github.io/sssom/spec-formats-tsv/>. Lines beginning with `#` hold metadata as YAML, of which the flat entries
+//! and `curie_map` are read; then a tab-separated table. A CURIE's prefix names the system (with or without a version:
+//! `ICD10CM_2024:A00`), through the `curie_map` or by itself. `predicate_id` is the strength, `predicate_modifier: Not` a denial, which is
+//! kept and never translates. `confidence` ranks alternatives. The predicate and the justification come through as the release writes
+//! them. Each pair of systems is a map of its own.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead};
+
+use super::names::system_alias;
+use super::tabular::{Findings, Lines, Row, rows_below};
+use super::{MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
+use crate::model::{MapKind, Relationship};
+
+const COLUMNS: [&str; 10] = [
+    "subject_id",
+    "predicate_id",
+    "object_id",
+    "?predicate_modifier",
+    "?subject_label",
+    "?object_label",
+    "?mapping_justification",
+    "?confidence",
+    "?comment",
+    "?object_source",
+];
+
+/// Reads one mapping set.
+pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Result<()> {
+    let mut findings = Findings::new(file, sink);
+    let mut lines = Lines::new(input);
+    let mut metadata = Metadata::default();
+    let header = loop {
+        match lines.next(&mut findings)? {
+            Some((_, line)) if line.starts_with('#') => metadata.line(&line[1..]),
+            Some((_, line)) if line.trim().is_empty() => {}
+            Some((number, line)) => break Some((number, line.to_owned())),
+            None => break None,
+        }
+    };
+    match header {
+        None => findings.push(Severity::Error, 0, 0, "there is no table below the metadata".into(), "get the file again"),
+        Some((number, header)) => {
+            let mut set = Set { metadata, maps: BTreeMap::new(), file };
+            rows_below(header, number, &mut lines, COLUMNS, &mut findings, &mut |row, findings| set.row(&row, findings))?;
+        }
+    }
+    findings.finish();
+    Ok(())
+}
+
+/// The entries of the YAML header: `key: value`, and below `curie_map:` the indented ones.
+#[derive(Default)]
+struct Metadata {
+    flat: BTreeMap<String, String>,
+    curie_map: BTreeMap<String, String>,
+    in_curie_map: bool,
+}
+
+impl Metadata {
+    fn line(&mut self, line: &str) {
+        // A blank behind the # belongs to the comment mark in some files, to the YAML in others; two or more are an indent.
+        let indented = line.starts_with("  ") || line.starts_with('\t');
+        let Some((key, value)) = line.trim().split_once(':') else { return };
+        let value = value.trim().trim_matches(['"', '\'']).to_owned();
+        let key = key.trim_matches(['"', '\'']).to_owned();
+        if !indented {
+            self.in_curie_map = key == "curie_map";
+            self.flat.insert(key, value);
+        } else if self.in_curie_map {
+            self.curie_map.insert(key, value);
+        }
+    }
+
+    fn get(&self, key: &str) -> &str {
+        self.flat.get(key).map_or("", String::as_str)
+    }
+
+    /// The system of a prefix: itself, if it is a well-known one (a version is stripped), else by its namespace.
+    fn system(&self, prefix: &str) -> (String, String) {
+        let (own, version) = system_alias(prefix);
+        if crate::model::System::find(&own).is_some() {
+            return (own, version);
+        }
+        match self.curie_map.get(prefix) {
+            Some(namespace) => match system_alias(namespace) {
+                (alias, version) if crate::model::System::find(&alias).is_some() => (alias, version),
+                _ => (own, version),
+            },
+            None => (own, version),
+        }
+    }
+}
+
+struct Set<'f> {
+    metadata: Metadata,
+    maps: BTreeMap<(String, String), MapHandle>,
+    file: &'f str,
+}
+
+impl Set<'_> {
+    fn row(&mut self, row: &Row<'_, 10>, findings: &mut Findings<'_>) {
+        let [subject, predicate, object, modifier, subject_label, object_label, justification, confidence, comment, object_source] = row.fields;
+        let no_object = object == "sssom:NoTermFound";
+        if subject == "sssom:NoTermFound" {
+            // Nothing leads to the object: no row of a map from subjects.
+            return;
+        }
+        let (Some((from, source)), Some((to, target))) =
+            (subject.split_once(':'), if no_object { Some((object_source, "")) } else { object.split_once(':') })
+        else {
+            let column = row.columns[if subject.contains(':') { 2 } else { 0 }];
+            let what = format!("{subject:?} or {object:?} is not a CURIE");
+            return findings.warn("entities that are no CURIEs", row.line, column, what, "write PREFIX:CODE; the row is left out");
+        };
+        if no_object && to.is_empty() {
+            let what = "sssom:NoTermFound without object_source: nobody knows where nothing was found".to_owned();
+            return findings.warn("holes without a target system", row.line, row.columns[2], what, "name the system in object_source");
+        }
+        let Some(mut relationship) = relationship(predicate) else {
+            let what = format!("{predicate:?} is no predicate that says how two concepts relate");
+            return findings.warn("unknown predicates", row.line, row.columns[1], what, "use a skos mapping predicate; the row is left out");
+        };
+        let denied = match modifier {
+            "" => false,
+            "Not" => true,
+            other => {
+                let what = format!("predicate_modifier is {other:?}, neither empty nor Not");
+                return findings.warn("unknown modifiers", row.line, row.columns[3], what, "the row is left out");
+            }
+        };
+        if denied {
+            relationship = Relationship::NotRelatedTo;
+        }
+        let usage = match confidence {
+            "" => None,
+            text => text.parse::<f32>().ok().filter(|c| (0.0..=1.0).contains(c)).or_else(|| {
+                let what = format!("confidence is {text:?}, not a number from 0 to 1");
+                findings.warn("unusable confidences", row.line, row.columns[7], what, "read without it");
+                None
+            }),
+        };
+        let correlation = if denied { format!("Not {predicate}") } else { predicate.to_owned() };
+        let map = self.map(from, to.trim_end_matches(':'), findings);
+        let detail = TargetDetail {
+            correlation: &correlation,
+            category: justification,
+            comment,
+            source_display: subject_label,
+            target_display: object_label,
+            usage,
+            ..TargetDetail::default()
+        };
+        let target = (!no_object).then_some(target);
+        findings.sink.target(map, &TargetRow { line: row.line, source, target, relationship, detail, ..TargetRow::default() });
+    }
+
+    fn map(&mut self, from: &str, to: &str, findings: &mut Findings<'_>) -> MapHandle {
+        if let Some(map) = self.maps.get(&(from.to_owned(), to.to_owned())) {
+            return *map;
+        }
+        let (source, target) = (self.metadata.system(from).0, self.metadata.system(to).0);
+        let url = self.metadata.get("mapping_set_id");
+        let file = self.file.rsplit('/').next().unwrap_or(self.file);
+        let name = url.rsplit(['/', ':', '#']).find(|s| !s.is_empty()).unwrap_or(file);
+        let name = name.trim_end_matches(".tsv").trim_end_matches(".sssom");
+        let map = findings.sink.map(&MapRelease {
+            id: format!("{name}-{source}-{target}"),
+            url: url.to_owned(),
+            title: self.metadata.get("mapping_set_title").to_owned(),
+            version: self.metadata.get("mapping_set_version").to_owned(),
+            source,
+            target,
+            kind: MapKind::Table,
+            from: None,
+            to: None,
+            unmapped: Unmapped::None,
+        });
+        self.maps.insert((from.to_owned(), to.to_owned()), map);
+        map
+    }
+}
+
+/// The SKOS predicates speak of the object: `broadMatch` says that the object is the broader one.
+fn relationship(predicate: &str) -> Option<Relationship> {
+    Some(match predicate {
+        "skos:exactMatch" | "owl:equivalentClass" | "owl:sameAs" => Relationship::Equivalent,
+        "skos:broadMatch" | "rdfs:subClassOf" => Relationship::SourceIsNarrowerThanTarget,
+        "skos:narrowMatch" => Relationship::SourceIsBroaderThanTarget,
+        "skos:closeMatch" | "skos:relatedMatch" | "skos:mappingRelation" | "oboInOwl:hasDbXref" | "oio:hasDbXref" => Relationship::RelatedTo,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::Collected;
+
+    const SET: &str = "# curie_map:\n#   LOCAL: http://example.org/local/\n#   SCTID: http://snomed.info/id/\n# mapping_set_id: https://example.org/sets/mine.sssom.tsv\n\
+        # mapping_set_version: \"2\"\n\
+        subject_id\tsubject_label\tpredicate_id\tobject_id\tmapping_justification\tpredicate_modifier\tconfidence\tcomment\tobject_source\n\
+        LOCAL:a\tAlpha\tskos:exactMatch\tICD10CM_2024:A00\tsemapv:ManualMappingCuration\t\t0.9\tsure\t\n\
+        LOCAL:a\tAlpha\tskos:broadMatch\tICD10CM_2024:A01\tsemapv:LexicalMatching\t\t0.5\t\t\n\
+        LOCAL:b\tBeta\tskos:narrowMatch\tSCTID:138875005\t\t\t\t\t\n\
+        LOCAL:c\t\tskos:exactMatch\tICD10CM_2024:A02\t\tNot\t\t\t\n\
+        LOCAL:d\t\tskos:exactMatch\tsssom:NoTermFound\t\t\t\t\tICD10CM_2024:\n\
+        LOCAL:e\t\tex:like\tICD10CM_2024:A03\t\t\t\t\t\n\
+        nothing\t\tskos:exactMatch\tICD10CM_2024:A03\t\t\t\t\t\n\
+        LOCAL:f\t\tskos:exactMatch\tICD10CM_2024:A04\t\t\thigh\t\t\n\
+        LOCAL:g\t\tskos:exactMatch\tsssom:NoTermFound\t\t\t\t\t\n";
+
+    #[test]
+    fn a_mapping_set() {
+        let mut sink = Collected::default();
+        read(&mut SET.as_bytes(), "mine.sssom.tsv", &mut sink).unwrap();
+        let rows: Vec<_> = sink
+            .targets
+            .iter()
+            .map(|t| (sink.maps[t.map.0 as usize].id.as_str(), t.line, t.source.as_str(), t.target.as_deref(), t.relationship))
+            .collect();
+        use Relationship::*;
+        assert_eq!(
+            rows,
+            [
+                ("mine-local-icd10cm", 7, "a", Some("A00"), Equivalent),
+                ("mine-local-icd10cm", 8, "a", Some("A01"), SourceIsNarrowerThanTarget),
+                ("mine-local-snomed", 9, "b", Some("138875005"), SourceIsBroaderThanTarget),
+                ("mine-local-icd10cm", 10, "c", Some("A02"), NotRelatedTo),
+                ("mine-local-icd10cm", 11, "d", None, Equivalent),
+                ("mine-local-icd10cm", 14, "f", Some("A04"), Equivalent),
+            ]
+        );
+        assert_eq!(sink.maps[0].version, "2");
+        let first = &sink.targets[0];
+        assert_eq!((first.usage, first.comment.as_str(), first.category.as_str()), (Some(0.9), "sure", "semapv:ManualMappingCuration"));
+        assert_eq!(sink.targets[3].correlation, "Not skos:exactMatch");
+        let places: Vec<_> = sink.findings.iter().map(|f| (f.line, f.column)).collect();
+        assert_eq!(places, [(12, 3), (13, 1), (14, 7), (15, 4)]);
+    }
+
+    #[test]
+    fn what_is_no_set_is_said() {
+        let said = |text: &str| {
+            let mut sink = Collected::default();
+            read(&mut text.as_bytes(), "x", &mut sink).unwrap();
+            sink.findings.into_iter().map(|f| f.what).collect::<Vec<_>>().join("; ")
+        };
+        assert!(said("# only: metadata\n").contains("no table"));
+        assert!(said("a\tb\n1\t2\n").contains("no column subject_id, predicate_id, object_id"));
+    }
+}

@@ -1,0 +1,456 @@
+//! Any table of mappings: a separated file whose columns a short entry names.
+//!
+//! ```toml
+//! [[release]]
+//! id = "payer-2026"
+//! map = "payer"
+//! source = "icd9cm"
+//! target = "icd10cm"
+//! kind = "table"            # or gem, where `flags` are the five digits of a GEM; or succession
+//! version = "2026"
+//! format = "table"
+//! file = "crosswalk.csv"
+//! [release.table]
+//! delimiter = ";"           # by default the comma; "tab" for a tab
+//! quote = ""                # none; by default the double quote
+//! skip = 2                  # lines above the header
+//! header = false            # columns are then numbers from 1
+//! columns = { source = "OLD", target = "NEW", relationship = "MATCH", comment = "NOTES" }
+//! relationship = "equivalent"                                # of rows that do not say; by default related-to
+//! relationships = { "1" = "equivalent", "B" = "related-to" } # what the words of the file mean
+//! no_map = ["NONE"]         # targets that mean that there is none, beside empty ones
+//! date = "%m/%d/%Y"         # by default 2026-10-01 and 20261001
+//! ```
+//!
+//! Columns that can be named: `source`, `target`, `relationship`, `flags`, `scenario`, `group`, `priority`, `rule`, `advice`, `category`,
+//! `comment`, `usage`, `source_display`, `target_display`, `from`, `to`.
+//!
+//! Spreadsheets damage codes in ways that can be seen: zeros lost in front, long ids in scientific notation. Such a code is not a code of
+//! its system; the row is left out, and the finding says what was probably there. Nothing is repaired.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead};
+
+use serde::Deserialize;
+
+use super::tabular::Findings;
+use super::{MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow};
+use crate::model::system::verhoeff;
+use crate::model::{CodeForm, Date, GemFlags, MapKind, Relationship, System};
+
+/// What the entry says of the file's dialect and columns.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Layout {
+    pub delimiter: Option<String>,
+    pub quote: Option<String>,
+    pub skip: u64,
+    pub header: Option<bool>,
+    pub columns: BTreeMap<String, Column>,
+    pub relationship: Option<String>,
+    pub relationships: BTreeMap<String, String>,
+    pub no_map: Vec<String>,
+    pub date: Option<String>,
+}
+
+/// A column by its name in the header, or by its number from 1.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Column {
+    Number(u32),
+    Name(String),
+}
+
+const FIELDS: [&str; 16] = [
+    "source",
+    "target",
+    "relationship",
+    "flags",
+    "scenario",
+    "group",
+    "priority",
+    "rule",
+    "advice",
+    "category",
+    "comment",
+    "usage",
+    "source_display",
+    "target_display",
+    "from",
+    "to",
+];
+
+impl Layout {
+    /// What in the layout itself cannot be meant; empty if it is sound.
+    pub fn complaints(&self) -> Vec<String> {
+        let mut all = Vec::new();
+        for field in ["source", "target"] {
+            if !self.columns.contains_key(field) {
+                all.push(format!("columns names no {field}"));
+            }
+        }
+        for name in self.columns.keys().filter(|name| !FIELDS.contains(&name.as_str())) {
+            all.push(format!("columns names {name:?}, which is none of {}", FIELDS.join(", ")));
+        }
+        if self.header == Some(false) && self.columns.values().any(|c| matches!(c, Column::Name(_))) {
+            all.push("without a header, columns are numbers from 1".into());
+        }
+        if self.columns.values().any(|c| *c == Column::Number(0)) {
+            all.push("columns are numbered from 1".into());
+        }
+        for word in self.relationships.values().chain(&self.relationship).filter(|w| Relationship::from_code(w).is_none()) {
+            let codes = Relationship::ALL.map(Relationship::code).join(", ");
+            all.push(format!("{word:?} is no relationship; there are {codes}"));
+        }
+        for (name, text) in [("delimiter", &self.delimiter), ("quote", &self.quote)] {
+            let is_tab = text.as_deref() == Some("tab");
+            if text.as_ref().is_some_and(|t| t.len() > 1 && !is_tab) || (name == "delimiter" && text.as_deref() == Some("")) {
+                all.push(format!("{name} is one ASCII character"));
+            }
+        }
+        all
+    }
+
+    fn byte(text: &Option<String>, otherwise: u8) -> Option<u8> {
+        match text.as_deref() {
+            None => Some(otherwise),
+            Some("tab") => Some(b'\t'),
+            Some(text) => text.bytes().next(),
+        }
+    }
+}
+
+/// Reads a table.
+pub fn read(input: &mut dyn BufRead, file: &str, given: &MapRelease, layout: &Layout, sink: &mut dyn Sink) -> io::Result<()> {
+    let mut findings = Findings::new(file, sink);
+    let complaints = layout.complaints();
+    if !complaints.is_empty() {
+        for what in complaints {
+            findings.push(Severity::Error, 0, 0, what, "correct the entry in the manifest; the file is not read");
+        }
+        return Ok(());
+    }
+    let mut above = Vec::new();
+    for _ in 0..layout.skip {
+        input.read_until(b'\n', &mut above)?;
+    }
+    let quote = Layout::byte(&layout.quote, b'"');
+    let mut csv = csv::ReaderBuilder::new()
+        .delimiter(Layout::byte(&layout.delimiter, b',').unwrap_or(b','))
+        .quoting(quote.is_some())
+        .quote(quote.unwrap_or(b'"'))
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(input);
+    let mut record = csv::ByteRecord::new();
+    let mut table = None;
+    let mut seen_header = false;
+    while csv.read_byte_record(&mut record).map_err(io::Error::from)? {
+        let line = layout.skip + record.position().map_or(0, csv::Position::line);
+        if !seen_header {
+            seen_header = true;
+            let has_header = layout.header != Some(false);
+            let names: Vec<String> = record.iter().map(|name| text(name).trim_start_matches('\u{feff}').trim().to_owned()).collect();
+            let Some(places) = places(layout, has_header.then_some(&names), line, &mut findings) else { return Ok(()) };
+            table = Some(Table { map: findings.sink.map(given), given, layout, places, width: names.len() });
+            if has_header {
+                continue;
+            }
+        }
+        if let Some(table) = &table {
+            table.row(line, &record, &mut findings);
+        }
+    }
+    if !seen_header {
+        findings.push(Severity::Error, 0, 0, "the file is empty".into(), "get it again");
+    }
+    findings.finish();
+    Ok(())
+}
+
+/// Where the fields of [`FIELDS`] stand, from 1; 0 for those that the layout does not name.
+fn places(layout: &Layout, header: Option<&Vec<String>>, line: u64, findings: &mut Findings<'_>) -> Option<[usize; FIELDS.len()]> {
+    let mut places = [0; FIELDS.len()];
+    let mut missing = Vec::new();
+    for (place, field) in places.iter_mut().zip(FIELDS) {
+        match (layout.columns.get(field), header) {
+            (Some(Column::Number(n)), _) => *place = *n as usize,
+            (Some(Column::Name(name)), Some(header)) => match header.iter().position(|h| h.eq_ignore_ascii_case(name)) {
+                Some(i) => *place = i + 1,
+                None => missing.push(name.as_str()),
+            },
+            _ => {}
+        }
+    }
+    if missing.is_empty() {
+        return Some(places);
+    }
+    let has = super::tabular::shown(&header.map_or(String::new(), |h| h.join(" ")));
+    let what = format!("the header has no column {}; it has: {has}", missing.join(", "));
+    findings.push(Severity::Error, line, 0, what, "the file is not read; name its columns as it does, or its delimiter");
+    None
+}
+
+/// The text of a field: UTF-8 if it is, else what spreadsheets on Windows write.
+fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    super::lines::decode(bytes).0
+}
+
+struct Table<'a> {
+    map: MapHandle,
+    given: &'a MapRelease,
+    layout: &'a Layout,
+    places: [usize; FIELDS.len()],
+    width: usize,
+}
+
+impl Table<'_> {
+    fn row(&self, line: u64, record: &csv::ByteRecord, findings: &mut Findings<'_>) {
+        if record.iter().all(|field| field.trim_ascii().is_empty()) {
+            return;
+        }
+        if record.len() != self.width {
+            let what = format!("{} fields where the first line has {}", record.len(), self.width);
+            return findings.warn("lines with another number of fields", line, 0, what, "left out; a delimiter within a field needs quotes");
+        }
+        let fields = self.places.map(|place| text(place.checked_sub(1).and_then(|at| record.get(at)).unwrap_or(b"")));
+        let field = |n: usize| fields[n].trim();
+        let [source, target, word, flags] = [0, 1, 2, 3].map(field);
+        if source.is_empty() {
+            return findings.warn("rows without a source", line, self.places[0], "there is no source code", "the row is left out");
+        }
+        let target = Some(target).filter(|t| !t.is_empty() && !self.layout.no_map.iter().any(|n| n.eq_ignore_ascii_case(t)));
+        for (system, code, place) in [(&self.given.source, Some(source), 0), (&self.given.target, target, 1)] {
+            if let Some(damage) = code.and_then(|code| damage(system, code)) {
+                let mend = "the row is left out; format the column as text and export the table again";
+                return findings.warn("codes that a spreadsheet has damaged", line, self.places[place], damage, mend);
+            }
+        }
+        let Some(relationship) = self.relationship(word) else {
+            let what = format!("{word:?} is no relationship that the entry explains");
+            return findings.warn("unknown relationships", line, self.places[2], what, "left out; add it to `relationships` in the entry");
+        };
+        let mut row = TargetRow { line, source, target, relationship, ..TargetRow::default() };
+        if !flags.is_empty() {
+            let Some(flags) = GemFlags::parse(flags) else {
+                let what = format!("{flags:?} are not the five flags of a GEM");
+                return findings.warn("bad flags", line, self.places[3], what, "left out; were leading zeros lost?");
+            };
+            row.gem_flags = flags.to_number();
+            row.relationship = if flags.approximate { Relationship::RelatedTo } else { Relationship::Equivalent };
+            if flags.combination {
+                (row.scenario, row.group) = (flags.scenario.into(), flags.choice_list.into());
+            }
+            if flags.no_map {
+                row.target = None;
+            }
+        } else if self.given.kind == MapKind::Gem {
+            return findings.warn("rows without flags", line, self.places[3], "there are no flags", "left out; a GEM row needs its five flags");
+        }
+        let mut number = |n: usize, value: &mut u16| match field(n) {
+            "" => {}
+            given => match given.parse() {
+                Ok(number) => *value = number,
+                Err(_) => {
+                    let what = format!("{} is {given:?}", FIELDS[n]);
+                    findings.warn("numbers that are none", line, self.places[n], what, "read as if it were not there");
+                }
+            },
+        };
+        number(4, &mut row.scenario);
+        number(5, &mut row.group);
+        number(6, &mut row.priority);
+        if !field(7).is_empty() {
+            findings.check_rule(line, self.places[7], field(7));
+        }
+        let usage = match field(11) {
+            "" => None,
+            given => given.parse::<f32>().ok().filter(|u| u.is_finite()).or_else(|| {
+                findings.warn("numbers that are none", line, self.places[11], format!("usage is {given:?}"), "read as if it were not there");
+                None
+            }),
+        };
+        let (Some(from), Some(to)) = (self.date(14, field(14), line, findings), self.date(15, field(15), line, findings)) else { return };
+        row.detail = TargetDetail {
+            rule: field(7),
+            advice: field(8),
+            category: field(9),
+            comment: field(10),
+            source_display: field(12),
+            target_display: field(13),
+            from,
+            to,
+            usage,
+            ..TargetDetail::default()
+        };
+        findings.sink.target(self.map, &row);
+    }
+
+    fn relationship(&self, word: &str) -> Option<Relationship> {
+        let explained = self.layout.relationships.iter().find(|(given, _)| given.eq_ignore_ascii_case(word)).map(|(_, code)| code.as_str());
+        match (word, explained) {
+            ("", None) => Some(self.layout.relationship.as_deref().and_then(Relationship::from_code).unwrap_or(Relationship::RelatedTo)),
+            (_, Some(code)) => Relationship::from_code(code),
+            (word, None) => Relationship::from_code(word).or_else(|| Relationship::from_r4_equivalence(word)),
+        }
+    }
+
+    /// `None`: a date that cannot be read; the row is then left out.
+    fn date(&self, n: usize, given: &str, line: u64, findings: &mut Findings<'_>) -> Option<Option<Date>> {
+        if given.is_empty() {
+            return Some(None);
+        }
+        let formats = self.layout.date.as_deref().map_or(vec!["%Y-%m-%d", "%Y%m%d"], |format| vec![format]);
+        let date = formats.iter().find_map(|format| Date::strptime(format, given).ok());
+        if date.is_none() {
+            let what = format!("{given:?} is no date of the form {}", formats.join(" or "));
+            findings.warn("bad dates", line, self.places[n], what, "left out; say `date` in the entry");
+        }
+        date.map(Some)
+    }
+}
+
+/// What a spreadsheet has done to a code, if that can be seen: the code fits its system only with zeros put in front, or it is an id in
+/// scientific notation or rounded to fifteen digits.
+fn damage(system: &str, code: &str) -> Option<String> {
+    let form = System::find(system)?.form;
+    let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
+    let lost = |whole: String| Some(format!("{code:?} has lost zeros: it may have been {whole:?}"));
+    let (before, after) = code.split_once('.').unwrap_or((code, ""));
+    let width = match form {
+        CodeForm::Icd9Cm => 3,
+        CodeForm::Icd9Proc => 2,
+        CodeForm::FiveCharacters => 5,
+        CodeForm::SctId if code.contains(['E', 'e']) && code.contains('+') => {
+            return Some(format!("{code:?} is an id in scientific notation; its digits are lost"));
+        }
+        CodeForm::SctId if digits(code) && code.len() > 15 && code.ends_with("00") && !verhoeff(code.as_bytes()) => {
+            return Some(format!("{code:?} is an id rounded to fifteen digits"));
+        }
+        _ => return None,
+    };
+    let is_short = digits(before) && before.len() < width && (after.is_empty() || digits(after));
+    // A modifier of two digits is a code as it is.
+    let is_code = form == CodeForm::FiveCharacters && (before.len() == 2 || !after.is_empty());
+    if is_short && !is_code { lost(format!("{}{code}", "0".repeat(width - before.len()))) } else { None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::{Collected, Unmapped};
+
+    fn map(kind: MapKind, source: &str, target: &str) -> MapRelease {
+        MapRelease {
+            id: "payer".into(),
+            url: String::new(),
+            title: String::new(),
+            version: "1".into(),
+            source: source.into(),
+            target: target.into(),
+            kind,
+            from: None,
+            to: None,
+            unmapped: Unmapped::None,
+        }
+    }
+
+    fn collected(layout: &str, given: &MapRelease, text: &[u8]) -> Collected {
+        let mut sink = Collected::default();
+        let mut input = text;
+        read(&mut input, "payer.csv", given, &toml::from_str(layout).unwrap(), &mut sink).unwrap();
+        sink
+    }
+
+    fn places(sink: &Collected) -> Vec<(u64, u32)> {
+        sink.findings.iter().map(|f| (f.line, f.column)).collect()
+    }
+
+    #[test]
+    fn columns_words_dates_and_holes() {
+        let layout = r#"
+            delimiter = ";"
+            skip = 1
+            columns = { source = "OLD", target = "new", relationship = "MATCH", comment = 4, from = "Start" }
+            relationships = { "1" = "equivalent", "B" = "source-is-broader-than-target" }
+            no_map = ["none"]
+            date = "%m/%d/%Y"
+        "#;
+        let text = "A table of ours\r\nOLD;NEW;MATCH;NOTES;Start\r\n\
+            250.00;E11.9;1;\"plain; quoted\";10/01/2026\r\n250.01;E10.9;b;Ménière;\r\n401.9;NONE;;;\r\n\
+            ;;;;\r\n;E11;1;;\r\n250.02;E11.65;?;;\r\n250.03;E11.65;1;;soon\r\n250.10;E11;1\r\n250.11;E12;wider;;\r\n";
+        let sink = collected(layout, &map(MapKind::Table, "icd9cm", "icd10cm"), text.as_bytes());
+        use Relationship::*;
+        let rows: Vec<_> = sink.targets.iter().map(|t| (t.line, t.source.as_str(), t.target.as_deref(), t.relationship)).collect();
+        assert_eq!(
+            rows,
+            [
+                (3, "250.00", Some("E11.9"), Equivalent),
+                (4, "250.01", Some("E10.9"), SourceIsBroaderThanTarget),
+                (5, "401.9", None, RelatedTo),
+                (11, "250.11", Some("E12"), SourceIsNarrowerThanTarget),
+            ]
+        );
+        assert_eq!((sink.targets[0].comment.as_str(), sink.targets[0].from), ("plain; quoted", Some(jiff::civil::date(2026, 10, 1))));
+        assert_eq!(sink.targets[1].comment, "Ménière");
+        assert_eq!(places(&sink), [(7, 1), (8, 3), (9, 5), (10, 0)]);
+    }
+
+    #[test]
+    fn lost_zeros_are_said_and_never_put_back() {
+        let layout = r#"columns = { source = 1, target = 2 }
+            header = false"#;
+        for (source, code, whole) in [
+            ("icd9cm", "1.1", Some("001.1")),
+            ("icd9cm", "38.9", Some("038.9")),
+            ("icd9cm", "38", Some("038")),
+            ("icd9cm", "250.00", None),
+            ("icd9cm", "V10", None),
+            ("icd9proc", "1.2", Some("01.2")),
+            ("icd9proc", "38.1", None),
+            ("cpt", "100", Some("00100")),
+            ("cpt", "99213", None),
+            ("cpt", "25", None),
+            ("cpt", "0001F", None),
+            ("snomed", "7.32E+07", Some("scientific")),
+            ("snomed", "900000000000003000", Some("rounded")),
+            ("snomed", "900000000000003001", None),
+            ("local", "1", None),
+        ] {
+            let sink = collected(layout, &map(MapKind::Table, source, "icd10cm"), format!("{code},E11.9\n").as_bytes());
+            assert_eq!(sink.targets.len(), usize::from(whole.is_none()), "{source} {code}");
+            if let Some(whole) = whole {
+                assert!(sink.findings[0].what.contains(whole), "{}", sink.findings[0]);
+                assert_eq!(places(&sink), [(1, 1)]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_gem_as_a_table() {
+        let layout = r#"delimiter = "tab"
+            quote = ""
+            columns = { source = "i9", target = "i10", flags = "flags" }"#;
+        let text = "i9\ti10\tflags\n24951\tE0839\t10111\n24951\tE0800\t10112\n40190\tNoDx\t11000\n25000\tE119\t1000\n25000\t\"E119\t10000\n";
+        let sink = collected(layout, &map(MapKind::Gem, "icd9cm", "icd10cm"), text.as_bytes());
+        let rows: Vec<_> = sink.targets.iter().map(|t| (t.target.as_deref(), t.gem_flags, t.scenario, t.group)).collect();
+        assert_eq!(rows, [(Some("E0839"), 10111, 1, 1), (Some("E0800"), 10112, 1, 2), (None, 11000, 0, 0), (Some("\"E119"), 10000, 0, 0)]);
+        assert_eq!(places(&sink), [(5, 3)]);
+    }
+
+    #[test]
+    fn bad_entries_and_headers() {
+        let said = |layout: &str, text: &str| {
+            let sink = collected(layout, &map(MapKind::Table, "a", "b"), text.as_bytes());
+            assert_eq!(sink.targets.len(), 0);
+            sink.findings.into_iter().map(|f| f.what).collect::<Vec<_>>().join("; ")
+        };
+        assert!(said("columns = { source = \"a\" }", "").contains("names no target"));
+        assert!(said("columns = { source = 1, target = 2, colour = 3 }", "").contains("\"colour\", which is none of"));
+        assert!(said("columns = { source = 1, target = 2 }\nrelationship = \"same\"", "").contains("no relationship"));
+        assert!(said("columns = { source = 1, target = 2 }\ndelimiter = \"::\"", "").contains("one ASCII character"));
+        assert!(said("columns = { source = \"x\", target = \"y\" }", "a,b\n1,2\n").contains("no column x, y; it has: a b"));
+        assert!(said("columns = { source = \"x\", target = \"y\" }", "").contains("empty"));
+        assert!(toml::from_str::<Layout>("colums = {}").is_err());
+    }
+}

@@ -1,0 +1,238 @@
+//! UMLS mappings: `MRMAP.RRF`, `MRSMAP.RRF`, and from `MRSAT.RRF` which systems a map set leads between.
+//!
+//! NLM, *UMLS Reference Manual*, 3.3.12 "Mappings (MRMAP)" and 3.3.13 "Simple Mappings (MRSMAP)". Fields end with a bar, there is no
+//! header, the text is UTF-8. `MAPSUBSETID` is the group, `MAPRANK` the priority, `MAPRULE` and `MAPRES` rule and advice. `REL` comes through
+//! as it stands; only `SY` (synonymous) and `XR` (not mapped) are read, because the manual leaves open whose breadth `RB` and `RN` tell.
+//!
+//! `MRSAT.RRF` is the largest file of the UMLS and is passed over line by line for the few attributes of map sets. A set that it does not
+//! describe is not read, and that is a finding.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead};
+use std::path::Path;
+
+use super::names::system_alias;
+use super::source::visit_path;
+use super::tabular::{Findings, Lines};
+use super::{Finding, MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
+use crate::model::{MapKind, Relationship};
+
+type Packages<'a> = &'a dyn Fn(&dyn Fn(&str) -> bool, &mut dyn FnMut(&str, &mut dyn BufRead) -> io::Result<()>) -> io::Result<()>;
+
+/// Reads the mappings of a Metathesaurus folder or archive.
+pub fn read(path: &Path, sink: &mut dyn Sink) -> io::Result<()> {
+    read_from(&|wanted, visit| visit_path(path, wanted, visit), sink)
+}
+
+fn read_from(packages: Packages<'_>, sink: &mut dyn Sink) -> io::Result<()> {
+    let mut sets = Sets::default();
+    let mut seen = Vec::new();
+    for table in ["MRSAT.RRF", "MRMAP.RRF", "MRSMAP.RRF"] {
+        packages(&|name| name.rsplit('/').next().is_some_and(|n| n.eq_ignore_ascii_case(table)), &mut |name, input| {
+            seen.push(table);
+            let mut findings = Findings::new(name, sink);
+            match table {
+                "MRSAT.RRF" => each::<13>(input, &mut findings, &mut |line, fields, _| sets.attribute(line, &fields))?,
+                "MRMAP.RRF" => each::<26>(input, &mut findings, &mut |line, fields, findings| {
+                    let row = UmlsRow {
+                        set: fields[0],
+                        group: fields[2],
+                        rank: fields[3],
+                        from: fields[8],
+                        relationship: fields[12],
+                        to: fields[16],
+                        rule: fields[20],
+                        advice: fields[21],
+                        kind: fields[22],
+                    };
+                    sets.row(line, &row, findings);
+                })?,
+                _ => each::<11>(input, &mut findings, &mut |line, fields, findings| {
+                    let row = UmlsRow { set: fields[0], from: fields[4], relationship: fields[6], to: fields[8], ..UmlsRow::default() };
+                    sets.row(line, &row, findings);
+                })?,
+            }
+            findings.finish();
+            Ok(())
+        })?;
+    }
+    let mut say = |severity, what: &str, mend: &str| {
+        let (file, what, mend) = ("UMLS".to_owned(), what.to_owned(), mend.to_owned());
+        sink.finding(Finding { file, line: 0, column: 0, severity, what, mend });
+    };
+    if !seen.iter().any(|table| *table != "MRSAT.RRF") {
+        say(Severity::Error, "there is neither MRMAP.RRF nor MRSMAP.RRF here", "give the META folder of a Metathesaurus");
+    }
+    if !seen.contains(&"MRSAT.RRF") {
+        say(Severity::Error, "MRSAT.RRF is not here: nobody knows between which systems the map sets lead", "add it");
+    }
+    Ok(())
+}
+
+/// Hands out the fields of every line that has as many as its table.
+fn each<const N: usize>(
+    input: &mut dyn BufRead,
+    findings: &mut Findings<'_>,
+    row: &mut dyn FnMut(u64, [&str; N], &mut Findings<'_>),
+) -> io::Result<()> {
+    let mut lines = Lines::new(input);
+    while let Some((number, line)) = lines.next(findings)? {
+        let mut fields = [""; N];
+        let mut count = 0;
+        for field in line.strip_suffix('|').unwrap_or(line).split('|') {
+            if let Some(place) = fields.get_mut(count) {
+                *place = field;
+            }
+            count += 1;
+        }
+        if count == N {
+            row(number, fields, findings);
+        } else if !line.is_empty() {
+            let what = format!("{count} fields where the table has {N}");
+            findings.warn("lines with another number of fields", number, 0, what, "the line is left out; is this the table its name says?");
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct UmlsRow<'a> {
+    set: &'a str,
+    group: &'a str,
+    rank: &'a str,
+    from: &'a str,
+    relationship: &'a str,
+    to: &'a str,
+    rule: &'a str,
+    advice: &'a str,
+    kind: &'a str,
+}
+
+#[derive(Default)]
+struct Sets {
+    /// By the CUI of the set: what MRSAT says of it.
+    attributes: BTreeMap<String, BTreeMap<String, String>>,
+    maps: BTreeMap<String, Option<MapHandle>>,
+}
+
+impl Sets {
+    /// `CUI|LUI|SUI|METAUI|STYPE|CODE|ATUI|SATUI|ATN|SAB|ATV|SUPPRESS|CVF|`
+    fn attribute(&mut self, _line: u64, fields: &[&str; 13]) {
+        let (cui, name, value) = (fields[0], fields[8], fields[10]);
+        if matches!(name, "FROMVSAB" | "TOVSAB" | "FROMRSAB" | "TORSAB" | "MAPSETVERSION" | "MAPSETNAME") {
+            self.attributes.entry(cui.to_owned()).or_default().insert(name.to_owned(), value.to_owned());
+        }
+    }
+
+    fn row(&mut self, line: u64, row: &UmlsRow<'_>, findings: &mut Findings<'_>) {
+        let Some(map) = self.map(row.set, line, findings) else { return };
+        let mut number = |text: &str, what: &str| match text {
+            "" => 0,
+            text => text.parse::<u16>().unwrap_or_else(|_| {
+                findings.warn("groups and ranks that are no numbers", line, 0, format!("{what} is {text:?}"), "read as if it were not there");
+                0
+            }),
+        };
+        let (group, priority) = (number(row.group, "MAPSUBSETID"), number(row.rank, "MAPRANK"));
+        if !row.rule.is_empty() {
+            findings.check_rule(line, 21, row.rule);
+        }
+        let target = (!row.to.is_empty() && row.relationship != "XR").then_some(row.to);
+        let relationship = if row.relationship == "SY" { Relationship::Equivalent } else { Relationship::RelatedTo };
+        let detail = TargetDetail { rule: row.rule, advice: row.advice, correlation: row.relationship, category: row.kind, ..TargetDetail::default() };
+        findings.sink.target(map, &TargetRow { line, source: row.from, target, relationship, group, priority, detail, ..TargetRow::default() });
+    }
+
+    fn map(&mut self, set: &str, line: u64, findings: &mut Findings<'_>) -> Option<MapHandle> {
+        if let Some(known) = self.maps.get(set) {
+            return *known;
+        }
+        let empty = BTreeMap::new();
+        let said = self.attributes.get(set).unwrap_or(&empty);
+        let get = |names: [&str; 2]| names.iter().find_map(|n| said.get(*n)).map_or("", String::as_str);
+        let (from, to) = (get(["FROMVSAB", "FROMRSAB"]), get(["TOVSAB", "TORSAB"]));
+        let map = if from.is_empty() || to.is_empty() {
+            let what = format!("MRSAT.RRF does not say between which systems map set {set} leads (FROMVSAB, TOVSAB)");
+            findings.push(Severity::Warning, line, 1, what, "the set is left out; take MRSAT.RRF from the same subset");
+            None
+        } else {
+            let (source, target) = (system_alias(from).0, system_alias(to).0);
+            // Sets of SNOMED CT's own maps bear its rules.
+            Some(findings.sink.map(&MapRelease {
+                id: format!("umls-{}-{source}-{target}", set.to_ascii_lowercase()),
+                url: String::new(),
+                title: get(["MAPSETNAME", "MAPSETNAME"]).to_owned(),
+                version: get(["MAPSETVERSION", "MAPSETVERSION"]).to_owned(),
+                source,
+                target,
+                kind: MapKind::Rules,
+                from: None,
+                to: None,
+                unmapped: Unmapped::None,
+            }))
+        };
+        self.maps.insert(set.to_owned(), map);
+        map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::Collected;
+
+    fn collected(files: &[(&str, &str)]) -> Collected {
+        let mut sink = Collected::default();
+        read_from(
+            &|wanted, visit| files.iter().filter(|(name, _)| wanted(name)).try_for_each(|(name, text)| visit(name, &mut text.as_bytes())),
+            &mut sink,
+        )
+        .unwrap();
+        sink
+    }
+
+    const MRSAT: &str = "C1||||C|1|AT1||FROMVSAB|SNOMEDCT_US|SNOMEDCT_US_2023_09_01|N||\n\
+        C1||||C|1|AT2||TOVSAB|SNOMEDCT_US|ICD10CM_2024|N||\n\
+        C1||||C|1|AT3||MAPSETNAME|SNOMEDCT_US|A set|N||\n\
+        C9||||C|1|AT4||OTHER|X|value|N||\n";
+    const MRMAP: &str = "C1|SNOMEDCT_US|1|2|AT10||138875005|||SCTID||||RO|mapped_to|1||A00.0||ICD|||IFA 248152002 |Female|||\n";
+
+    #[test]
+    fn groups_ranks_rules() {
+        let row = |group: &str, rank: &str, rel: &str, to: &str, rule: &str| {
+            format!("C1|SNOMEDCT_US|{group}|{rank}|AT10||1|9|138875005|SCTID|||{rel}||2||{to}|ICD|||{rule}|ADVICE|KIND||||\n")
+        };
+        let text = [row("1", "1", "RO", "A00.0", "IFA 248152002"), row("2", "x", "SY", "A01.0", "TRUE"), row("3", "1", "XR", "", "IFA no")].concat();
+        let other = "C7|SNOMEDCT_US|1|1|AT10||1|9|138875005|SCTID|||RO||2||A|ICD|||TRUE|A|K||||\n";
+        let sink = collected(&[("META/MRSAT.RRF", MRSAT), ("META/MRMAP.RRF", &format!("{text}{other}{MRMAP}"))]);
+        let rows: Vec<_> = sink
+            .targets
+            .iter()
+            .map(|t| (t.source.as_str(), t.target.as_deref(), t.group, t.priority, t.relationship, t.rule.as_str()))
+            .collect();
+        use Relationship::*;
+        assert_eq!(
+            rows,
+            [
+                ("138875005", Some("A00.0"), 1, 1, RelatedTo, "IFA 248152002"),
+                ("138875005", Some("A01.0"), 2, 0, Equivalent, "TRUE"),
+                ("138875005", None, 3, 1, RelatedTo, "IFA no"),
+            ]
+        );
+        assert_eq!((sink.maps[0].source.as_str(), sink.maps[0].target.as_str()), ("snomed", "icd10cm"));
+        assert_eq!((sink.targets[0].advice.as_str(), sink.targets[0].category.as_str()), ("ADVICE", "KIND"));
+        let said: Vec<_> = sink.findings.iter().map(|f| (f.line, f.what.split(' ').next().unwrap_or(""))).collect();
+        assert_eq!(said, [(2, "MAPRANK"), (3, "the"), (4, "MRSAT.RRF"), (5, "28")]);
+    }
+
+    #[test]
+    fn simple_maps_and_missing_files() {
+        let simple = "C1|SNOMEDCT_US|AT1||138875005|SCTID|SY||A00.0|ICD||\n";
+        let sink = collected(&[("MRSAT.RRF", MRSAT), ("MRSMAP.RRF", simple)]);
+        assert_eq!(sink.targets[0].target.as_deref(), Some("A00.0"));
+        assert_eq!(sink.findings, []);
+        let sink = collected(&[("MRSMAP.RRF", simple)]);
+        assert_eq!((sink.targets.len(), sink.findings.len()), (0, 2));
+        assert!(collected(&[]).findings[0].what.contains("neither MRMAP.RRF nor MRSMAP.RRF"));
+    }
+}
