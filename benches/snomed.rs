@@ -125,7 +125,9 @@ fn translate(c: &mut Criterion, engine: &Engine) {
     // What a program does that keeps the rules as text: finds the rows, parses and evaluates each rule.
     group.bench_function("HashMap of rows, rules parsed each time", |b| {
         let true_rows = |code: &&str| {
-            let holds = |rule: &str| Rule::parse(rule).is_ok_and(|r| r.as_program().truth(&facts, &|_, _| false) == xwalk::model::rule::Truth::True);
+            let holds = |rule: &str| {
+                Rule::parse(rule).is_ok_and(|r| r.as_program().truth(&facts, &|_, _| false) == xwalk::model::rule::Truth::True)
+            };
             rows[black_box(*code)].iter().filter(|(_, _, rule, _)| holds(rule)).count()
         };
         b.iter(|| asked.iter().map(true_rows).sum::<usize>());

@@ -46,6 +46,8 @@ pub struct Input {
 pub enum Content {
     System(SystemRelease),
     Map(MapRelease),
+    /// A map as a table, whose columns the entry explains.
+    Table(MapRelease, read::table::Layout),
     /// The file says it itself (RF2, OMOP, FHIR, SSSOM ...).
     SelfDescribed,
 }
@@ -114,7 +116,7 @@ pub fn build(inputs: &[Input], out: &Path) -> Result<Report, Error> {
 fn order(input: &Input) -> (&str, Option<crate::model::Date>, &str, &str) {
     match &input.content {
         Content::System(r) => (&r.system, r.from, &r.version, &input.id),
-        Content::Map(r) => (&r.id, r.from, &r.version, &input.id),
+        Content::Map(r) | Content::Table(r, _) => (&r.id, r.from, &r.version, &input.id),
         Content::SelfDescribed => ("", None, "", &input.id),
     }
 }
@@ -125,6 +127,7 @@ fn collect(input: &Input, collector: &mut Collector) -> Result<(), Error> {
     let given = match &input.content {
         Content::System(release) => read::Given::System(release),
         Content::Map(release) => read::Given::Map(release),
+        Content::Table(release, layout) => read::Given::Table(release, layout),
         Content::SelfDescribed => read::Given::Nothing,
     };
     let mut seen = false;

@@ -1,6 +1,6 @@
 //! The formats by their names in a manifest, and the one place that sends a file to its reader.
 
-use super::{MapRelease, Sink, SystemRelease, athena, fhir, nlm_icd9_snomed, rf2};
+use super::{MapRelease, Sink, SystemRelease, athena, fhir, nlm_icd9_snomed, rf2, sssom, table, umls};
 use super::{cpt, gem, hcpcs, icd_codes, icd_order, icd9, icd10cm_code_list, icd10cm_conversion, icd10cm_tabular};
 use crate::model::DesignationUse;
 use std::io::{self, BufRead};
@@ -78,6 +78,8 @@ impl Format {
 pub enum Given<'g> {
     System(&'g SystemRelease),
     Map(&'g MapRelease),
+    /// A map, and what the columns of its table are.
+    Table(&'g MapRelease, &'g table::Layout),
     /// The file says it itself.
     Nothing,
 }
@@ -94,6 +96,8 @@ pub fn read(format: Format, input: &mut dyn BufRead, file: &str, given: Given<'_
         (Format::Gem, Given::Map(given)) => gem::read(input, file, given, sink),
         (Format::NlmIcd9Snomed, Given::Nothing) => nlm_icd9_snomed::read(input, file, sink),
         (Format::Fhir, Given::Nothing) => fhir::read(input, file, sink),
+        (Format::Sssom, Given::Nothing) => sssom::read(input, file, sink),
+        (Format::Table, Given::Table(given, layout)) => table::read(input, file, given, layout, sink),
         (Format::Icd10cmConversion, Given::Map(given)) => icd10cm_conversion::read(input, file, given, sink),
         (Format::Hcpcs, Given::System(given)) => hcpcs::read(input, file, given, sink),
         (Format::Cpt, Given::System(given)) => cpt::read(input, file, given, sink),
@@ -101,6 +105,7 @@ pub fn read(format: Format, input: &mut dyn BufRead, file: &str, given: Given<'_
             let given = match given {
                 Given::System(_) => "a code system",
                 Given::Map(_) => "a map",
+                Given::Table(..) => "a map and the layout of a table",
                 Given::Nothing => "nothing",
             };
             let what = format!("the format {} cannot be read with {given} given", format.name());
@@ -114,6 +119,7 @@ pub fn read_folder(format: Format, path: &std::path::Path, given: Given<'_>, sin
     match (format, given) {
         (Format::Rf2, Given::Nothing) => rf2::read(&[path], &rf2::Options::default(), sink),
         (Format::Athena, Given::Nothing) => athena::read(path, sink),
+        (Format::Umls, Given::Nothing) => umls::read(path, sink),
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("the format {} is not read from a folder", format.name()))),
     }
 }

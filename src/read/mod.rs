@@ -26,7 +26,10 @@ mod names;
 pub mod nlm_icd9_snomed;
 pub mod rf2;
 pub mod source;
+pub mod sssom;
+pub mod table;
 mod tabular;
+pub mod umls;
 
 pub use collected::Collected;
 pub use format::{Format, Given, read, read_folder};

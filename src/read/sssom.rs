@@ -102,7 +102,8 @@ struct Set<'f> {
 
 impl Set<'_> {
     fn row(&mut self, row: &Row<'_, 10>, findings: &mut Findings<'_>) {
-        let [subject, predicate, object, modifier, subject_label, object_label, justification, confidence, comment, object_source] = row.fields;
+        let [subject, predicate, object, modifier, subject_label, object_label, justification, confidence, comment, object_source] =
+            row.fields;
         let no_object = object == "sssom:NoTermFound";
         if subject == "sssom:NoTermFound" {
             // Nothing leads to the object: no row of a map from subjects.
@@ -121,7 +122,13 @@ impl Set<'_> {
         }
         let Some(mut relationship) = relationship(predicate) else {
             let what = format!("{predicate:?} is no predicate that says how two concepts relate");
-            return findings.warn("unknown predicates", row.line, row.columns[1], what, "use a skos mapping predicate; the row is left out");
+            return findings.warn(
+                "unknown predicates",
+                row.line,
+                row.columns[1],
+                what,
+                "use a skos mapping predicate; the row is left out",
+            );
         };
         let denied = match modifier {
             "" => false,
@@ -189,7 +196,9 @@ fn relationship(predicate: &str) -> Option<Relationship> {
         "skos:exactMatch" | "owl:equivalentClass" | "owl:sameAs" => Relationship::Equivalent,
         "skos:broadMatch" | "rdfs:subClassOf" => Relationship::SourceIsNarrowerThanTarget,
         "skos:narrowMatch" => Relationship::SourceIsBroaderThanTarget,
-        "skos:closeMatch" | "skos:relatedMatch" | "skos:mappingRelation" | "oboInOwl:hasDbXref" | "oio:hasDbXref" => Relationship::RelatedTo,
+        "skos:closeMatch" | "skos:relatedMatch" | "skos:mappingRelation" | "oboInOwl:hasDbXref" | "oio:hasDbXref" => {
+            Relationship::RelatedTo
+        }
         _ => return None,
     })
 }

@@ -134,6 +134,9 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &MapRelease, layout: &La
     for _ in 0..layout.skip {
         input.read_until(b'\n', &mut above)?;
     }
+    // The csv crate leaves the LF of a CRLF to the next record, which then begins a line earlier than it does for people.
+    let first = input.fill_buf()?;
+    let behind = u64::from(memchr::memchr(b'\n', first).is_some_and(|at| at > 0 && first[at - 1] == b'\r'));
     let quote = Layout::byte(&layout.quote, b'"');
     let mut csv = csv::ReaderBuilder::new()
         .delimiter(Layout::byte(&layout.delimiter, b',').unwrap_or(b','))
@@ -146,7 +149,7 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &MapRelease, layout: &La
     let mut table = None;
     let mut seen_header = false;
     while csv.read_byte_record(&mut record).map_err(io::Error::from)? {
-        let line = layout.skip + record.position().map_or(0, csv::Position::line);
+        let line = layout.skip + record.position().map_or(0, csv::Position::line) + if seen_header { behind } else { 0 };
         if !seen_header {
             seen_header = true;
             let has_header = layout.header != Some(false);
@@ -211,7 +214,13 @@ impl Table<'_> {
         }
         if record.len() != self.width {
             let what = format!("{} fields where the first line has {}", record.len(), self.width);
-            return findings.warn("lines with another number of fields", line, 0, what, "left out; a delimiter within a field needs quotes");
+            return findings.warn(
+                "lines with another number of fields",
+                line,
+                0,
+                what,
+                "left out; a delimiter within a field needs quotes",
+            );
         }
         let fields = self.places.map(|place| text(place.checked_sub(1).and_then(|at| record.get(at)).unwrap_or(b"")));
         let field = |n: usize| fields[n].trim();
@@ -245,7 +254,13 @@ impl Table<'_> {
                 row.target = None;
             }
         } else if self.given.kind == MapKind::Gem {
-            return findings.warn("rows without flags", line, self.places[3], "there are no flags", "left out; a GEM row needs its five flags");
+            return findings.warn(
+                "rows without flags",
+                line,
+                self.places[3],
+                "there are no flags",
+                "left out; a GEM row needs its five flags",
+            );
         }
         let mut number = |n: usize, value: &mut u16| match field(n) {
             "" => {}
@@ -266,7 +281,13 @@ impl Table<'_> {
         let usage = match field(11) {
             "" => None,
             given => given.parse::<f32>().ok().filter(|u| u.is_finite()).or_else(|| {
-                findings.warn("numbers that are none", line, self.places[11], format!("usage is {given:?}"), "read as if it were not there");
+                findings.warn(
+                    "numbers that are none",
+                    line,
+                    self.places[11],
+                    format!("usage is {given:?}"),
+                    "read as if it were not there",
+                );
                 None
             }),
         };
@@ -431,7 +452,8 @@ mod tests {
         let layout = r#"delimiter = "tab"
             quote = ""
             columns = { source = "i9", target = "i10", flags = "flags" }"#;
-        let text = "i9\ti10\tflags\n24951\tE0839\t10111\n24951\tE0800\t10112\n40190\tNoDx\t11000\n25000\tE119\t1000\n25000\t\"E119\t10000\n";
+        let text =
+            "i9\ti10\tflags\n24951\tE0839\t10111\n24951\tE0800\t10112\n40190\tNoDx\t11000\n25000\tE119\t1000\n25000\t\"E119\t10000\n";
         let sink = collected(layout, &map(MapKind::Gem, "icd9cm", "icd10cm"), text.as_bytes());
         let rows: Vec<_> = sink.targets.iter().map(|t| (t.target.as_deref(), t.gem_flags, t.scenario, t.group)).collect();
         assert_eq!(rows, [(Some("E0839"), 10111, 1, 1), (Some("E0800"), 10112, 1, 2), (None, 11000, 0, 0), (Some("\"E119"), 10000, 0, 0)]);

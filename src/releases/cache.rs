@@ -98,8 +98,8 @@ fn describe(source: &Source) -> String {
         Subject::Itself => "itself".to_owned(),
     };
     format!(
-        "{:?} {subject} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
-        r.id, r.version, r.format, r.member, r.from, r.to, r.title, r.uri, source.file_name, source.precedence, source.stamp
+        "{:?} {subject} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {:?} {}",
+        r.id, r.version, r.format, r.member, r.from, r.to, r.title, r.uri, r.table, source.file_name, source.precedence, source.stamp
     )
 }
 

@@ -17,6 +17,7 @@ use toml::Spanned;
 use super::Error;
 use crate::model::{Date, MapKind};
 use crate::read::Format;
+use crate::read::table::Layout;
 
 /// One manifest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -64,6 +65,8 @@ pub struct Release {
     pub license: Option<String>,
     /// Where the bytes came from and what they were compared with.
     pub source_note: Option<String>,
+    /// Format `table`: the columns and dialect of the file.
+    pub table: Option<Layout>,
 }
 
 /// What a release is a release of.
@@ -126,6 +129,7 @@ struct Written {
     uri: Option<String>,
     license: Option<String>,
     source_note: Option<String>,
+    table: Option<Layout>,
 }
 
 #[derive(Deserialize)]
@@ -201,6 +205,12 @@ fn check(w: Written) -> Result<Release, Complaint> {
         return Err(here("a system or a map needs a version"));
     }
 
+    if (format == Format::Table) != w.table.is_some() || (w.table.is_some() && !matches!(subject, Subject::Map { .. })) {
+        return Err(here("format \"table\" is of a map, and needs a [release.table] with its columns; nothing else has one"));
+    }
+    if let Some(complaint) = w.table.iter().flat_map(Layout::complaints).next() {
+        return Err((None, format!("[release.table]: {complaint}")));
+    }
     let fetched = w.url.is_some() || w.mirror.is_some();
     if w.file.is_none() && !fetched {
         return Err(here("neither file nor url nor mirror: there is nothing to read"));
@@ -264,6 +274,7 @@ fn check(w: Written) -> Result<Release, Complaint> {
         uri: w.uri,
         license: w.license,
         source_note: w.source_note,
+        table: w.table,
     })
 }
 

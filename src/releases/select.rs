@@ -56,18 +56,24 @@ impl Source {
         let (version, from, to) = (r.version.clone(), r.from, r.to);
         let content = match &r.subject {
             Subject::System(system) => compile::Content::System(SystemRelease { system: system.clone(), uri, title, version, from, to }),
-            Subject::Map { id, source, target, kind } => compile::Content::Map(MapRelease {
-                id: id.clone(),
-                url: uri,
-                title,
-                version,
-                source: source.clone(),
-                target: target.clone(),
-                kind: *kind,
-                from,
-                to,
-                unmapped: Unmapped::None,
-            }),
+            Subject::Map { id, source, target, kind } => {
+                let map = MapRelease {
+                    id: id.clone(),
+                    url: uri,
+                    title,
+                    version,
+                    source: source.clone(),
+                    target: target.clone(),
+                    kind: *kind,
+                    from,
+                    to,
+                    unmapped: Unmapped::None,
+                };
+                match &r.table {
+                    Some(layout) => compile::Content::Table(map, layout.clone()),
+                    None => compile::Content::Map(map),
+                }
+            }
             Subject::Itself => compile::Content::SelfDescribed,
         };
         compile::Input {

@@ -391,7 +391,7 @@ fn closure_is_a_naive_walk_and_reverse_is_forward_turned_around() {
     }
 }
 
-/// One crosswalk, as a GEM, a ConceptMap, and an RF2 map: the same answers.
+/// One crosswalk as a GEM, a ConceptMap, a mapping set and a table: the same answers.
 #[test]
 fn the_same_crosswalk_in_other_formats_answers_alike() {
     let folder = tempfile::tempdir().unwrap();
@@ -413,13 +413,26 @@ fn the_same_crosswalk_in_other_formats_answers_alike() {
         {"code": "A000", "target": [{"code": "B000", "relationship": "equivalent"}]},
         {"code": "A001", "target": [{"code": "B001", "relationship": "related-to"}, {"code": "B002", "relationship": "related-to"}]},
         {"code": "A002", "noMap": true}]}]}"#;
+    let set = folder.path().join("set.sssom.tsv");
+    let rows = "sssom-from:A000\tskos:exactMatch\tsssom-to:B000\t\nsssom-from:A001\tskos:relatedMatch\tsssom-to:B001\t\n\
+        sssom-from:A001\tskos:relatedMatch\tsssom-to:B002\t\nsssom-from:A002\tskos:exactMatch\tsssom:NoTermFound\tsssom-to\n";
+    std::fs::write(&set, format!("# mapping_set_id: http://example.org/set\nsubject_id\tpredicate_id\tobject_id\tobject_source\n{rows}"))
+        .unwrap();
+    let table = folder.path().join("table.csv");
+    std::fs::write(&table, "old,new,same\nA000,B000,yes\nA001,B001,\nA001,B002,\nA002,NONE,\n").unwrap();
+    let layout = r#"columns = { source = "old", target = "new", relationship = "same" }
+        relationships = { yes = "equivalent" }
+        no_map = ["none"]"#;
+    let content = Content::Table(map("table", "table-from", "table-to", MapKind::Table), toml::from_str(layout).unwrap());
     let inputs = [
         input("gem", Format::Gem, Content::Map(map("gem", "gem-from", "gem-to", MapKind::Gem)), &gem),
         concept_map(&folder, "cm.json", json),
+        input("set", Format::Sssom, Content::SelfDescribed, &set),
+        input("table", Format::Table, content, &table),
     ];
     let (engine, _) = build(&folder, &inputs);
     for (code, expect) in [("A000", "exact! B000"), ("A001", "choice B001|B002"), ("A002", "no-map")] {
-        for kind in ["gem", "json"] {
+        for kind in ["gem", "json", "sssom", "table"] {
             let options = TranslatorOptions { from: format!("{kind}-from"), to: format!("{kind}-to"), ..Default::default() };
             assert_eq!(told(&ask(&engine, &options, code, &Facts::default())), expect, "{kind} {code}");
         }
