@@ -280,13 +280,22 @@ pub enum RepairKind {
     Letter,
     /// Zeros in front, lost (as in a spreadsheet) or added.
     LeadingZero,
-    /// Zeros at the end, lost or added; or a placeholder X at the end of a code that has none.
+    /// Zeros at the end, lost.
     TrailingZero,
+    /// Zeros or placeholders X at the end, added.
+    Padding,
 }
 
 impl RepairKind {
-    pub const ALL: [RepairKind; 6] =
-        [RepairKind::Blank, RepairKind::Case, RepairKind::Dot, RepairKind::Letter, RepairKind::LeadingZero, RepairKind::TrailingZero];
+    pub const ALL: [RepairKind; 7] = [
+        RepairKind::Blank,
+        RepairKind::Case,
+        RepairKind::Dot,
+        RepairKind::Letter,
+        RepairKind::LeadingZero,
+        RepairKind::TrailingZero,
+        RepairKind::Padding,
+    ];
     pub fn code(self) -> &'static str {
         match self {
             RepairKind::Blank => "blank",
@@ -295,6 +304,7 @@ impl RepairKind {
             RepairKind::Letter => "letter",
             RepairKind::LeadingZero => "leading-zero",
             RepairKind::TrailingZero => "trailing-zero",
+            RepairKind::Padding => "padding",
         }
     }
 }

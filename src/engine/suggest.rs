@@ -65,6 +65,10 @@ pub(super) fn resolve<'i>(_index: &'i Index, system: CodeSystem<'i>, given: &str
             found.push((kind, concept));
         }
     }
+    // Of codes that lose only padding the longest is meant: 250.000 is 250.00, not 250.0.
+    if let Some(longest) = found.iter().filter(|(k, _)| *k == RepairKind::Padding).map(|(_, c)| c.code().len()).max() {
+        found.retain(|(k, c)| *k != RepairKind::Padding || c.code().len() == longest);
+    }
     match found[..] {
         [(kind, concept)] => {
             repairs.push(repair(kind, &text, concept.code()));
@@ -98,20 +102,20 @@ fn variants(form: CodeForm, text: &str, undotted: &str) -> Vec<(RepairKind, Stri
     };
     let numeric = matches!(form, CodeForm::Icd9Cm | CodeForm::Icd9Proc) && undotted.starts_with(|c: char| c.is_ascii_digit());
     match text.split_once('.') {
-        Some((before, after)) => {
+        // A dot in another place than the system's is evidence that zeros in front of it were lost or added; only without such zeros is
+        // it the dot itself that is misplaced.
+        Some((before, after)) if before.len() != digits_before_dot => {
             let after: String = after.chars().filter(|c| *c != '.').collect();
-            if before.len() < digits_before_dot && numeric {
-                all.push((RepairKind::LeadingZero, format!("{before:0>digits_before_dot$}{after}")));
+            let significant = before.trim_start_matches('0');
+            let zeros_explain = numeric && (before.len() < digits_before_dot || significant.len() <= digits_before_dot);
+            if zeros_explain {
+                all.push((RepairKind::LeadingZero, format!("{significant:0>digits_before_dot$}{after}")));
             } else {
-                if before.len() != digits_before_dot {
-                    all.push((RepairKind::Dot, undotted.to_owned()));
-                }
-                let without_zeros = before.trim_start_matches('0');
-                if numeric && before.len() > digits_before_dot && without_zeros.len() <= digits_before_dot {
-                    all.push((RepairKind::LeadingZero, format!("{without_zeros:0>digits_before_dot$}{after}")));
-                }
+                all.push((RepairKind::Dot, undotted.to_owned()));
             }
+            return all;
         }
+        Some(_) => {}
         None if numeric => {
             all.push((RepairKind::LeadingZero, format!("0{undotted}")));
             all.push((RepairKind::LeadingZero, format!("00{undotted}")));
@@ -122,14 +126,11 @@ fn variants(form: CodeForm, text: &str, undotted: &str) -> Vec<(RepairKind, Stri
     }
     all.push((RepairKind::TrailingZero, format!("{undotted}0")));
     all.push((RepairKind::TrailingZero, format!("{undotted}00")));
-    // Zeros, or the placeholder, written to fill a column: the longest code that is left counts, so that 250.000 is 250.00 and not 250.0.
+    // Zeros, or the placeholder, written to fill a column.
     let mut rest = undotted;
-    while let Some(shorter) = rest.strip_suffix('0').or_else(|| rest.strip_suffix('X')) {
-        all.push((RepairKind::TrailingZero, shorter.to_owned()));
+    while let Some(shorter) = rest.strip_suffix('0').or_else(|| rest.strip_suffix('X')).filter(|s| s.len() >= digits_before_dot) {
+        all.push((RepairKind::Padding, shorter.to_owned()));
         rest = shorter;
-        if rest.len() <= 3 {
-            break;
-        }
     }
     all
 }

@@ -6,3 +6,4 @@ mod kit;
 mod published;
 mod readers;
 mod snomed;
+mod validity;
