@@ -106,6 +106,11 @@ impl Layout {
         short.then_some(Layout::Short)
     }
 
+    /// Whether a line is a record of this layout.
+    pub(super) fn fits(self, line: &Line<'_>) -> bool {
+        Record::parse(self, line).is_some()
+    }
+
     fn columns(self) -> &'static str {
         match self {
             Layout::Tabbed => "code, tab, text",

@@ -10,7 +10,7 @@
 use super::code::{Place, Seen, form_of, key_of};
 use super::lines::{Line, Lines, excerpt};
 use super::{ConceptRow, Finding, Sink, SystemHandle, SystemRelease};
-use crate::model::{Date, DesignationUse, Status};
+use crate::model::{CodeForm, Date, DesignationUse, Status};
 use std::io::{self, BufRead};
 
 /// Reads one file as (part of) the release `given`.
@@ -68,6 +68,11 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &SystemRelease, sink: &m
         sink.finding(Finding::error(file, 0, what).mend("is this the fixed-width HCPCS file, 320 columns wide?"));
     }
     Ok(())
+}
+
+/// Whether a line is a record: a code, a sequence, a type, and at least the columns of the long text.
+pub(super) fn is_record(line: &Line<'_>) -> bool {
+    line.text.len() >= 91 && Record::parse(line).is_some_and(|record| CodeForm::FiveCharacters.fits(record.code))
 }
 
 struct Record<'a> {

@@ -150,8 +150,10 @@ impl Table<'_> {
             self.sink.finding(finding.mend("is this the conversion table of ICD-10-CM? Its first sheet is read"));
         }
         for (text, row, rows) in &self.unsourced {
-            let what = format!("{} before the code names no predecessor; so do {} rows in all", excerpt(text), rows);
-            self.sink.finding(Finding::note(self.file, *row, what).mend("nothing is to be mended: these codes have no successor row"));
+            let times = if *rows == 1 { "in this row only".to_owned() } else { format!("in {rows} rows from this one on") };
+            let what = format!("{} names no predecessor, {times}", excerpt(text));
+            self.sink
+                .finding(Finding::note(self.file, *row, what).mend("nothing is to be mended: no code is said to have been given before"));
         }
     }
 }

@@ -70,24 +70,48 @@ pub(crate) struct OrderRow<'a> {
     pub long: &'a str,
 }
 
+impl Default for OrderRow<'_> {
+    fn default() -> Self {
+        OrderRow { order: 0, code: "", status: Status::Valid, short: "", long: "" }
+    }
+}
+
 impl<'a> OrderRow<'a> {
     /// Takes a line apart; what is wrong and in which column, if it is not one.
-    fn parse(line: &'a Line<'_>) -> Result<OrderRow<'a>, (u32, String)> {
+    pub fn parse(line: &'a Line<'_>) -> Result<OrderRow<'a>, (u32, String)> {
         let number = line.columns(1, 5);
         let order = match number.parse() {
             Ok(order) if number.len() == 5 => order,
             _ => return Err((1, format!("{} is no order number of five digits", excerpt(number)))),
         };
-        let status = match line.columns(15, 15) {
-            "0" => Status::Header,
-            "1" => Status::Valid,
-            other => return Err((15, format!("{} where 0 (header) or 1 (valid) should be", excerpt(other)))),
-        };
-        if let Some(column) = [6, 14, 16, 77].into_iter().find(|c| !line.blank_at(*c)) {
-            return Err((column as u32, format!("{} where a blank should be", excerpt(line.columns(column, column)))));
-        }
+        let status = status_at(line, 15)?;
+        blank_at(line, &[6, 14, 16, 77])?;
         let code = line.columns(7, 13).trim_end_matches(' ');
         Ok(OrderRow { order, code, status, short: line.columns(17, 76).trim_matches(' '), long: line.from_column(78).trim_matches(' ') })
+    }
+
+    /// The row as addenda write it: from `start` on the flag (if there is one), a blank, the code, and the titles.
+    pub fn parse_from(line: &'a Line<'_>, start: usize, flag: bool) -> Result<OrderRow<'a>, (u32, String)> {
+        let (status, at) = if flag { (status_at(line, start)?, start + 2) } else { (Status::Valid, start) };
+        blank_at(line, &[at - 1, at + 7, at + 68])?;
+        let code = line.columns(at, at + 6).trim_end_matches(' ');
+        let short = line.columns(at + 8, at + 67).trim_matches(' ');
+        Ok(OrderRow { order: 0, code, status, short, long: line.from_column(at + 69).trim_matches(' ') })
+    }
+}
+
+fn status_at(line: &Line<'_>, column: usize) -> Result<Status, (u32, String)> {
+    match line.columns(column, column) {
+        "0" => Ok(Status::Header),
+        "1" => Ok(Status::Valid),
+        other => Err((column as u32, format!("{} where 0 (header) or 1 (valid) should be", excerpt(other)))),
+    }
+}
+
+fn blank_at(line: &Line<'_>, columns: &[usize]) -> Result<(), (u32, String)> {
+    match columns.iter().find(|c| !line.blank_at(**c)) {
+        Some(&column) => Err((column as u32, format!("{} where a blank should be", excerpt(line.columns(column, column))))),
+        None => Ok(()),
     }
 }
 

@@ -85,7 +85,13 @@ pub(crate) fn decode(bytes: &[u8]) -> (Cow<'_, str>, Encoding) {
     }
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
+    /// A line at hand, without a number.
+    pub fn from_text(text: &'a str) -> Line<'a> {
+        let encoding = if text.is_ascii() { Encoding::Ascii } else { Encoding::Utf8 };
+        Line { number: 0, text: Cow::Borrowed(text), encoding, overlong: false }
+    }
+
     pub fn is_blank(&self) -> bool {
         self.text.bytes().all(|b| b.is_ascii_whitespace())
     }
