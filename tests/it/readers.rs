@@ -375,18 +375,19 @@ fn tabular_of_april_2026() {
     assert_eq!(different.len(), 42);
 }
 
-/// Years that have addenda: the year, the archive and name of the addenda.
-const ADDENDA: [(&str, &str); 10] = [
-    ("2017", "icd10cm_order_addenda_2017.txt"),
-    ("2018", "icd10cm_order_addenda_2018.txt"),
-    ("2019", "icd10cm_order_addenda_2019.txt"),
-    ("2020", "icd10cm_order_addenda_2020.txt"),
-    ("2021", "icd10cm-order-addenda-Jan-2021.txt"),
-    ("2022", "icd10cm-order-addenda-2022.txt"),
-    ("2023", "icd10cm-order-addenda-2023.txt"),
-    ("2024", "icd10cm-order-addenda-2024.txt"),
-    ("2025", "icd10cm-order-addenda-2025.txt"),
-    ("2026", "icd10cm-order-addenda-2026.txt"),
+/// Years that have addenda: the year, the name of the addenda, and what the published file changes without saying so there: codes,
+/// statuses, long titles, short titles. FY2023 and FY2024 follow the updates of April 2022 and April 2023, whose files are not at hand.
+const ADDENDA: [(&str, &str, [usize; 4]); 10] = [
+    ("2017", "icd10cm_order_addenda_2017.txt", [0, 0, 0, 0]),
+    ("2018", "icd10cm_order_addenda_2018.txt", [0, 0, 0, 12]),
+    ("2019", "icd10cm_order_addenda_2019.txt", [0, 0, 0, 0]),
+    ("2020", "icd10cm_order_addenda_2020.txt", [0, 0, 0, 0]),
+    ("2021", "icd10cm-order-addenda-Jan-2021.txt", [0, 0, 0, 0]),
+    ("2022", "icd10cm-order-addenda-2022.txt", [0, 0, 2, 2]),
+    ("2023", "icd10cm-order-addenda-2023.txt", [4, 1, 1, 1]),
+    ("2024", "icd10cm-order-addenda-2024.txt", [50, 7, 1, 1]),
+    ("2025", "icd10cm-order-addenda-2025.txt", [0, 0, 0, 0]),
+    ("2026", "icd10cm-order-addenda-2026.txt", [0, 0, 0, 0]),
 ];
 
 fn addenda_rows(read: &Collected) -> BTreeMap<String, icd_addenda::Row> {
@@ -404,7 +405,7 @@ fn addenda_rows(read: &Collected) -> BTreeMap<String, icd_addenda::Row> {
     rows
 }
 
-/// Each year's order file is the one before with the addenda applied: both readers against each other, on whole published files.
+/// Each year's order file is the one before with the addenda applied, but for what [`ADDENDA`] says.
 #[test]
 fn addenda_lead_from_year_to_year() {
     let mut last: Option<BTreeMap<String, icd_addenda::Row>> = None;
@@ -415,7 +416,7 @@ fn addenda_lead_from_year_to_year() {
             return;
         }
         let rows = addenda_rows(&order);
-        if let (Some((_, member)), Some(mut before)) = (ADDENDA.iter().find(|(y, _)| *y == year), last.take()) {
+        if let (Some((_, member, unsaid)), Some(mut before)) = (ADDENDA.iter().find(|(y, ..)| *y == year), last.take()) {
             let mut sink = Collected::default();
             let mut addenda = icd_addenda::Addenda::default();
             with_member(&archive, member, |name, input| {
@@ -423,13 +424,15 @@ fn addenda_lead_from_year_to_year() {
                 Ok(())
             });
             icd_addenda::apply(&mut before, &addenda, member, &mut sink);
-            println!("{year}: {} entries, {:#?}", addenda.entries.len(), sink.findings);
-            let different: Vec<_> = rows
-                .iter()
-                .filter(|(code, row)| before.get(*code) != Some(*row))
-                .map(|(code, row)| (code, row, before.get(code)))
-                .collect();
-            assert!(different.is_empty() && rows.len() == before.len(), "{year}: {} {} {different:#?}", rows.len(), before.len());
+            assert_eq!(sink.findings, [], "{year}");
+            let all: BTreeSet<_> = rows.keys().chain(before.keys()).collect();
+            let pairs: Vec<_> = all.into_iter().map(|code| (before.get(code), rows.get(code))).collect();
+            let both = |differ: &dyn Fn(&icd_addenda::Row, &icd_addenda::Row) -> bool| {
+                pairs.iter().filter(|(a, b)| a.zip(*b).is_some_and(|(a, b)| differ(a, b))).count()
+            };
+            let codes = pairs.iter().filter(|(a, b)| a.is_some() != b.is_some()).count();
+            let found = [codes, both(&|a, b| a.status != b.status), both(&|a, b| a.long != b.long), both(&|a, b| a.short != b.short)];
+            assert_eq!(found, *unsaid, "{year}");
             let counted = |status| rows.values().filter(|row| row.status == Some(status)).count();
             let totals: Vec<_> = addenda.totals.iter().map(|(what, count, _)| (what.as_str(), *count)).collect();
             assert_eq!((totals[1], totals[3]), (("headers", counted(Status::Header)), ("codes", counted(Status::Valid))), "{year}");
