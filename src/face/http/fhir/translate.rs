@@ -57,7 +57,8 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
         match ways(context, coding, wanted.as_deref(), direction, maps.as_deref(), &scopes) {
             Ok(ways) => {
                 for way in ways {
-                    answers.push(way.ask(&coding.code, &facts)?);
+                    let is_own = !std::ptr::eq(way.engine, context.engine);
+                    answers.push((way.ask(&coding.code, &facts)?, is_own));
                 }
             }
             // One coding of a concept may be of a system that is not here, as long as another is.
@@ -68,10 +69,10 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
     if let (true, Some(failure)) = (answers.is_empty(), refused) {
         return Err(failure);
     }
-    answers.iter().for_each(|a| context.state.metrics.outcome(a.outcome));
+    answers.iter().for_each(|(a, _)| context.state.metrics.outcome(a.outcome));
     // Of several maps, those that have nothing to say stay silent as long as one has.
-    if answers.iter().any(|a| !a.scenarios.is_empty()) {
-        answers.retain(|a| !a.scenarios.is_empty());
+    if answers.iter().any(|(a, _)| !a.scenarios.is_empty()) {
+        answers.retain(|(a, _)| !a.scenarios.is_empty());
     }
     wire::body(context.version, direction, &answers, context.state.limits.fan_out).map_err(|many| {
         Failure::too_costly(format!(

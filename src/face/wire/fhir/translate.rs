@@ -39,8 +39,11 @@ pub const MAP_URN: &str = "urn:xwalk:map:";
 pub struct TooMany(pub usize);
 
 /// The Parameters of `$translate`: the answers of all maps and codings that were asked.
-pub fn body(version: Version, direction: Direction, answers: &[Translation<'_>], most: usize) -> Result<Vec<u8>, TooMany> {
-    let matches: usize = answers.iter().flat_map(|t| &t.scenarios).map(|s| combinations(s).unwrap_or_else(|| options(s))).sum();
+///
+/// Each answer says whether it comes from resources that the client brought along.
+pub fn body(version: Version, direction: Direction, asked: &[(Translation<'_>, bool)], most: usize) -> Result<Vec<u8>, TooMany> {
+    let answers = || asked.iter().map(|(t, _)| t);
+    let matches: usize = answers().flat_map(|t| &t.scenarios).map(|s| combinations(s).unwrap_or_else(|| options(s))).sum();
     if matches > most {
         return Err(TooMany(matches));
     }
@@ -49,10 +52,10 @@ pub fn body(version: Version, direction: Direction, answers: &[Translation<'_>],
         Outcome::NoMap => RESULT_OF_NO_MAP,
         _ => false,
     };
-    let result = answers.iter().any(translated);
+    let result = answers().any(translated);
     Ok(parameters::body(|p| {
         p.with("result", |o| {
-            if let [only] = answers {
+            if let [(only, _)] = asked {
                 o.key("extension").array(|a| {
                     extension(a, "outcome", |e| e.field("valueCode", only.outcome.code()));
                     extension(a, "automatic", |e| e.key("valueBoolean").bool(only.automatic));
@@ -61,14 +64,14 @@ pub fn body(version: Version, direction: Direction, answers: &[Translation<'_>],
             o.key("valueBoolean").bool(result);
         });
         if !result {
-            p.text("message", "valueString", &message(answers));
+            p.text("message", "valueString", &message(answers()));
         }
-        for answer in answers {
+        for (answer, is_own) in asked {
             if answer.outcome == Outcome::NoMap {
                 no_map(p, version, answer);
             }
             for (number, scenario) in answer.scenarios.iter().enumerate() {
-                let place = Place { version, direction, answer, scenario: number + 1, is_only: answer.scenarios.len() == 1 };
+                let place = Place { version, direction, answer, scenario: number + 1, is_only: answer.scenarios.len() == 1, is_own: *is_own };
                 place.matches(p, scenario);
             }
         }
@@ -96,7 +99,7 @@ fn extension(json: &mut Json, name: &str, value: impl FnOnce(&mut Json)) {
 }
 
 /// Why there is no translation, in one sentence for a person.
-fn message(answers: &[Translation<'_>]) -> String {
+fn message<'t, 'i: 't>(answers: impl Iterator<Item = &'t Translation<'i>>) -> String {
     let mut said: Vec<String> = Vec::new();
     for t in answers {
         let mut text = match t.outcome {
@@ -150,6 +153,8 @@ struct Place<'a, 'i> {
     answer: &'a Translation<'i>,
     scenario: usize,
     is_only: bool,
+    /// The client's own resources answer.
+    is_own: bool,
 }
 
 impl<'i> Place<'_, 'i> {
@@ -189,13 +194,16 @@ impl<'i> Place<'_, 'i> {
                     Version::R5 => m.text("relationship", "valueCode", relationship.code()),
                 }
                 let found = |m: &mut Parts<'_>, name, t: &Target<'_>| {
-                    let display = t.concept.display().or_else(|| t.origin.row().map(|r| r.detail().target_display)).unwrap_or("");
+                    // What the client brought along it knows, names and all; only what its map itself says is told.
+                    let stated = || t.origin.row().map(|r| r.detail().target_display).filter(|d| !d.is_empty());
+                    let named = || t.concept.display().filter(|_| !self.is_own);
+                    let display = named().or_else(stated).unwrap_or("");
                     m.coding(name, t.concept.system().uri(), t.concept.code(), display);
                 };
                 match self.direction {
                     Direction::FromTarget => {
                         if let Some(asked) = self.answer.source {
-                            m.coding("concept", asked.system().uri(), asked.code(), asked.display().unwrap_or(""));
+                            m.coding("concept", asked.system().uri(), asked.code(), asked.display().filter(|_| !self.is_own).unwrap_or(""));
                         }
                         found(m, "source", target);
                     }

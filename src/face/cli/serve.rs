@@ -1,0 +1,119 @@
+//! `xwalk serve`: the questions over HTTP.
+
+use super::{Session, Verdict};
+use crate::face::http::{Config, Handle, Limits, Server, Tls};
+use anyhow::{Context, Result, bail};
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Answer over HTTP: FHIR R4 and R5 under /fhir, the own API under /v1, its description under /docs
+///
+/// Without further options it answers to this machine only. Any other address needs TLS (or a proxy that ends it) and tokens. SIGHUP
+/// takes up a new index, new tokens and new certificates without losing a request; SIGTERM stops, letting streams end.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Address and port
+    #[arg(long, default_value = "127.0.0.1:8484", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Certificate chain (PEM); read again when it changes
+    #[arg(long, requires = "tls_key", value_name = "FILE")]
+    tls_cert: Option<PathBuf>,
+    /// Private key (PEM)
+    #[arg(long, requires = "tls_cert", value_name = "FILE")]
+    tls_key: Option<PathBuf>,
+    /// A proxy ends TLS and tells the client's address in X-Forwarded-For
+    #[arg(long, conflicts_with = "tls_cert")]
+    behind_proxy: bool,
+    /// Who may ask: tokens made with `xwalk token add`
+    #[arg(long, value_name = "FILE")]
+    tokens: Option<PathBuf>,
+    /// Write down who asked for what operation, when, from where, with what outcome (`xwalk audit verify`)
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
+    /// Requests a second of one client
+    #[arg(long, value_name = "N")]
+    rate: Option<NonZeroU32>,
+    /// Requests worked on at a time; more are told to come again
+    #[arg(long, value_name = "N", default_value_t = Limits::default().concurrent)]
+    concurrent: usize,
+    /// Connections open at a time
+    #[arg(long, value_name = "N", default_value_t = Limits::default().connections)]
+    connections: usize,
+    /// Threads [default: one for each core]
+    #[arg(long, value_name = "N")]
+    threads: Option<usize>,
+    /// Seconds that streams may go on after the service was told to stop
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    grace: u64,
+    /// What to log: error, warn, info, debug (every request); never what was asked
+    #[arg(long, value_name = "LEVEL", default_value = "info", env = "XWALK_LOG")]
+    log: tracing::Level,
+    /// Log as JSON, one object a line
+    #[arg(long)]
+    log_json: bool,
+}
+
+pub fn run(args: Args, session: &Session) -> Result<Verdict> {
+    let config = Config {
+        listen: args.listen,
+        tls: args.tls_cert.zip(args.tls_key).map(|(certificates, key)| Tls { certificates, key }),
+        behind_proxy: args.behind_proxy,
+        tokens: args.tokens,
+        audit: args.audit,
+        limits: Limits { rate: args.rate, concurrent: args.concurrent, connections: args.connections, ..Limits::default() },
+        grace: Duration::from_secs(args.grace),
+    };
+    let log = tracing_subscriber::fmt().with_max_level(args.log).with_writer(std::io::stderr).with_target(false);
+    // Somebody else in the process may log already; then theirs it is.
+    let _ = if args.log_json { log.json().try_init() } else { log.try_init() };
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = args.threads {
+        if threads == 0 {
+            bail!("--threads 0 would answer nobody");
+        }
+        runtime.worker_threads(threads);
+    }
+    let runtime = runtime.enable_all().build().context("cannot start threads")?;
+    let open = session.opener();
+    runtime.block_on(async {
+        let server = Server::bind(config, open, None).await?;
+        let address = server.address().context("cannot tell the address")?;
+        tracing::info!(%address, "listening");
+        server.run(|handle| drop(tokio::spawn(signals(handle)))).await;
+        anyhow::Ok(())
+    })?;
+    Ok(Verdict::Settled)
+}
+
+/// SIGHUP reloads; SIGTERM and SIGINT stop.
+#[cfg(unix)]
+async fn signals(handle: Handle) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut reload), Ok(mut term), Ok(mut interrupt)) =
+        (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("signals cannot be heard; stop the process to stop the service");
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = reload.recv() => {
+                // What went wrong is logged where it happened; the old index and tokens go on.
+                if let Err(why) = handle.reload().await {
+                    tracing::error!(%why, "SIGHUP");
+                }
+            }
+            _ = term.recv() => return handle.stop(),
+            _ = interrupt.recv() => return handle.stop(),
+        }
+    }
+}
+
+#[cfg(not(unix))]
+async fn signals(handle: Handle) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        handle.stop();
+    }
+}

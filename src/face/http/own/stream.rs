@@ -1,0 +1,147 @@
+//! Many questions in one request, answered in order while they arrive.
+//!
+//! The next piece of the body is read when the answers to the last one have been taken: whoever reads slowly is read from slowly, and
+//! memory does not grow with the length of the stream. What fits into one portion is answered as a whole, with a length, and what is
+//! wrong with it has a status; once a stream runs, an error can only end it, as its last object.
+
+use super::super::State;
+use super::super::guard::{Busy, Chunks, check_encoding};
+use super::super::reply::{self, Failure, JSON, Spelling};
+use super::question::Question;
+use super::split::Splitter;
+use crate::engine::Engine;
+use crate::face::wire::fhir::outcome::Issue;
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderValue, Response, StatusCode, header, request::Parts};
+use hyper::body::Incoming;
+use std::sync::Arc;
+
+const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+
+pub(super) async fn answer(state: Arc<State>, question: Question, parts: &Parts, body: Incoming, busy: Busy) -> Result<Response<Body>, Failure> {
+    check_encoding(&parts.headers)?;
+    if let Some(kind) = parts.headers.get(header::CONTENT_TYPE).and_then(|h| h.to_str().ok()) {
+        let kind = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
+        if !matches!(kind.as_str(), "application/json" | "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "text/plain") {
+            let issue = Issue::error("not-supported", "send application/json (an array) or application/x-ndjson");
+            return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, issue));
+        }
+    }
+    let engine = state.engine();
+    // A question that cannot be asked is refused before its subjects are read.
+    question.asker(&engine)?;
+    let splitter = Splitter::new(state.limits.line);
+    let mut work = Work { splitter, chunks: Chunks { body }, engine, question, state, ended: false, first: true, _busy: busy };
+    let first = work.portion().await?;
+    let media = if work.splitter.is_array() { JSON } else { NDJSON };
+    if work.ended {
+        return Ok(reply::ok(media, first));
+    }
+    let rest = futures_util::stream::unfold(work, |mut work| async move {
+        if work.ended {
+            return None;
+        }
+        let portion = match work.portion().await {
+            Ok(portion) => portion,
+            Err(failure) => work.give_up(&failure),
+        };
+        Some((Ok::<_, std::convert::Infallible>(Bytes::from(portion)), work))
+    });
+    let first = futures_util::stream::once(std::future::ready(Ok(Bytes::from(first))));
+    let mut response = Response::new(Body::from_stream(futures_util::StreamExt::chain(first, rest)));
+    response.headers_mut().insert(header::CONTENT_TYPE, media);
+    Ok(response)
+}
+
+struct Work {
+    splitter: Splitter,
+    chunks: Chunks,
+    engine: Arc<Engine>,
+    question: Question,
+    state: Arc<State>,
+    ended: bool,
+    /// No answer is written yet.
+    first: bool,
+    /// The stream counts as a request in work until it ends.
+    _busy: Busy,
+}
+
+impl Work {
+    /// The next answers: all that fit into a portion, or all that are left.
+    async fn portion(&mut self) -> Result<Vec<u8>, Failure> {
+        let mut out = Vec::with_capacity(16 << 10);
+        let mut left = self.question.portion();
+        let mut body_ended = false;
+        loop {
+            if self.answer_whole(&mut out, &mut left, body_ended)? {
+                return Ok(out);
+            }
+            if body_ended {
+                self.end(&mut out);
+                return Ok(out);
+            }
+            match tokio::time::timeout(self.state.limits.idle, self.chunks.next()).await {
+                Ok(Ok(Some(bytes))) => self.splitter.push(&bytes),
+                Ok(Ok(None)) => body_ended = true,
+                Ok(Err(failure)) => return Err(failure),
+                Err(_) => {
+                    let what = format!("nothing came for {} seconds", self.state.limits.idle.as_secs());
+                    return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, Issue::error("timeout", what)));
+                }
+            }
+        }
+    }
+
+    /// Answers the subjects that have arrived whole; `true`: the portion is full.
+    fn answer_whole(&mut self, out: &mut Vec<u8>, left: &mut usize, body_ended: bool) -> Result<bool, Failure> {
+        let asker = self.question.asker(&self.engine)?;
+        loop {
+            if *left == 0 {
+                return Ok(true);
+            }
+            let item = match self.splitter.next(body_ended) {
+                Ok(Some(item)) => item,
+                Ok(None) => return Ok(false),
+                Err(error) => return Err(Failure::invalid(error.to_string())),
+            };
+            *left -= 1;
+            // The place of the bracket or comma; for lines a blank, which JSON does not mind.
+            let before = out.len();
+            out.push(b' ');
+            if let Err(failure) = asker.item(&self.question, item, &self.state, out) {
+                out.truncate(before + 1);
+                out.extend_from_slice(b"{\"error\":");
+                out.extend_from_slice(&failure.body(Spelling::Problem, ""));
+                out.push(b'}');
+            }
+            match (self.splitter.is_array(), self.first) {
+                (true, true) => out[before] = b'[',
+                (true, false) => out[before] = b',',
+                (false, _) => out.push(b'\n'),
+            }
+            self.first = false;
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.ended = true;
+        if self.splitter.is_array() {
+            out.extend_from_slice(if self.first { b"[]" } else { b"]" });
+        }
+    }
+
+    /// The last object of a stream that cannot go on.
+    fn give_up(&mut self, failure: &Failure) -> Vec<u8> {
+        let is_array = self.splitter.is_array();
+        let mut out = if is_array { b",{\"error\":".to_vec() } else { b"{\"error\":".to_vec() };
+        out.extend_from_slice(&failure.body(Spelling::Problem, ""));
+        out.push(b'}');
+        if is_array {
+            self.end(&mut out);
+        } else {
+            self.ended = true;
+            out.push(b'\n');
+        }
+        out
+    }
+}
