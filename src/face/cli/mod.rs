@@ -6,6 +6,8 @@
 //!
 //! Exit codes: 0 all settled, 1 something left unsettled or invalid, 2 could not run. A reader that closes the pipe has had enough: 0.
 
+#[cfg(feature = "serve")]
+mod audit;
 mod completions;
 mod fetch;
 mod index;
@@ -15,9 +17,13 @@ mod options;
 mod output;
 mod page;
 mod search;
+#[cfg(feature = "serve")]
+mod serve;
 mod session;
 mod subjects;
 mod subsumes;
+#[cfg(feature = "serve")]
+mod token;
 mod translate;
 mod validate;
 
@@ -66,6 +72,12 @@ commands! {
     Search => search,
     Index => index,
     Fetch => fetch,
+    #[cfg(feature = "serve")]
+    Serve => serve,
+    #[cfg(feature = "serve")]
+    Token => token,
+    #[cfg(feature = "serve")]
+    Audit => audit,
     Completions => completions,
     Man => man,
 }

@@ -88,6 +88,21 @@ impl Session {
         Ok(Opened { engine: Engine::new(Arc::new(index)), file, _kept: kept })
     }
 
+    /// Opens the index that is meant, as often as it is called: a service takes up a new one while it runs.
+    #[cfg(feature = "serve")]
+    pub fn opener(&self) -> Box<dyn Fn() -> Result<Engine, String> + Send + Sync> {
+        let (file, dirs) = (self.global.index.clone(), self.dirs.clone());
+        Box::new(move || {
+            let kept = match &file {
+                Some(_) => None,
+                None => Some(releases::index(&dirs, &mut |_| {}, &|_| {}).map_err(|e| e.to_string())?),
+            };
+            let file = file.as_deref().or_else(|| kept.as_ref().map(releases::Index::path)).unwrap_or(std::path::Path::new(""));
+            // A temporary index stays readable as long as it is mapped.
+            Ok(Engine::new(Arc::new(open(file).map_err(|e| format!("{e:#}"))?)))
+        })
+    }
+
     fn cached(&self) -> anyhow::Result<releases::Index> {
         let mut came = |report: crate::compile::Report| {
             let bad = report.findings_from(Severity::Warning).count();

@@ -48,10 +48,6 @@ impl Failure {
         Failure::new(StatusCode::UNPROCESSABLE_ENTITY, outcome::Issue::error("too-costly", text).message_id("VALUESET_TOO_COSTLY"))
     }
 
-    /// 4xx, `not-supported`.
-    pub fn not_supported(text: impl Into<String>) -> Failure {
-        Failure::new(StatusCode::BAD_REQUEST, outcome::Issue::error("not-supported", text))
-    }
 
     /// 405, with the methods that there are.
     pub fn method(allow: &'static str) -> Failure {
