@@ -48,7 +48,6 @@ impl Failure {
         Failure::new(StatusCode::UNPROCESSABLE_ENTITY, outcome::Issue::error("too-costly", text).message_id("VALUESET_TOO_COSTLY"))
     }
 
-
     /// 405, with the methods that there are.
     pub fn method(allow: &'static str) -> Failure {
         let mut failure = Failure::new(

@@ -137,14 +137,23 @@ impl Question {
                 strict: flag("strict")?,
                 margin: match text("margin")? {
                     None => None,
-                    Some(m) => Some(m.parse().ok().filter(|m: &f32| (0.0..=1.0).contains(m)).ok_or_else(|| wrong("margin", "say a number from 0 to 1"))?),
+                    Some(m) => Some(
+                        m.parse()
+                            .ok()
+                            .filter(|m: &f32| (0.0..=1.0).contains(m))
+                            .ok_or_else(|| wrong("margin", "say a number from 0 to 1"))?,
+                    ),
                 },
                 ancestor: flag("ancestor")?,
             };
         }
         let limit = match text("limit")? {
             None => SearchOptions::default().limit,
-            Some(n) => n.parse().ok().filter(|n| (1..=limits.hits).contains(n)).ok_or_else(|| wrong("limit", &format!("say 1 to {}", limits.hits)))?,
+            Some(n) => n
+                .parse()
+                .ok()
+                .filter(|n| (1..=limits.hits).contains(n))
+                .ok_or_else(|| wrong("limit", &format!("say 1 to {}", limits.hits)))?,
         };
         let date = day("date", subject.date.as_deref())?;
         let search = SearchOptions { limit, date, billable: flag("billable")?, under: text("under")?, complete: flag("complete")? };
@@ -185,12 +194,18 @@ impl Asker<'_> {
     pub fn item(&self, question: &Question, json: &[u8], state: &State, out: &mut Vec<u8>) -> Result<(), Failure> {
         let not_read = |e: serde_json::Error| {
             // The position helps, the words may be private.
-            Failure::invalid(format!("a subject is a text or an object of this operation's fields ({:?} at column {})", e.classify(), e.column()))
+            Failure::invalid(format!(
+                "a subject is a text or an object of this operation's fields ({:?} at column {})",
+                e.classify(),
+                e.column()
+            ))
         };
         if json.first() == Some(&b'"') {
             let given: Cow<'_, str> = match std::str::from_utf8(&json[1..json.len().max(2) - 1]) {
                 // Without escapes the text stands there as it is.
-                Ok(plain) if json.len() > 1 && json.ends_with(b"\"") && !plain.bytes().any(|b| b == b'\\' || b == b'"' || b < 0x20) => Cow::Borrowed(plain),
+                Ok(plain) if json.len() > 1 && json.ends_with(b"\"") && !plain.bytes().any(|b| b == b'\\' || b == b'"' || b < 0x20) => {
+                    Cow::Borrowed(plain)
+                }
                 _ => Cow::Owned(serde_json::from_slice(json).map_err(not_read)?),
             };
             let subject = match question.own {
@@ -205,7 +220,15 @@ impl Asker<'_> {
         self.ask(question, &subject, &facts, date, state, out)
     }
 
-    fn ask(&self, question: &Question, s: &Subject<'_>, facts: &Facts, date: Option<Date>, state: &State, out: &mut Vec<u8>) -> Result<(), Failure> {
+    fn ask(
+        &self,
+        question: &Question,
+        s: &Subject<'_>,
+        facts: &Facts,
+        date: Option<Date>,
+        state: &State,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
         let code = || s.code.as_deref().filter(|c| !c.trim().is_empty()).ok_or_else(|| required("code"));
         match (self, question.own) {
             (Asker::Translate(translator), _) => {
@@ -253,7 +276,9 @@ impl Subject<'_> {
         for with in &self.with {
             match (with.split_once('|'), with.split_once('=')) {
                 (Some((system, code)), _) if crate::model::System::find(system).is_some_and(|s| s.alias == "snomed") => {
-                    facts.findings.push(code.trim().parse().map_err(|_| wrong("with", "a SNOMED CT code is a number, like snomed|248152002"))?);
+                    facts
+                        .findings
+                        .push(code.trim().parse().map_err(|_| wrong("with", "a SNOMED CT code is a number, like snomed|248152002"))?);
                 }
                 (None, Some((attribute, value))) => facts.properties.push((attribute.to_owned(), value.to_owned())),
                 _ => return Err(wrong("with", "say snomed|CODE, or ATTRIBUTE=VALUE")),

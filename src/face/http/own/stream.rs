@@ -18,11 +18,18 @@ use std::sync::Arc;
 
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
-pub(super) async fn answer(state: Arc<State>, question: Question, parts: &Parts, body: Incoming, busy: Busy) -> Result<Response<Body>, Failure> {
+pub(super) async fn answer(
+    state: Arc<State>,
+    question: Question,
+    parts: &Parts,
+    body: Incoming,
+    busy: Busy,
+) -> Result<Response<Body>, Failure> {
     check_encoding(&parts.headers)?;
     if let Some(kind) = parts.headers.get(header::CONTENT_TYPE).and_then(|h| h.to_str().ok()) {
         let kind = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
-        if !matches!(kind.as_str(), "application/json" | "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "text/plain") {
+        if !matches!(kind.as_str(), "application/json" | "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "text/plain")
+        {
             let issue = Issue::error("not-supported", "send application/json (an array) or application/x-ndjson");
             return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, issue));
         }

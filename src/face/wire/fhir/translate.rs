@@ -71,7 +71,8 @@ pub fn body(version: Version, direction: Direction, asked: &[(Translation<'_>, b
                 no_map(p, version, answer);
             }
             for (number, scenario) in answer.scenarios.iter().enumerate() {
-                let place = Place { version, direction, answer, scenario: number + 1, is_only: answer.scenarios.len() == 1, is_own: *is_own };
+                let place =
+                    Place { version, direction, answer, scenario: number + 1, is_only: answer.scenarios.len() == 1, is_own: *is_own };
                 place.matches(p, scenario);
             }
         }
