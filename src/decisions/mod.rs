@@ -53,7 +53,7 @@ pub use agreement::Agreement;
 pub use asking::{ask, by_codes, chapter, facts_key, facts_of_key, offer_changed, offered, pick};
 pub use model::{Action, Asked, Chosen, Event, Finding, Item, Offer, Offered, Question, State, Status, Verdict};
 pub use overlay::Approved;
-pub use queue::{Column, Coverage, Entry, Filter, Tally};
+pub use queue::{Column, Coverage, Entry, Filter, Tally, share_out};
 pub use reexamine::{Reexamined, examine, reexamine};
 pub use store::{Added, By, Done, Store};
 

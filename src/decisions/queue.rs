@@ -1,7 +1,7 @@
 //! The queue: what is open, the most useful first, and how far it is done.
 
-use super::model::{Question, Status};
-use super::store::Store;
+use super::model::{Action, Question, Status};
+use super::store::{By, Store};
 use super::{Error, rows};
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params_from_iter};
@@ -257,4 +257,22 @@ pub enum Column {
     Outcome,
     Chapter,
     Assignee,
+}
+
+/// Shares the items of a filter out among people, in the order of the queue; blind: each item to two of them.
+pub fn share_out(store: &Store, filter: &Filter, people: &[&str], blind: bool, by: By<'_>) -> Result<u64, Error> {
+    if people.is_empty() || (blind && people.len() < 2) {
+        return Err(if blind { Error::OneCoder } else { Error::Anonymous });
+    }
+    let mut items = Vec::new();
+    store.each(filter, |entry| {
+        items.push(entry.id);
+        Ok(())
+    })?;
+    let person = |at: usize| people[at % people.len()].to_owned();
+    let assigned = items.into_iter().enumerate().map(|(at, id)| {
+        let second = blind.then(|| person(at + 1));
+        (id, Action::Assigned { to: person(at), second })
+    });
+    store.act_on_all(by, assigned)
 }

@@ -7,4 +7,14 @@
 pub mod cli;
 #[cfg(feature = "serve")]
 pub mod http;
+#[cfg(feature = "serve")]
+pub mod web;
 pub mod wire;
+
+/// Who did what, as an answer carries it to whoever keeps the audit log.
+#[derive(Clone, Debug, Default)]
+pub struct Actor {
+    /// Empty: nobody has signed in.
+    pub name: String,
+    pub operation: &'static str,
+}

@@ -1,0 +1,155 @@
+//! What people do: every change of the workbench comes through here.
+
+use super::queue::Looking;
+use super::{Problem, Role, State, html, item, work};
+use crate::decisions::{self, Action, By, Offer, Verdict, offered};
+use crate::face::Actor;
+use axum::extract::{Path, Query, RawForm, State as Shared};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use std::sync::Arc;
+
+/// The fields of a form, in order; a name may occur more than once.
+pub struct Form(Vec<(String, String)>);
+
+impl Form {
+    pub fn read(bytes: &[u8]) -> Form {
+        let part = |text: &[u8]| {
+            let mut out = Vec::with_capacity(text.len());
+            let mut at = 0;
+            while at < text.len() {
+                let hex = text.get(at + 1..at + 3).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| u8::from_str_radix(h, 16).ok());
+                match (text[at], hex) {
+                    (b'%', Some(byte)) => {
+                        out.push(byte);
+                        at += 2;
+                    }
+                    (b'+', _) => out.push(b' '),
+                    (byte, _) => out.push(byte),
+                }
+                at += 1;
+            }
+            String::from_utf8_lossy(&out).into_owned()
+        };
+        let fields = bytes.split(|b| *b == b'&').filter(|f| !f.is_empty()).map(|field| {
+            let split = field.iter().position(|b| *b == b'=').unwrap_or(field.len());
+            (part(&field[..split]), part(field.get(split + 1..).unwrap_or(&[])))
+        });
+        Form(fields.collect())
+    }
+
+    /// The first value of a name, or nothing.
+    pub fn first(&self, name: &str) -> &str {
+        self.0.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value)
+    }
+
+    pub fn all<'f>(&'f self, name: &'f str) -> impl Iterator<Item = &'f str> {
+        self.0.iter().filter(move |(n, _)| n == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Something done to an item.
+pub async fn act(
+    state: Shared<Arc<State>>,
+    headers: HeaderMap,
+    Path(id): Path<i64>,
+    Query(looking): Query<Looking>,
+    RawForm(body): RawForm,
+) -> Response {
+    let form = Form::read(&body);
+    let operation = match form.first("action") {
+        "decide" => "review/decide",
+        "no-map" => "review/no-map",
+        "approve" => "review/approve",
+        "reject" => "review/reject",
+        "flag" => "review/flag",
+        "undo" => "review/undo",
+        _ => "review/comment",
+    };
+    let name = state.session(&headers).map(|s| s.person.name).unwrap_or_default();
+    work(state, Actor { name, operation }, move |state| {
+        let session = state.session(&headers)?;
+        session.check(form.first("csrf"), &headers)?;
+        session.may(Role::Review)?;
+        match done(state, session.name(), id, &form) {
+            Ok(()) if form.first("action") == "undo" || form.first("action") == "comment" => {
+                Ok(Redirect::to(&format!("/review/item/{id}?{}", looking.query())).into_response())
+            }
+            Ok(()) => Ok(Redirect::to(&item::after(state, id, &looking, Some(id))?).into_response()),
+            // What stands in the way is said on the item's own page, which shows how it is now.
+            Err(Problem::Conflict(told)) => {
+                let page = item::show(state, &session, id, &looking, Some(&told))?;
+                Ok((StatusCode::CONFLICT, html(page)).into_response())
+            }
+            Err(Problem::BadRequest(told)) => {
+                let page = item::show(state, &session, id, &looking, Some(&told))?;
+                Ok((StatusCode::UNPROCESSABLE_ENTITY, html(page)).into_response())
+            }
+            Err(other) => Err(other),
+        }
+    })
+    .await
+}
+
+fn done(state: &State, who: &str, id: i64, form: &Form) -> Result<(), Problem> {
+    let store = &state.config.store;
+    let engine = state.engine();
+    let index = engine.index().fingerprint();
+    let by = By { who, why: form.first("why").trim(), index: &index };
+    let seen = form.first("seen").parse().ok();
+    let put = |action| store.act(id, seen, by, action).map(drop).map_err(Problem::from);
+    let decide = |verdict: Verdict, item: &decisions::Item| {
+        let offer = offered(&engine, &item.question).map(|t| Offer::of(&t));
+        store.act_with(id, seen, by, Action::Decided(verdict), offer.as_ref())?;
+        // Where the rule allows it, an author's answer needs nobody else; two blind coders are each other's second person.
+        if store.self_approval()? && store.item(id, who)?.state.author == who {
+            store.act(id, None, By { why: "", ..by }, Action::Approved)?;
+        }
+        Ok(())
+    };
+    match form.first("action") {
+        "decide" => {
+            let item = store.item(id, who)?;
+            decide(item::verdict(&engine, &item, form)?, &item)
+        }
+        "no-map" => decide(Verdict::no_map(), &store.item(id, who)?),
+        "approve" => put(Action::Approved),
+        "reject" => put(Action::Rejected),
+        "flag" => put(Action::Flagged),
+        "comment" if by.why.is_empty() => Err(Problem::BadRequest("the remark is empty".to_owned())),
+        "comment" => put(Action::Commented),
+        // Taken back from another page: then nobody has seen this one.
+        "undo" => store.undo(id, seen, by).map(drop).map_err(Problem::from),
+        _ => Err(Problem::BadRequest("no such action".to_owned())),
+    }
+}
+
+/// Shares the items of a filter out among people.
+pub async fn assign(state: Shared<Arc<State>>, headers: HeaderMap, Query(looking): Query<Looking>, RawForm(body): RawForm) -> Response {
+    let form = Form::read(&body);
+    let name = state.session(&headers).map(|s| s.person.name).unwrap_or_default();
+    work(state, Actor { name, operation: "review/assign" }, move |state| {
+        let session = state.session(&headers)?;
+        session.check(form.first("csrf"), &headers)?;
+        session.may(Role::Admin)?;
+        let people: Vec<&str> = form.first("to").split(',').map(str::trim).filter(|p| !p.is_empty()).collect();
+        let blind = form.first("blind") == "yes";
+        let by = By { who: session.name(), ..By::default() };
+        decisions::share_out(&state.config.store, &looking.filter(), &people, blind, by)?;
+        Ok(Redirect::to(&format!("/review?{}", looking.query())).into_response())
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_read() {
+        let form = Form::read(b"a=1&b=x+y%26z&a=%C3%A9&empty=&flag&bad=%zz");
+        assert_eq!((form.first("a"), form.first("b"), form.first("empty"), form.first("none")), ("1", "x y&z", "", ""));
+        assert_eq!(form.all("a").collect::<Vec<_>>(), ["1", "é"]);
+        assert_eq!(form.first("bad"), "%zz");
+    }
+}

@@ -1,0 +1,184 @@
+//! Who is there: sessions, signing in and out, and the secret that every change carries.
+
+use super::{Person, Problem, Role, SignIn, State, html, layout};
+use crate::face::Actor;
+use axum::extract::{Form, State as Shared};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use maud::html;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+const COOKIE: &str = "xwalk-session";
+/// A working day; who is away longer signs in again.
+const LASTS: Duration = Duration::from_secs(10 * 3600);
+/// More than anybody needs; the oldest make room.
+const MOST: usize = 10_000;
+
+/// Those who have signed in. In memory: a restart signs everybody out.
+#[derive(Default)]
+pub struct Sessions {
+    open: Mutex<HashMap<String, Session>>,
+}
+
+#[derive(Clone)]
+pub struct Session {
+    pub person: Person,
+    /// Sent with every form.
+    pub secret: String,
+    /// What they signed in with: a token that expires or is taken away ends the session.
+    token: String,
+    began: Instant,
+}
+
+impl Session {
+    pub fn name(&self) -> &str {
+        &self.person.name
+    }
+
+    pub fn may(&self, role: Role) -> Result<(), Problem> {
+        if self.person.role >= role { Ok(()) } else { Err(Problem::Forbidden("your token does not allow this")) }
+    }
+
+    /// Whether a form came from our own page.
+    pub fn check(&self, secret: &str, headers: &HeaderMap) -> Result<(), Problem> {
+        let elsewhere = headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
+        // Comparing digests takes the same time whatever was guessed.
+        let same = blake3::hash(secret.as_bytes()) == blake3::hash(self.secret.as_bytes());
+        if same && !elsewhere { Ok(()) } else { Err(Problem::Forbidden("this form is not from this session; go back and load the page again")) }
+    }
+}
+
+impl State {
+    /// Who asks.
+    pub(super) fn session(&self, headers: &HeaderMap) -> Result<Session, Problem> {
+        let id = cookie(headers).ok_or(Problem::SignIn)?;
+        let mut open = self.sessions.open.lock().unwrap_or_else(PoisonError::into_inner);
+        let session = open.get(id).filter(|s| s.began.elapsed() < LASTS).cloned();
+        let holds = session.filter(|s| match &self.config.sign_in {
+            SignIn::Name => true,
+            SignIn::Token(check) => check(&s.token).as_ref() == Some(&s.person),
+        });
+        if holds.is_none() {
+            open.remove(id);
+        }
+        holds.ok_or(Problem::SignIn)
+    }
+
+    fn begin(&self, person: Person, token: &str) -> Result<String, Problem> {
+        let (id, secret) = (random()?, random()?);
+        let mut open = self.sessions.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|_, s| s.began.elapsed() < LASTS);
+        if open.len() >= MOST
+            && let Some(oldest) = open.iter().min_by_key(|(_, s)| s.began).map(|(id, _)| id.clone())
+        {
+            open.remove(&oldest);
+        }
+        open.insert(id.clone(), Session { person, secret, token: token.to_owned(), began: Instant::now() });
+        Ok(id)
+    }
+}
+
+fn random() -> Result<String, Problem> {
+    let mut bytes = [0; 32];
+    let random = rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes);
+    random.map_err(|_| Problem::Broken("the system gave no random bytes".to_owned()))?;
+    Ok(bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let all = headers.get_all(header::COOKIE).iter().filter_map(|c| c.to_str().ok());
+    all.flat_map(|c| c.split(';')).find_map(|c| c.trim().strip_prefix(COOKIE)?.strip_prefix('='))
+}
+
+fn set_cookie(state: &State, value: &str, seconds: u64) -> Option<HeaderValue> {
+    let secure = if state.config.tls { "; Secure" } else { "" };
+    HeaderValue::from_str(&format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}")).ok()
+}
+
+pub async fn page(Shared(state): Shared<Arc<State>>) -> Response {
+    form(&state, "")
+}
+
+fn form(state: &State, wrong: &str) -> Response {
+    let by_token = matches!(state.config.sign_in, SignIn::Token(_));
+    html(layout::page("Sign in", None, html! {
+        main.narrow {
+            h1 { "Sign in" }
+            @if !wrong.is_empty() { p.problem role="alert" { (wrong) } }
+            form method="post" action="/review/sign-in" {
+                @if by_token {
+                    label for="token" { "Token" }
+                    input #token name="token" type="password" autocomplete="current-password" required autofocus;
+                    p.hint { "The token of this service that was made for you (`xwalk token add`), with the role review." }
+                } @else {
+                    label for="name" { "Your name" }
+                    input #name name="name" autocomplete="username" required autofocus maxlength="64";
+                    p.hint { "It stands beside everything that you decide. This service answers to this machine only and believes you." }
+                }
+                button.primary type="submit" { "Sign in" }
+            }
+        }
+    }))
+}
+
+#[derive(serde::Deserialize)]
+pub struct Given {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    name: String,
+}
+
+pub async fn sign_in(Shared(state): Shared<Arc<State>>, headers: HeaderMap, Form(given): Form<Given>) -> Response {
+    if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
+        return Problem::Forbidden("sign in from this site's own page").into_response();
+    }
+    let person = match &state.config.sign_in {
+        SignIn::Token(check) => check(given.token.trim()),
+        SignIn::Name => {
+            let name: String = given.name.trim().chars().filter(|c| !c.is_control()).take(64).collect();
+            (!name.is_empty()).then_some(Person { name, role: Role::Admin })
+        }
+    };
+    let Some(person) = person else { return form(&state, "That did not work: no such token, or it has expired.") };
+    if person.role < Role::Review {
+        return form(&state, "This token may only read; the workbench needs the role review.");
+    }
+    let actor = Actor { name: person.name.clone(), operation: "review/sign-in" };
+    let begun = state.begin(person, given.token.trim());
+    let mut response = match begun {
+        Ok(id) => {
+            let mut response = Redirect::to("/review").into_response();
+            if let Some(cookie) = set_cookie(&state, &id, LASTS.as_secs()) {
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+            }
+            response
+        }
+        Err(problem) => problem.into_response(),
+    };
+    response.extensions_mut().insert(actor);
+    response
+}
+
+#[derive(serde::Deserialize)]
+pub struct Leaving {
+    csrf: String,
+}
+
+pub async fn sign_out(Shared(state): Shared<Arc<State>>, headers: HeaderMap, Form(form): Form<Leaving>) -> Response {
+    let Ok(session) = state.session(&headers) else { return Problem::SignIn.into_response() };
+    if let Err(problem) = session.check(&form.csrf, &headers) {
+        return problem.into_response();
+    }
+    if let Some(id) = cookie(&headers) {
+        state.sessions.open.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+    let mut response = Redirect::to("/review/sign-in").into_response();
+    if let Some(cookie) = set_cookie(&state, "", 0) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response.extensions_mut().insert(Actor { name: session.person.name, operation: "review/sign-out" });
+    response
+}

@@ -1,0 +1,165 @@
+//! What all pages share: head, bar, help, small pieces.
+
+use super::door::Session;
+use crate::decisions::{Coverage, Status};
+use crate::index::Concept;
+use crate::model::NoteKind;
+use maud::{DOCTYPE, Markup, html};
+
+/// A page; `session` is who looks at it, if anybody has signed in.
+pub fn page(title: &str, session: Option<&Session>, body: Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " - xwalk" }
+                link rel="stylesheet" href="/review/style.css";
+                script src="/review/script.js" defer {}
+            }
+            body {
+                a.skip href="#main" { "To the content" }
+                header.bar {
+                    a.home href="/review" { "xwalk " span { "review" } }
+                    @if let Some(session) = session {
+                        nav aria-label="Pages" {
+                            a href="/review" { "Queue" }
+                            a href="/review/search" { "Search" }
+                        }
+                        span.spacer {}
+                        button.link type="button" data-help { kbd { "?" } " Keys" }
+                        form.inline method="post" action="/review/sign-out" {
+                            input type="hidden" name="csrf" value=(session.secret);
+                            span.who { (session.name()) }
+                            button.link type="submit" { "Sign out" }
+                        }
+                    }
+                }
+                (body)
+                (help())
+            }
+        }
+    }
+}
+
+/// A page that only says something.
+pub fn bare(title: &str, what: &str) -> axum::response::Response {
+    super::html(page(title, None, html! {
+        main #main.narrow {
+            h1 { (title) }
+            p role="alert" { (what) }
+            p { a href="/review" { "To the queue" } }
+        }
+    }))
+}
+
+const KEYS: [(&str, &str); 10] = [
+    ("j / k", "next, previous item (in the queue: line down, up)"),
+    ("Enter", "open the line of the queue"),
+    ("1 - 9", "pick the option with this number"),
+    ("a", "save what is picked; with nothing new picked, approve"),
+    ("n", "there is no map"),
+    ("f", "flag for a second look"),
+    ("x", "reject the answer"),
+    ("/", "search; Enter takes the first hit"),
+    ("u", "take back your last action"),
+    ("?", "this list"),
+];
+
+fn help() -> Markup {
+    html! {
+        dialog #help aria-labelledby="help-title" {
+            h2 #help-title { "Keys" }
+            dl.keys { @for (key, what) in KEYS { dt { kbd { (key) } } dd { (what) } } }
+            form method="dialog" { button type="submit" autofocus { "Close" } }
+        }
+    }
+}
+
+/// Both coverages, always in sight.
+pub fn coverage(c: Coverage) -> Markup {
+    html! {
+        section.coverage aria-label="Coverage" {
+            (meter("Codes settled", c.settled_items, c.items, c.of_items()))
+            (meter("Records settled", c.settled_records, c.records, c.of_records()))
+        }
+    }
+}
+
+fn meter(name: &str, part: u64, whole: u64, share: f64) -> Markup {
+    html! {
+        div.meter {
+            span.label { (name) }
+            strong { (format!("{:.1} %", share * 100.0)) }
+            span.of { (thousands(part)) " of " (thousands(whole)) }
+            progress value=(part) max=(whole.max(1)) aria-label=(name) {}
+        }
+    }
+}
+
+pub fn status(status: Status) -> Markup {
+    html! { span class=(format!("status {}", status.code())) { (status.code()) } }
+}
+
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Where a code stands: its ancestors, the outermost first.
+pub fn place(concept: Concept<'_>) -> Markup {
+    let mut path: Vec<Concept<'_>> = Vec::new();
+    let mut here = concept;
+    // A tree in ICD; where there are several parents, the first of them is enough to see where one is.
+    while let Some(parent) = here.parents().next().filter(|_| path.len() < 12) {
+        path.push(parent);
+        here = parent;
+    }
+    path.reverse();
+    html! {
+        @if !path.is_empty() {
+            ol.place aria-label="Place in the hierarchy" {
+                @for p in &path { li title=(p.display().unwrap_or("")) { (p.code()) " " span { (p.display().unwrap_or("")) } } }
+            }
+        }
+    }
+}
+
+/// Includes, excludes and the other notes of a code and of what stands above it.
+pub fn notes(concept: Concept<'_>) -> Markup {
+    let mut groups: Vec<(NoteKind, Vec<(&str, &str)>)> = Vec::new();
+    for c in std::iter::once(concept).chain(concept.parents()) {
+        for note in c.notes() {
+            let from = if c == concept { "" } else { c.code() };
+            match groups.iter_mut().find(|(kind, _)| *kind == note.kind) {
+                Some((_, list)) => list.push((note.text, from)),
+                None => groups.push((note.kind, vec![(note.text, from)])),
+            }
+        }
+    }
+    let inclusion: Vec<&str> =
+        concept.designations().filter(|d| d.usage == crate::model::DesignationUse::InclusionTerm).map(|d| d.text).collect();
+    html! {
+        @if !groups.is_empty() || !inclusion.is_empty() {
+            details.notes {
+                summary { "Notes" }
+                dl {
+                    @if !inclusion.is_empty() { dt { "inclusion terms" } @for text in &inclusion { dd { (text) } } }
+                    @for (kind, list) in &groups {
+                        dt { (kind.code()) }
+                        @for (text, from) in list { dd { (text) @if !from.is_empty() { " " small { "(" (from) ")" } } } }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! The Reconciliation Service API, version 0.2, for OpenRefine and its like.
+//! <https://www.w3.org/community/reports/reconciliation/CG-FINAL-specs-0.2-20230410/>
+//!
+//! A type is a code system, an entity is a code of it. A query's words are searched for; a property `code` with the name of another
+//! system (`icd9cm`) restricts the candidates to what the maps give for that code. `match` is true only for a code typed as such or a
+//! candidate far ahead: the service would rather ask than guess.
+//!
+//! A service with tokens wants one: as a bearer token, or in the address (`/reconcile/t/TOKEN`), because OpenRefine can send no header.
+//! Answers may be read by pages of other sites (the specification wants it): they carry public codes and no cookie opens them.
+
+use super::action::Form;
+use super::{Problem, SignIn, State, layout};
+use crate::engine::search::SearchOptions;
+use crate::engine::{Asked, Engine, TranslatorOptions};
+use crate::face::Actor;
+use crate::index::Concept;
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State as Shared};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use maud::html;
+use serde_json::{Map, Value, json};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Queries in one batch; the manifest says so.
+const BATCH: usize = 200;
+const LONGEST: usize = 500;
+/// By how much the first must lead to be the match.
+const LEAD: f64 = 0.25;
+
+type Segments = Path<HashMap<String, String>>;
+
+pub async fn get(state: Shared<Arc<State>>, headers: HeaderMap, segments: Segments, RawQuery(query): RawQuery) -> Response {
+    answer(state, headers, segments, query.unwrap_or_default().into_bytes()).await
+}
+
+pub async fn post(state: Shared<Arc<State>>, headers: HeaderMap, segments: Segments, body: Bytes) -> Response {
+    answer(state, headers, segments, body.to_vec()).await
+}
+
+async fn answer(Shared(state): Shared<Arc<State>>, headers: HeaderMap, Path(segments): Segments, asked: Vec<u8>) -> Response {
+    let name = match admit(&state, &headers, &segments) {
+        Ok(name) => name,
+        Err(response) => return response,
+    };
+    let base = base(&headers, &segments, state.config.tls);
+    let result = tokio::task::spawn_blocking(move || {
+        let engine = state.engine();
+        let form = Form::read(&asked);
+        match form.first("queries") {
+            "" => Ok(manifest(&engine, &base)),
+            queries => batch(&engine, queries),
+        }
+    })
+    .await;
+    let mut response = match result {
+        Ok(Ok(value)) => json(&value),
+        Ok(Err(what)) => (StatusCode::BAD_REQUEST, json(&json!({ "error": what }))).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    };
+    response.extensions_mut().insert(Actor { name, operation: "reconcile" });
+    response
+}
+
+fn json(value: &Value) -> Response {
+    let mut response = ([(header::CONTENT_TYPE, "application/json")], value.to_string()).into_response();
+    response.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    response
+}
+
+/// Who asks, if the service wants to know.
+fn admit(state: &State, headers: &HeaderMap, segments: &HashMap<String, String>) -> Result<String, Response> {
+    let SignIn::Token(check) = &state.config.sign_in else { return Ok(String::new()) };
+    let bearer = headers.get(header::AUTHORIZATION).and_then(|h| h.to_str().ok()).and_then(|h| h.strip_prefix("Bearer "));
+    let token = bearer.or_else(|| segments.get("token").map(String::as_str));
+    token.and_then(|t| check(t)).map(|person| person.name).ok_or_else(|| {
+        let what = json!({ "error": "a token is needed: Authorization: Bearer ..., or in the address, /reconcile/t/TOKEN" });
+        (StatusCode::UNAUTHORIZED, json(&what)).into_response()
+    })
+}
+
+/// The address by which we were called, as the manifest repeats it.
+fn base(headers: &HeaderMap, segments: &HashMap<String, String>, tls: bool) -> String {
+    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
+    let token = segments.get("token").map_or_else(String::new, |t| format!("/t/{t}"));
+    format!("{}://{host}/reconcile{token}", if tls { "https" } else { "http" })
+}
+
+fn manifest(engine: &Engine, base: &str) -> Value {
+    let types: Vec<Value> = engine.index().systems().map(|s| json!({ "id": s.alias(), "name": s.title() })).collect();
+    let service = |what: &str| json!({ "service_url": base, "service_path": format!("/suggest/{what}") });
+    json!({
+        "versions": ["0.1", "0.2"],
+        "name": "xwalk",
+        "identifierSpace": "urn:xwalk:code",
+        "schemaSpace": "urn:xwalk:system",
+        "defaultTypes": types,
+        "view": { "url": format!("{base}/preview?id={{{{id}}}}") },
+        "preview": { "url": format!("{base}/preview?id={{{{id}}}}"), "width": 480, "height": 260 },
+        "suggest": { "entity": service("entity"), "type": service("type"), "property": service("property") },
+        "batchSize": BATCH,
+    })
+}
+
+fn batch(engine: &Engine, queries: &str) -> Result<Value, String> {
+    let queries: Map<String, Value> = serde_json::from_str(queries).map_err(|e| format!("queries is no JSON object: {e}"))?;
+    if queries.len() > BATCH {
+        return Err(format!("more than {BATCH} queries in one batch"));
+    }
+    let mut answers = Map::new();
+    for (key, query) in queries {
+        answers.insert(key, json!({ "result": one(engine, &query)? }));
+    }
+    Ok(Value::Object(answers))
+}
+
+fn one(engine: &Engine, query: &Value) -> Result<Vec<Value>, String> {
+    let words: String = query["query"].as_str().unwrap_or("").chars().take(LONGEST).collect();
+    let kind = match &query["type"] {
+        Value::Array(list) => list.first().and_then(Value::as_str),
+        other => other.as_str(),
+    };
+    let limit = query["limit"].as_u64().map_or(5, |n| n.clamp(1, 50)) as usize;
+    let system = engine.system(kind.unwrap_or("icd10cm")).map_err(|e| e.to_string())?;
+    let mut found: Vec<(Concept<'_>, f64, bool)> = Vec::new();
+    let mapped = mapped(engine, system.alias(), &query["properties"]);
+    if let Some(targets) = &mapped {
+        // The maps say what it may be; the words only rank it.
+        let searcher = engine.searcher(system, SearchOptions::default()).map_err(|e| e.to_string())?;
+        let weights = searcher.weigh(&words, targets);
+        let only = targets.len() == 1;
+        found.extend(targets.iter().zip(weights).map(|(c, w)| (*c, if only { 1.0 } else { f64::from(w) }, only)));
+        found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    }
+    if mapped.is_none_or(|m| m.is_empty()) {
+        let searcher = engine.searcher(system, SearchOptions { limit, ..SearchOptions::default() }).map_err(|e| e.to_string())?;
+        let is_code = |why: &[String]| why.iter().any(|w| w == "code");
+        found = searcher.search(&words).into_iter().map(|m| (m.concept, f64::from(m.score), is_code(&m.why))).collect();
+    }
+    let lead = match &found[..] {
+        [first, second, ..] => first.1 - second.1,
+        [first] => first.1,
+        [] => 0.0,
+    };
+    let sure = found.first().is_some_and(|(_, score, certain)| *certain || (*score >= 0.9 && lead >= LEAD));
+    let candidates = found.into_iter().take(limit).enumerate().map(|(at, (c, score, _))| {
+        json!({
+            "id": format!("{}:{}", system.alias(), c.code()),
+            "name": format!("{} {}", c.code(), c.display().unwrap_or("")).trim(),
+            "description": if c.is_valid_on(None) { "billable" } else { "not billable" },
+            "score": (score * 100.0 * 100.0).round() / 100.0,
+            "match": at == 0 && sure,
+            "type": [{ "id": system.alias(), "name": system.title() }],
+        })
+    });
+    Ok(candidates.collect())
+}
+
+/// What the maps give for a code of another system that came as a property; `None` if none came.
+fn mapped<'e>(engine: &'e Engine, to: &str, properties: &Value) -> Option<Vec<Concept<'e>>> {
+    let properties = properties.as_array()?;
+    let (from, code) = properties.iter().find_map(|p| {
+        let system = engine.system(p["pid"].as_str()?).ok()?;
+        let value = if p["v"].is_object() { p["v"]["id"].as_str() } else { p["v"].as_str() };
+        Some((system.alias(), value.or_else(|| p["v"].as_array()?.first()?.as_str())?.to_owned()))
+    })?;
+    let options = TranslatorOptions { from: from.to_owned(), to: to.to_owned(), ..TranslatorOptions::default() };
+    let translator = engine.translator(options).ok()?;
+    let mut targets: Vec<Concept<'e>> = Vec::new();
+    for target in translator.translate(&Asked::code(&code)).targets() {
+        if !targets.contains(&target.concept) {
+            targets.push(target.concept);
+        }
+    }
+    Some(targets)
+}
+
+/// Suggestions while somebody types: entities, types, properties.
+pub async fn suggest(Shared(state): Shared<Arc<State>>, headers: HeaderMap, Path(segments): Segments, RawQuery(query): RawQuery) -> Response {
+    if let Err(response) = admit(&state, &headers, &segments) {
+        return response;
+    }
+    let form = Form::read(query.unwrap_or_default().as_bytes());
+    let engine = state.engine();
+    let prefix: String = form.first("prefix").chars().take(LONGEST).collect();
+    let lower = prefix.to_lowercase();
+    let systems = || engine.index().systems().filter(|s| s.alias().contains(&lower) || s.title().to_lowercase().contains(&lower));
+    let result: Vec<Value> = match segments.get("what").map_or("", String::as_str) {
+        "entity" => {
+            let mut all = Vec::new();
+            for system in engine.index().systems() {
+                let options = SearchOptions { limit: 5, complete: true, ..SearchOptions::default() };
+                let Ok(searcher) = engine.searcher(system, options) else { continue };
+                all.extend(searcher.search(&prefix).into_iter().map(|m| (m.score, m.concept)));
+            }
+            all.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let entity = |c: Concept<'_>| {
+                json!({
+                    "id": format!("{}:{}", c.system().alias(), c.code()),
+                    "name": c.display().unwrap_or(c.code()),
+                    "description": format!("{} {}", c.system().alias(), c.code()),
+                })
+            };
+            all.into_iter().take(10).map(|(_, c)| entity(c)).collect()
+        }
+        "type" => systems().map(|s| json!({ "id": s.alias(), "name": s.title() })).collect(),
+        // A property is the code in another system, by which the maps are asked.
+        "property" => systems().map(|s| json!({ "id": s.alias(), "name": format!("code in {}", s.title()) })).collect(),
+        _ => return StatusCode::NOT_FOUND.into_response(),
+    };
+    json(&json!({ "result": result }))
+}
+
+/// A small page about one code, shown in a frame by the asking program.
+pub async fn preview(Shared(state): Shared<Arc<State>>, headers: HeaderMap, Path(segments): Segments, RawQuery(query): RawQuery) -> Response {
+    if let Err(response) = admit(&state, &headers, &segments) {
+        return response;
+    }
+    let form = Form::read(query.unwrap_or_default().as_bytes());
+    let engine = state.engine();
+    let found = form.first("id").split_once(':').and_then(|(system, code)| engine.system(system).ok()?.concept(code));
+    let Some(c) = found else { return Problem::NotFound("There is no such code.".to_owned()).into_response() };
+    let page = html! {
+        (maud::DOCTYPE)
+        html lang="en" {
+            head { meta charset="utf-8"; meta name="color-scheme" content="light dark"; title { (c.code()) } link rel="stylesheet" href="/review/style.css"; }
+            body.preview { h1 { span.code { (c.code()) } " " (c.display().unwrap_or("")) } (layout::place(c)) (layout::notes(c)) }
+        }
+    };
+    let mut response = super::html(page);
+    // Meant to be framed by others; still nothing runs in it.
+    let policy = HeaderValue::from_static("default-src 'none'; style-src 'self'; frame-ancestors *");
+    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    response
+}
