@@ -16,6 +16,7 @@ mod man;
 mod options;
 mod output;
 mod page;
+mod review;
 mod search;
 #[cfg(feature = "serve")]
 mod serve;
@@ -70,6 +71,7 @@ commands! {
     Subsumes => subsumes,
     Translate => translate,
     Search => search,
+    Review => review,
     Index => index,
     Fetch => fetch,
     #[cfg(feature = "serve")]

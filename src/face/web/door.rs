@@ -46,7 +46,11 @@ impl Session {
         let elsewhere = headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
         // Comparing digests takes the same time whatever was guessed.
         let same = blake3::hash(secret.as_bytes()) == blake3::hash(self.secret.as_bytes());
-        if same && !elsewhere { Ok(()) } else { Err(Problem::Forbidden("this form is not from this session; go back and load the page again")) }
+        if same && !elsewhere {
+            Ok(())
+        } else {
+            Err(Problem::Forbidden("this form is not from this session; go back and load the page again"))
+        }
     }
 }
 
@@ -103,24 +107,28 @@ pub async fn page(Shared(state): Shared<Arc<State>>) -> Response {
 
 fn form(state: &State, wrong: &str) -> Response {
     let by_token = matches!(state.config.sign_in, SignIn::Token(_));
-    html(layout::page("Sign in", None, html! {
-        main.narrow {
-            h1 { "Sign in" }
-            @if !wrong.is_empty() { p.problem role="alert" { (wrong) } }
-            form method="post" action="/review/sign-in" {
-                @if by_token {
-                    label for="token" { "Token" }
-                    input #token name="token" type="password" autocomplete="current-password" required autofocus;
-                    p.hint { "The token of this service that was made for you (`xwalk token add`), with the role review." }
-                } @else {
-                    label for="name" { "Your name" }
-                    input #name name="name" autocomplete="username" required autofocus maxlength="64";
-                    p.hint { "It stands beside everything that you decide. This service answers to this machine only and believes you." }
+    html(layout::page(
+        "Sign in",
+        None,
+        html! {
+            main.narrow {
+                h1 { "Sign in" }
+                @if !wrong.is_empty() { p.problem role="alert" { (wrong) } }
+                form method="post" action="/review/sign-in" {
+                    @if by_token {
+                        label for="token" { "Token" }
+                        input #token name="token" type="password" autocomplete="current-password" required autofocus;
+                        p.hint { "The token of this service that was made for you (`xwalk token add`), with the role review." }
+                    } @else {
+                        label for="name" { "Your name" }
+                        input #name name="name" autocomplete="username" required autofocus maxlength="64";
+                        p.hint { "It stands beside everything that you decide. This service answers to this machine only and believes you." }
+                    }
+                    button.primary type="submit" { "Sign in" }
                 }
-                button.primary type="submit" { "Sign in" }
             }
-        }
-    }))
+        },
+    ))
 }
 
 #[derive(serde::Deserialize)]

@@ -46,13 +46,17 @@ pub fn page(title: &str, session: Option<&Session>, body: Markup) -> Markup {
 
 /// A page that only says something.
 pub fn bare(title: &str, what: &str) -> axum::response::Response {
-    super::html(page(title, None, html! {
-        main #main.narrow {
-            h1 { (title) }
-            p role="alert" { (what) }
-            p { a href="/review" { "To the queue" } }
-        }
-    }))
+    super::html(page(
+        title,
+        None,
+        html! {
+            main #main.narrow {
+                h1 { (title) }
+                p role="alert" { (what) }
+                p { a href="/review" { "To the queue" } }
+            }
+        },
+    ))
 }
 
 const KEYS: [(&str, &str); 10] = [

@@ -177,7 +177,12 @@ fn mapped<'e>(engine: &'e Engine, to: &str, properties: &Value) -> Option<Vec<Co
 }
 
 /// Suggestions while somebody types: entities, types, properties.
-pub async fn suggest(Shared(state): Shared<Arc<State>>, headers: HeaderMap, Path(segments): Segments, RawQuery(query): RawQuery) -> Response {
+pub async fn suggest(
+    Shared(state): Shared<Arc<State>>,
+    headers: HeaderMap,
+    Path(segments): Segments,
+    RawQuery(query): RawQuery,
+) -> Response {
     if let Err(response) = admit(&state, &headers, &segments) {
         return response;
     }
@@ -213,7 +218,12 @@ pub async fn suggest(Shared(state): Shared<Arc<State>>, headers: HeaderMap, Path
 }
 
 /// A small page about one code, shown in a frame by the asking program.
-pub async fn preview(Shared(state): Shared<Arc<State>>, headers: HeaderMap, Path(segments): Segments, RawQuery(query): RawQuery) -> Response {
+pub async fn preview(
+    Shared(state): Shared<Arc<State>>,
+    headers: HeaderMap,
+    Path(segments): Segments,
+    RawQuery(query): RawQuery,
+) -> Response {
     if let Err(response) = admit(&state, &headers, &segments) {
         return response;
     }

@@ -29,22 +29,30 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(asked): Q
         let session = state.session(&headers)?;
         let engine = state.engine();
         let system = if asked.system.is_empty() { "icd10cm" } else { &asked.system };
-        let found = if asked.q.trim().is_empty() { html! {} } else { hits(&engine, system, &asked.q)? };
+        let found = if asked.q.trim().is_empty() {
+            html! {}
+        } else {
+            hits(&engine, system, &asked.q)?
+        };
         if asked.fragment.is_some() {
             return Ok(html(found));
         }
         let systems: Vec<&str> = engine.index().systems().map(|s| s.alias()).collect();
-        Ok(html(layout::page("Search", Some(&session), html! {
-            main #main data-page="search" {
-                h1 { "Search" }
-                form.filters method="get" action="/review/search" {
-                    label { "System" select name="system" { @for s in &systems { option value=(s) selected[*s == system] { (s) } } } }
-                    label.wide { "Words or a code" input #q type="search" name="q" value=(asked.q) autofocus; }
-                    button type="submit" { "Search" }
+        Ok(html(layout::page(
+            "Search",
+            Some(&session),
+            html! {
+                main #main data-page="search" {
+                    h1 { "Search" }
+                    form.filters method="get" action="/review/search" {
+                        label { "System" select name="system" { @for s in &systems { option value=(s) selected[*s == system] { (s) } } } }
+                        label.wide { "Words or a code" input #q type="search" name="q" value=(asked.q) autofocus; }
+                        button type="submit" { "Search" }
+                    }
+                    div #hits aria-live="polite" { (found) }
                 }
-                div #hits aria-live="polite" { (found) }
-            }
-        })))
+            },
+        )))
     })
     .await
 }

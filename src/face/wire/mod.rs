@@ -10,6 +10,7 @@ mod fetch;
 pub mod fhir;
 mod index;
 mod lookup;
+pub mod review;
 mod search;
 mod subsumes;
 mod translate;
