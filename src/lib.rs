@@ -5,6 +5,7 @@ pub mod decisions;
 pub mod engine;
 pub mod face;
 pub mod index;
+pub mod job;
 pub mod model;
 pub mod read;
 pub mod releases;

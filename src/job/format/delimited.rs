@@ -1,0 +1,394 @@
+//! Delimited text (RFC 4180 and its relatives): where records and fields end, and nothing else. No byte of a record is changed.
+//!
+//! A quote opens a quotation only at the beginning of a field, as in the `csv` crate (the oracle of the tests) and in spreadsheets; a quote
+//! elsewhere (`5" nail`) is a character. A record ends with a line feed; a carriage return before it belongs to the end. Lines without
+//! anything are no records; they pass through as they are.
+
+use super::super::Error;
+use super::super::convert::Work;
+use super::super::ledger::RejectReason;
+use super::super::spec::{Job, Quote, RecordFormat};
+use std::borrow::Cow;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(in super::super) struct Delimited {
+    pub delimiter: u8,
+    pub quote: Option<u8>,
+    /// The first record names the columns and is still to come.
+    pub header: bool,
+    pub fields: usize,
+}
+
+const BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// What stands at a place in the text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Found {
+    /// A record; its fields end at `ends`, what comes next begins at `next`.
+    Record { next: usize },
+    Blank {
+        next: usize,
+    },
+    /// The text ends within the record.
+    Incomplete,
+    /// The text ends within a quotation.
+    Open,
+}
+
+impl Delimited {
+    /// Finds out delimiter, quote and the names of the columns.
+    pub fn detect(job: &Job, format: RecordFormat, sample: &[u8], file: &str) -> Result<(Delimited, Vec<String>), Error> {
+        let text = sample.strip_prefix(BOM).unwrap_or(sample);
+        if text.iter().all(u8::is_ascii_whitespace) {
+            return Err(Error::Empty { file: file.to_owned() });
+        }
+        if !text.contains(&b'\n') && text.iter().filter(|b| **b == b'\r').count() > 1 {
+            let what = format!("{file}: lines end with a lone carriage return; write it again with line feeds");
+            return Err(Error::Unsupported { what });
+        }
+        let delimiter = match (job.delimiter, format) {
+            (Some(c), _) => u8::try_from(c).ok().filter(u8::is_ascii).ok_or_else(|| Error::Unsupported {
+                what: format!("`{c}` cannot be a delimiter; one ASCII character is"),
+            })?,
+            (None, RecordFormat::Tsv) => b'\t',
+            (None, _) => {
+                let line = text.iter().position(|b| *b == b'\n').map_or(text, |end| &text[..end]);
+                // The last of equals is taken; a comma is the most likely.
+                b"|;\t,".iter().copied().max_by_key(|d| outside_quotes(line, *d)).unwrap_or(b',')
+            }
+        };
+        let quote = match job.quote {
+            Some(Quote::None) => None,
+            Some(Quote::Char(q)) => Some(q),
+            None if delimiter == b'\t' => {
+                let opens = text.starts_with(b"\"") || text.windows(2).any(|w| matches!(w, [b'\t' | b'\n', b'"']));
+                opens.then_some(b'"')
+            }
+            None => Some(b'"'),
+        };
+        let mut this = Delimited { delimiter, quote, header: job.header, fields: 0 };
+        let mut ends = Vec::new();
+        let mut at = 0;
+        let start = loop {
+            match this.find(text, at, &mut ends, true) {
+                Found::Blank { next } => at = next,
+                Found::Record { next } if next < text.len() || sample.len() < 1 << 16 => break at,
+                _ => {
+                    let what = String::from("the header is longer than 64 KiB, or has a quotation that nobody closed");
+                    return Err(Error::Encoding { file: file.to_owned(), what });
+                }
+            }
+        };
+        this.fields = ends.len();
+        let names = (0..ends.len())
+            .map(|i| {
+                if job.header { String::from_utf8_lossy(&this.field(text, start, &ends, i)).into_owned() } else { format!("#{}", i + 1) }
+            })
+            .collect();
+        Ok((this, names))
+    }
+
+    /// Finds the ends of the fields of the record that begins at `start`.
+    #[inline]
+    fn find(&self, data: &[u8], start: usize, ends: &mut Vec<u32>, last: bool) -> Found {
+        ends.clear();
+        let mut at = start;
+        match data.get(at..) {
+            Some([b'\n', ..]) => return Found::Blank { next: at + 1 },
+            Some([b'\r', b'\n', ..]) => return Found::Blank { next: at + 2 },
+            Some([]) | None => return Found::Incomplete,
+            _ => {}
+        }
+        let is_quote = |at: usize| self.quote.is_some() && data.get(at).copied() == self.quote;
+        let mut quoted = is_quote(at);
+        'fields: loop {
+            if quoted {
+                let Some(end) = self.quotation(data, at) else { return if last { Found::Open } else { Found::Incomplete } };
+                // A quote at the end of the text may be the first of two.
+                if end == data.len() && !last {
+                    return Found::Incomplete;
+                }
+                at = end;
+            }
+            // Eight bytes at a time; the rest of the text one by one.
+            while let Some(word) = data.get(at..at + 8).and_then(|w| w.try_into().ok()).map(u64::from_le_bytes) {
+                let mut hits = equal(word, self.delimiter) | equal(word, b'\n');
+                while hits != 0 {
+                    let hit = at + (hits.trailing_zeros() / 8) as usize;
+                    hits &= hits - 1;
+                    if data[hit] == b'\n' {
+                        ends.push(record_end(data, start, hit));
+                        return Found::Record { next: hit + 1 };
+                    }
+                    ends.push(hit as u32);
+                    if is_quote(hit + 1) {
+                        at = hit + 1;
+                        quoted = true;
+                        continue 'fields;
+                    }
+                }
+                at += 8;
+            }
+            while let Some(&byte) = data.get(at) {
+                if byte == b'\n' {
+                    ends.push(record_end(data, start, at));
+                    return Found::Record { next: at + 1 };
+                }
+                at += 1;
+                if byte == self.delimiter {
+                    ends.push(at as u32 - 1);
+                    if is_quote(at) {
+                        quoted = true;
+                        continue 'fields;
+                    }
+                }
+            }
+            if !last {
+                return Found::Incomplete;
+            }
+            ends.push(record_end(data, start, data.len()));
+            return Found::Record { next: data.len() };
+        }
+    }
+
+    /// Behind the quotation that opens at `at`.
+    fn quotation(&self, data: &[u8], at: usize) -> Option<usize> {
+        let quote = self.quote?;
+        let mut at = at + 1;
+        loop {
+            at += memchr::memchr(quote, data.get(at..)?)? + 1;
+            if data.get(at) != Some(&quote) {
+                return Some(at);
+            }
+            at += 1;
+        }
+    }
+
+    /// Where the value of a field lies, if it lies there as it is.
+    #[inline]
+    fn bounds(&self, data: &[u8], start: usize, ends: &[u32], field: usize) -> Option<(usize, usize)> {
+        let from = if field == 0 { start } else { ends[field - 1] as usize + 1 };
+        let to = ends[field] as usize;
+        match self.quote {
+            Some(q) if from < to && data[from] == q => {
+                let inner = from + 1..to - 1;
+                (to - from >= 2 && data[to - 1] == q && !data[inner.clone()].contains(&q)).then_some((inner.start, inner.end))
+            }
+            _ => Some((from, to)),
+        }
+    }
+
+    /// The value of a field, its quotation undone.
+    fn field<'d>(&self, data: &'d [u8], start: usize, ends: &[u32], field: usize) -> Cow<'d, [u8]> {
+        if let Some((from, to)) = self.bounds(data, start, ends, field) {
+            return Cow::Borrowed(&data[from..to]);
+        }
+        let from = if field == 0 { start } else { ends[field - 1] as usize + 1 };
+        let raw = &data[from..ends[field] as usize];
+        let mut value = Vec::with_capacity(raw.len());
+        let (mut inside, mut bytes) = (true, raw.iter().skip(1).copied().peekable());
+        while let Some(byte) = bytes.next() {
+            if inside && Some(byte) == self.quote {
+                if bytes.peek().copied() == self.quote {
+                    bytes.next();
+                } else {
+                    inside = false;
+                    continue;
+                }
+            }
+            value.push(byte);
+        }
+        Cow::Owned(value)
+    }
+
+    /// Converts the records that are complete, and says how many bytes they took.
+    pub fn run(&mut self, data: &[u8], clean: bool, last: bool, ends: &mut Vec<u32>, work: &mut Work<'_>) -> Result<usize, Error> {
+        let mut at = 0;
+        if self.header || work.is_at_start() {
+            at = data.starts_with(BOM).then_some(BOM.len()).unwrap_or(0);
+            work.out.extend_from_slice(&data[..at]);
+        }
+        let mut begin = at;
+        loop {
+            let next = match self.find(data, at, ends, last) {
+                Found::Record { next } => next,
+                Found::Blank { next } => {
+                    work.blank_line(&data[at..next]);
+                    at = next;
+                    continue;
+                }
+                Found::Incomplete => return Ok(at),
+                Found::Open => {
+                    work.ledger.records_in += 1;
+                    work.reject(data, at, data.len(), RejectReason::Quotation)?;
+                    return Ok(data.len());
+                }
+            };
+            let (start, end) = (at, ends[ends.len() - 1] as usize);
+            at = next;
+            if self.header {
+                self.header = false;
+                work.out.extend_from_slice(&data[std::mem::take(&mut begin).max(start)..end]);
+                for name in work.appended_names() {
+                    work.out.push(self.delimiter);
+                    super::super::answers::delimited(&name, self.delimiter, self.quote, &mut work.out);
+                }
+                work.out.extend_from_slice(if end == next { b"\n" } else { &data[end..next] });
+                continue;
+            }
+            work.ledger.records_in += 1;
+            if ends.len() != self.fields {
+                work.reject(data, start, next, RejectReason::Fields)?;
+                continue;
+            }
+            if !clean && let Some(reason) = work.damage(&data[start..end]) {
+                work.reject(data, start, next, reason)?;
+                continue;
+            }
+            if work.has_context() && let Err(reason) = work.read_context(|place| self.field(data, start, ends, place)) {
+                work.reject(data, start, next, reason)?;
+                continue;
+            }
+            let before = work.out.len();
+            work.out.extend_from_slice(&data[start..end]);
+            let mut reject = false;
+            for column in 0..work.columns() {
+                let place = work.place(column);
+                reject |= match self.bounds(data, start, ends, place) {
+                    Some((from, to)) => work.code(column, data, from, to - from),
+                    None => {
+                        let value = self.field(data, start, ends, place);
+                        work.code(column, &value, 0, value.len())
+                    }
+                };
+            }
+            work.seen += 1;
+            if work.has_hits() {
+                work.keep_sample(data, start);
+            }
+            if reject {
+                work.out.truncate(before);
+                work.reject(data, start, next, RejectReason::Unsettled)?;
+                continue;
+            }
+            work.out.extend_from_slice(&data[end..next]);
+            work.ledger.records_out += 1;
+        }
+    }
+}
+
+/// A high bit in every byte of the word that equals `byte`, and nowhere else.
+#[inline]
+fn equal(word: u64, byte: u8) -> u64 {
+    const LOW: u64 = 0x7f7f_7f7f_7f7f_7f7f;
+    let x = word ^ (u64::from(byte) * 0x0101_0101_0101_0101);
+    !(((x & LOW) + LOW) | x | LOW)
+}
+
+/// Where the record ends that a line feed at `at` ends.
+#[inline]
+fn record_end(data: &[u8], start: usize, at: usize) -> u32 {
+    let cr = at > start && data[at - 1] == b'\r' && data.get(at) == Some(&b'\n');
+    (at - usize::from(cr)) as u32
+}
+
+/// How often a delimiter stands outside of quotations.
+fn outside_quotes(line: &[u8], delimiter: u8) -> usize {
+    let mut inside = false;
+    line.iter()
+        .filter(|&&b| {
+            inside ^= b == b'"';
+            b == delimiter && !inside
+        })
+        .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn records(data: &[u8], quote: Option<u8>) -> Vec<Vec<Vec<u8>>> {
+        let d = Delimited { delimiter: b',', quote, header: false, fields: 0 };
+        let (mut at, mut ends, mut all) = (0, Vec::new(), Vec::new());
+        loop {
+            match d.find(data, at, &mut ends, true) {
+                Found::Record { next } => {
+                    all.push((0..ends.len()).map(|i| d.field(data, at, &ends, i).into_owned()).collect());
+                    at = next;
+                }
+                Found::Blank { next } => at = next,
+                Found::Incomplete => return all,
+                Found::Open => return all,
+            }
+        }
+    }
+
+    fn oracle(data: &[u8], quote: Option<u8>) -> Vec<Vec<Vec<u8>>> {
+        let mut reader = csv::ReaderBuilder::new();
+        reader.has_headers(false).flexible(true).quoting(quote.is_some());
+        reader.from_reader(data).byte_records().map(|r| r.unwrap().iter().map(<[u8]>::to_vec).collect()).collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn fields_are_those_of_the_csv_crate(text in "[ab\",\n]{0,40}", quoted in any::<bool>()) {
+            let quote = quoted.then_some(b'"');
+            let data = text.as_bytes();
+            let (ours, theirs) = (records(data, quote), oracle(data, quote));
+            // A quotation left open is a record there and a reject here.
+            let d = Delimited { delimiter: b',', quote, header: false, fields: 0 };
+            let (mut at, mut ends) = (0, Vec::new());
+            let open = loop {
+                match d.find(data, at, &mut ends, true) {
+                    Found::Record { next } | Found::Blank { next } => at = next,
+                    found => break found == Found::Open,
+                }
+            };
+            prop_assert_eq!(&ours[..], &theirs[..theirs.len() - usize::from(open)]);
+        }
+
+        #[test]
+        fn a_cut_anywhere_changes_nothing(text in "[a\",\r\n]{0,60}", cut in 0usize..60) {
+            let d = Delimited { delimiter: b',', quote: Some(b'"'), header: false, fields: 0 };
+            let data = text.as_bytes();
+            let cut = cut.min(data.len());
+            let (mut at, mut ends) = (0, Vec::new());
+            let mut whole = Vec::new();
+            loop {
+                match d.find(data, at, &mut ends, true) {
+                    Found::Record { next } | Found::Blank { next } => { whole.push((at, next, ends.clone())); at = next; }
+                    _ => break,
+                }
+            }
+            at = 0;
+            for (start, next, expected) in whole {
+                let found = d.find(&data[..cut], start, &mut ends, false);
+                if let Found::Record { next: n } | Found::Blank { next: n } = found {
+                    prop_assert_eq!((at, n), (start, next));
+                    prop_assert_eq!(&ends, &expected);
+                    at = n;
+                } else {
+                    break;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn quotes_within_fields_are_characters() {
+        assert_eq!(records(b"1,5\" a,x\n2,6\" b,y\n", Some(b'"')).len(), 2);
+    }
+
+    #[test]
+    fn delimiters_are_detected() {
+        let detect = |sample: &str| Delimited::detect(&Job::default(), RecordFormat::Csv, sample.as_bytes(), "f").unwrap();
+        assert_eq!(detect("id;dx\n1;2,5\n").0.delimiter, b';');
+        assert_eq!(detect("\"a,b,c\"\tdx\n").0.delimiter, b'\t');
+        assert_eq!(detect("dx\n").0.delimiter, b',');
+        assert_eq!(detect("\u{feff}\"id\",\"d\"\"x\"\r\n").1, ["id", "d\"x"]);
+        assert_eq!(detect("a\tb \"c\"\n").0.quote, None);
+        assert_eq!(detect("a\tb\n1\t\"x\ty\"\n").0.quote, Some(b'"'));
+    }
+}

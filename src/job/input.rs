@@ -1,0 +1,412 @@
+//! Where records come from: a file or standard input, decompressed, brought to UTF-8 where it is UTF-16, and handed over in blocks.
+//!
+//! Single-byte encodings are not decoded: delimiters and codes are ASCII in all of them, and so the record's own bytes stay as they came.
+
+use super::Error;
+use encoding_rs::Encoding;
+use std::fs::{File, Metadata};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
+
+/// Room in front of each block for the record that began in the one before.
+pub(super) const HEADROOM: usize = 1 << 16;
+/// What encoding and dialect are detected from.
+const SAMPLE: usize = 1 << 16;
+
+/// Some bytes of the input, in a buffer that is used again.
+pub(super) struct Block {
+    /// `HEADROOM` bytes to write the begun record into, then what was read.
+    pub bytes: Vec<u8>,
+    /// Nothing comes after it.
+    pub last: bool,
+    /// ASCII without NUL: records need no look at their encoding.
+    pub clean: bool,
+}
+
+/// Gives the blocks of the input in order.
+pub(super) trait Blocks {
+    fn next(&mut self) -> Result<Option<Block>, Error>;
+    /// A block that is done with.
+    fn reuse(&mut self, block: Block);
+}
+
+/// How the text is encoded.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum TextEncoding {
+    Utf8,
+    Utf16 { big_endian: bool },
+    SingleByte(&'static Encoding),
+}
+
+impl TextEncoding {
+    pub fn name(self) -> &'static str {
+        match self {
+            TextEncoding::Utf8 => "UTF-8",
+            TextEncoding::Utf16 { big_endian: false } => "UTF-16LE",
+            TextEncoding::Utf16 { big_endian: true } => "UTF-16BE",
+            TextEncoding::SingleByte(e) => e.name(),
+        }
+    }
+
+    fn named(label: &str) -> Option<TextEncoding> {
+        let encoding = Encoding::for_label(label.as_bytes())?;
+        match encoding.name() {
+            "UTF-8" => Some(TextEncoding::Utf8),
+            "UTF-16LE" => Some(TextEncoding::Utf16 { big_endian: false }),
+            "UTF-16BE" => Some(TextEncoding::Utf16 { big_endian: true }),
+            _ => (encoding.is_single_byte() && encoding.is_ascii_compatible()).then_some(TextEncoding::SingleByte(encoding)),
+        }
+    }
+
+    /// By the byte order mark, by where zeros stand, by being UTF-8; what is left is Windows-1252.
+    fn detect(sample: &[u8]) -> TextEncoding {
+        match sample {
+            [0xff, 0xfe, ..] => return TextEncoding::Utf16 { big_endian: false },
+            [0xfe, 0xff, ..] => return TextEncoding::Utf16 { big_endian: true },
+            _ => {}
+        }
+        let zeros = |odd: usize| sample.iter().skip(odd).step_by(2).filter(|b| **b == 0).count();
+        let (even, odd, half) = (zeros(0), zeros(1), sample.len() / 2);
+        // Text with codes in it is mostly ASCII; a stray NUL is damage, zeros in every second place are an encoding.
+        if half > 1 && odd > half / 2 && even < half / 8 {
+            return TextEncoding::Utf16 { big_endian: false };
+        }
+        if half > 1 && even > half / 2 && odd < half / 8 {
+            return TextEncoding::Utf16 { big_endian: true };
+        }
+        match std::str::from_utf8(sample) {
+            Err(e) if e.error_len().is_some() && !mostly_utf8(sample) => TextEncoding::SingleByte(encoding_rs::WINDOWS_1252),
+            _ => TextEncoding::Utf8,
+        }
+    }
+}
+
+/// More well-formed sequences of several bytes than malformed ones: UTF-8 with some damage.
+fn mostly_utf8(sample: &[u8]) -> bool {
+    let (mut good, mut bad) = (0usize, 0usize);
+    for chunk in sample.utf8_chunks() {
+        good += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        bad += usize::from(!chunk.invalid().is_empty());
+    }
+    good > bad
+}
+
+/// What is known of the input when it has been read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InputFacts {
+    pub name: String,
+    /// As stored, compressed or not.
+    pub bytes: u64,
+    /// BLAKE3 of these.
+    pub hash: String,
+    pub encoding: &'static str,
+    pub compression: Option<&'static str>,
+}
+
+/// The input, opened and looked at.
+pub(super) struct Input {
+    path: PathBuf,
+    reader: Box<dyn Read + Send>,
+    pub encoding: TextEncoding,
+    compression: Option<&'static str>,
+    /// The first bytes, as UTF-8 if they were UTF-16.
+    pub sample: Vec<u8>,
+    block: usize,
+    done: bool,
+    metadata: Option<Metadata>,
+    tally: std::sync::Arc<std::sync::Mutex<(blake3::Hasher, u64)>>,
+    spare: Vec<Block>,
+}
+
+impl Input {
+    pub fn open(path: &Path, encoding: Option<&str>, block: usize) -> Result<Input, Error> {
+        let name = display_name(path);
+        let stdin = path.as_os_str() == "-";
+        let (raw, metadata): (Box<dyn Read + Send>, _) = if stdin {
+            (Box::new(io::stdin()), None)
+        } else {
+            let file = File::open(path).map_err(|e| Error::io("open", path, e))?;
+            let metadata = file.metadata().map_err(|e| Error::io("open", path, e))?;
+            if metadata.is_dir() {
+                return Err(Error::Io { what: "read", path: name, source: io::Error::other("it is a folder; name a file") });
+            }
+            (Box::new(file), Some(metadata))
+        };
+        let tally = std::sync::Arc::new(std::sync::Mutex::new((blake3::Hasher::new(), 0)));
+        let mut raw = BufReader::with_capacity(1 << 17, Hashing { inner: raw, tally: tally.clone() });
+        let magic = raw.fill_buf().map_err(|e| Error::io("read", path, e))?;
+        let (mut reader, compression): (Box<dyn Read + Send>, _) = if magic.starts_with(&[0x1f, 0x8b]) {
+            (Box::new(flate2::bufread::MultiGzDecoder::new(raw)), Some("gzip"))
+        } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+            (Box::new(zstd::Decoder::with_buffer(raw).map_err(|e| Error::io("read", path, e))?), Some("zstd"))
+        } else {
+            (Box::new(raw), None)
+        };
+        let mut sample = Vec::new();
+        (&mut reader).take(SAMPLE as u64).read_to_end(&mut sample).map_err(|e| Error::io("read", path, e))?;
+        let encoding = match encoding {
+            None => TextEncoding::detect(&sample),
+            Some(label) => TextEncoding::named(label).ok_or_else(|| Error::Encoding {
+                file: name.clone(),
+                what: format!("no encoding `{label}` here; UTF-8, UTF-16 and single-byte ones such as windows-1252 are read"),
+            })?,
+        };
+        let reader: Box<dyn Read + Send> = Box::new(Cursor::new(sample.clone()).chain(reader));
+        let (reader, sample): (Box<dyn Read + Send>, _) = match encoding {
+            TextEncoding::Utf16 { big_endian } => {
+                let mut text = Vec::new();
+                let _ = FromUtf16::new(Cursor::new(&sample[..sample.len() & !3]), big_endian).read_to_end(&mut text);
+                (Box::new(FromUtf16::new(reader, big_endian)), text)
+            }
+            _ => (reader, sample),
+        };
+        let path = path.to_owned();
+        Ok(Input { path, reader, encoding, compression, sample, block: block.max(1), done: false, metadata, tally, spare: Vec::new() })
+    }
+
+    /// Bytes as stored, if that can be known before reading.
+    pub fn size(&self) -> Option<u64> {
+        self.metadata.as_ref().map(Metadata::len)
+    }
+
+    /// How many bytes have been read, for progress.
+    pub fn read_so_far(&self) -> std::sync::Arc<std::sync::Mutex<(blake3::Hasher, u64)>> {
+        self.tally.clone()
+    }
+
+    /// After the last block: that the file is still the one that was opened, and what it was.
+    pub fn finish(self) -> Result<InputFacts, Error> {
+        let name = display_name(&self.path);
+        let (hash, bytes) = {
+            let tally = self.tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            (tally.0.finalize().to_hex().to_string(), tally.1)
+        };
+        if let Some(then) = &self.metadata {
+            let now = std::fs::metadata(&self.path).map_err(|e| Error::io("look at", &self.path, e))?;
+            let regular = then.is_file();
+            if regular && (now.len() != then.len() || now.modified().ok() != then.modified().ok() || bytes != then.len()) {
+                return Err(Error::Changed { file: name });
+            }
+        }
+        Ok(InputFacts { name, bytes, hash, encoding: self.encoding.name(), compression: self.compression })
+    }
+
+    fn fill(&mut self, block: &mut Block) -> io::Result<()> {
+        block.bytes.resize(HEADROOM + self.block, 0);
+        let mut at = HEADROOM;
+        while at < block.bytes.len() {
+            match self.reader.read(&mut block.bytes[at..]) {
+                Ok(0) => {
+                    self.done = true;
+                    break;
+                }
+                Ok(n) => at += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        block.bytes.truncate(at);
+        block.last = self.done;
+        let read = &block.bytes[HEADROOM..];
+        let ascii = matches!(self.encoding, TextEncoding::SingleByte(_)) || read.is_ascii();
+        block.clean = ascii && memchr::memchr(0, read).is_none();
+        Ok(())
+    }
+}
+
+impl Blocks for Input {
+    fn next(&mut self) -> Result<Option<Block>, Error> {
+        if self.done {
+            return Ok(None);
+        }
+        let mut block = self.spare.pop().unwrap_or(Block { bytes: Vec::new(), last: false, clean: false });
+        let before = self.tally.lock().map(|t| t.1).unwrap_or(0);
+        self.fill(&mut block).map_err(|e| match e.kind() {
+            io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof | io::ErrorKind::Other => {
+                let what = format!("unreadable after byte {before}: {e}; nothing was kept, mend or fetch the file again");
+                Error::Encoding { file: display_name(&self.path), what }
+            }
+            _ => Error::io("read", &self.path, e),
+        })?;
+        Ok(Some(block))
+    }
+
+    fn reuse(&mut self, block: Block) {
+        self.spare.push(block);
+    }
+}
+
+/// The name as messages and reports give it: without the folders, which may name a patient or a project.
+pub(super) fn display_name(path: &Path) -> String {
+    match path.file_name() {
+        Some(_) if path.as_os_str() == "-" => String::from("standard input"),
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => path.display().to_string(),
+    }
+}
+
+/// Reads ahead on a thread of its own.
+pub(super) struct Ahead<'s> {
+    full: Receiver<Result<Block, Error>>,
+    empty: SyncSender<Block>,
+    reader: ScopedJoinHandle<'s, Input>,
+}
+
+impl<'s> Ahead<'s> {
+    /// `ring` buffers are all there are.
+    pub fn start<'e>(scope: &'s Scope<'s, 'e>, mut input: Input, ring: usize) -> Ahead<'s> {
+        let (send_full, full) = sync_channel(ring);
+        let (empty, take_empty) = sync_channel(ring);
+        for _ in 0..ring {
+            input.reuse(Block { bytes: Vec::new(), last: false, clean: false });
+        }
+        let reader = scope.spawn(move || {
+            loop {
+                if input.spare.is_empty() {
+                    match take_empty.recv() {
+                        Ok(block) => input.reuse(block),
+                        Err(_) => return input,
+                    }
+                }
+                let block = match input.next() {
+                    Ok(None) => return input,
+                    Ok(Some(block)) => Ok(block),
+                    Err(e) => Err(e),
+                };
+                let failed = block.is_err();
+                if send_full.send(block).is_err() || failed {
+                    return input;
+                }
+            }
+        });
+        Ahead { full, empty, reader }
+    }
+
+    /// The input again, when its last block has come.
+    pub fn join(self) -> Result<Input, Error> {
+        drop((self.full, self.empty));
+        self.reader.join().map_err(|_| Error::Unbalanced { what: String::from("the reading thread panicked") })
+    }
+}
+
+impl Blocks for Ahead<'_> {
+    fn next(&mut self) -> Result<Option<Block>, Error> {
+        self.full.recv().ok().transpose()
+    }
+    fn reuse(&mut self, block: Block) {
+        // The reader may have come to its end; then nobody needs the buffer.
+        let _ = self.empty.send(block);
+    }
+}
+
+/// Counts and hashes what is read.
+struct Hashing<R> {
+    inner: R,
+    tally: std::sync::Arc<std::sync::Mutex<(blake3::Hasher, u64)>>,
+}
+
+impl<R: Read> Read for Hashing<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buffer)?;
+        let mut tally = self.tally.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        tally.0.update(&buffer[..n]);
+        tally.1 += n as u64;
+        Ok(n)
+    }
+}
+
+/// UTF-16 to UTF-8. What is not UTF-16 is an error: it could not be written again as it came.
+struct FromUtf16<R> {
+    inner: R,
+    big_endian: bool,
+    raw: Vec<u8>,
+    text: Vec<u8>,
+    given: usize,
+    end: bool,
+}
+
+impl<R: Read> FromUtf16<R> {
+    fn new(inner: R, big_endian: bool) -> FromUtf16<R> {
+        FromUtf16 { inner, big_endian, raw: Vec::new(), text: Vec::new(), given: 0, end: false }
+    }
+
+    fn more(&mut self) -> io::Result<()> {
+        let kept = self.raw.len();
+        self.raw.resize(kept + (1 << 15), 0);
+        let n = self.inner.read(&mut self.raw[kept..])?;
+        self.raw.truncate(kept + n);
+        self.end = n == 0;
+        self.text.clear();
+        self.given = 0;
+        let unit = |pair: &[u8]| if self.big_endian { u16::from_be_bytes([pair[0], pair[1]]) } else { u16::from_le_bytes([pair[0], pair[1]]) };
+        let mut whole = self.raw.len() & !1;
+        // The first half of a pair waits for the second.
+        if !self.end && whole >= 2 && (0xd800..0xdc00).contains(&unit(&self.raw[whole - 2..])) {
+            whole -= 2;
+        }
+        let mut utf8 = [0; 4];
+        for c in char::decode_utf16(self.raw[..whole].chunks_exact(2).map(unit)) {
+            let c = c.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-16 ({e})")))?;
+            self.text.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes());
+        }
+        self.raw.drain(..whole);
+        if self.end && !self.raw.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "half a UTF-16 character at the end"));
+        }
+        Ok(())
+    }
+}
+
+impl<R: Read> Read for FromUtf16<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.text.len() && !self.end {
+            self.more()?;
+        }
+        let n = buffer.len().min(self.text.len() - self.given);
+        buffer[..n].copy_from_slice(&self.text[self.given..self.given + n]);
+        self.given += n;
+        Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodings_are_detected() {
+        let utf16 = |s: &str| s.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+        let detect = |b: &[u8]| TextEncoding::detect(b).name();
+        assert_eq!(detect(b"id,dx\n1,250.00\n"), "UTF-8");
+        assert_eq!(detect("id,dx,Ménière\n".as_bytes()), "UTF-8");
+        assert_eq!(detect(b"id,dx,M\xe9ni\xe8re\n"), "windows-1252");
+        assert_eq!(detect(&utf16("id,dx\n1,250.00\n")), "UTF-16LE");
+        assert_eq!(detect(&utf16("\u{feff}id,dx")), "UTF-16LE");
+        assert_eq!(detect(b"\xfe\xff\0i\0d"), "UTF-16BE");
+        assert_eq!(detect(b"id,dx\n1,\0\0\0\n"), "UTF-8");
+        assert_eq!(detect("Ménière Ménière \u{e9}".as_bytes().iter().chain(b"\xff").copied().collect::<Vec<_>>().as_slice()), "UTF-8");
+        assert_eq!(detect(b""), "UTF-8");
+    }
+
+    #[test]
+    fn utf16_in_any_pieces() {
+        let text = "id,x\n1,Ménière 𝄞 ok\n".repeat(3000);
+        let bytes: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for piece in [1, 3, 7, 1 << 15] {
+            struct Pieces<'a>(&'a [u8], usize);
+            impl Read for Pieces<'_> {
+                fn read(&mut self, b: &mut [u8]) -> io::Result<usize> {
+                    let n = self.1.min(b.len());
+                    (&mut self.0).read(&mut b[..n])
+                }
+            }
+            let mut out = String::new();
+            FromUtf16::new(Pieces(&bytes, piece), true).read_to_string(&mut out).unwrap();
+            assert_eq!(out, text);
+        }
+        assert!(FromUtf16::new(&[0xd8u8, 0, 0, 65][..], true).read_to_string(&mut String::new()).is_err());
+        assert!(FromUtf16::new(&[0u8, 65, 0][..], true).read_to_string(&mut String::new()).is_err());
+    }
+}

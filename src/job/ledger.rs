@@ -1,0 +1,287 @@
+//! The ledger: what came in, what went out, and what became of every code.
+//!
+//! Codes are counted where they are answered: a [`Tally`] is one distinct code with one outcome, and everything that a report says of
+//! codes is a sum of tallies. Beside them each column counts its own outcomes, so that the two can be held against each other.
+
+use super::Error;
+use crate::engine::Outcome;
+use hashbrown::HashMap;
+use std::collections::BTreeMap;
+
+/// Distinct codes that are kept apart; beyond (a column of free text, say) they are counted together by outcome.
+const MOST_TALLIES: usize = 200_000;
+
+/// One distinct code with one outcome.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Tally {
+    /// The system's alias; empty if a record named none that is known.
+    pub system: String,
+    /// As its system prints it; as given, blanks around it apart, if it is no code.
+    pub code: String,
+    /// Whether `code` is a code of the system.
+    pub known: bool,
+    #[serde(with = "outcome_code")]
+    pub outcome: Option<Outcome>,
+    /// Whether a target was taken.
+    pub settled: bool,
+    /// The codes taken, separated by a blank.
+    pub target: String,
+    pub relationship: String,
+    pub map: String,
+    /// What settled a choice; empty if nothing had to.
+    pub policy: String,
+    /// Kinds of repair, one bit each in the order of [`crate::engine::RepairKind::ALL`].
+    pub repairs: u8,
+    /// Of an unsettled code: what it may be, `A + B / C | D`: scenarios, groups, options.
+    pub options: String,
+    pub message: String,
+    /// How many stand for it in the input.
+    pub count: u64,
+}
+
+mod outcome_code {
+    use crate::engine::Outcome;
+    use serde::{Deserialize, Deserializer, Serializer};
+    pub fn serialize<S: Serializer>(o: &Option<Outcome>, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(o.map_or("", Outcome::code))
+    }
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Outcome>, D::Error> {
+        Ok(Outcome::from_code(&String::deserialize(d)?))
+    }
+}
+
+/// Why a record was not converted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RejectReason {
+    /// More or fewer fields than the header.
+    Fields,
+    /// Bytes that are not of the text's encoding.
+    Encoding,
+    Nul,
+    /// A quotation that nobody closed before the end.
+    Quotation,
+    /// Not a JSON object.
+    Json,
+    /// A date of service that is no date.
+    Date,
+    /// A code that nobody settled, where the job rejects those.
+    Unsettled,
+}
+
+impl RejectReason {
+    pub fn code(self) -> &'static str {
+        match self {
+            RejectReason::Fields => "fields",
+            RejectReason::Encoding => "encoding",
+            RejectReason::Nul => "nul",
+            RejectReason::Quotation => "quotation",
+            RejectReason::Json => "json",
+            RejectReason::Date => "date",
+            RejectReason::Unsettled => "unsettled",
+        }
+    }
+    pub fn in_words(self) -> &'static str {
+        match self {
+            RejectReason::Fields => "not as many fields as the header",
+            RejectReason::Encoding => "bytes that are not of the file's encoding",
+            RejectReason::Nul => "a NUL byte",
+            RejectReason::Quotation => "a quotation that is not closed before the end of the file",
+            RejectReason::Json => "not a JSON object",
+            RejectReason::Date => "a date that is no date",
+            RejectReason::Unsettled => "a code that nobody settled",
+        }
+    }
+}
+
+/// What one code column held.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Codes {
+    pub column: String,
+    /// Records whose cell was blank.
+    pub blank: u64,
+    /// Codes beyond the first of a cell.
+    pub further: u64,
+    /// By [`Outcome::ALL`].
+    pub outcomes: [u64; 10],
+    /// Codes for which a target was taken.
+    pub settled: u64,
+}
+
+impl Codes {
+    pub fn codes(&self) -> u64 {
+        self.outcomes.iter().sum()
+    }
+}
+
+/// A record chosen for manual check.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Sampled {
+    pub line: u64,
+    pub column: String,
+    pub tally: u32,
+    /// Its lot; the lowest of an outcome are in the sample.
+    pub lot: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Ledger {
+    pub records_in: u64,
+    pub records_out: u64,
+    /// Lines without anything; not records.
+    pub blank_lines: u64,
+    pub rejected: BTreeMap<RejectReason, u64>,
+    pub columns: Vec<Codes>,
+    pub tallies: Vec<Tally>,
+    /// By outcome, in the order of [`Outcome::ALL`].
+    pub samples: Vec<Vec<Sampled>>,
+    /// Cells of fact columns that were not understood: age, sex.
+    pub facts_not_understood: BTreeMap<String, u64>,
+    /// Records whose key has come before, and their lines (the first thousand).
+    pub duplicates: Option<Duplicates>,
+    /// Whether some distinct codes were counted together.
+    pub crowded: bool,
+    #[serde(skip)]
+    places: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Duplicates {
+    pub key: Vec<String>,
+    /// Records with a key that another record before them has.
+    pub records: u64,
+    /// Records equal to one before them in every byte.
+    pub exact: u64,
+    /// Pairs of key and code that came before.
+    pub pairs: u64,
+    /// Line, and the line of the first of its kind.
+    pub lines: Vec<(u64, u64)>,
+}
+
+impl Ledger {
+    pub fn new(columns: impl IntoIterator<Item = String>) -> Ledger {
+        Ledger {
+            columns: columns.into_iter().map(|column| Codes { column, ..Codes::default() }).collect(),
+            samples: vec![Vec::new(); Outcome::ALL.len()],
+            ..Ledger::default()
+        }
+    }
+
+    pub fn rejected_total(&self) -> u64 {
+        self.rejected.values().sum()
+    }
+
+    /// Codes in all columns.
+    pub fn codes(&self) -> u64 {
+        self.columns.iter().map(Codes::codes).sum()
+    }
+
+    pub fn settled(&self) -> u64 {
+        self.columns.iter().map(|c| c.settled).sum()
+    }
+
+    /// Codes by outcome.
+    pub fn outcomes(&self) -> [u64; 10] {
+        let mut sums = [0; 10];
+        for column in &self.columns {
+            sums.iter_mut().zip(column.outcomes).for_each(|(sum, n)| *sum += n);
+        }
+        sums
+    }
+
+    /// The place of the tally that is like this one but for its count.
+    pub(super) fn place(&mut self, tally: Tally) -> u32 {
+        let mut key = key(&tally);
+        if let Some(&at) = self.places.get(&key[..]) {
+            return at;
+        }
+        let tally = if self.tallies.len() < MOST_TALLIES {
+            tally
+        } else {
+            self.crowded = true;
+            let others = Tally {
+                code: String::from("(others)"),
+                options: String::new(),
+                message: String::new(),
+                target: String::new(),
+                relationship: String::new(),
+                repairs: 0,
+                ..tally
+            };
+            key = self::key(&others);
+            if let Some(&at) = self.places.get(&key[..]) {
+                return at;
+            }
+            others
+        };
+        let at = self.tallies.len() as u32;
+        self.tallies.push(tally);
+        self.places.insert(key.into_boxed_slice(), at);
+        at
+    }
+
+    /// After reading a checkpoint.
+    pub(super) fn restore(&mut self) {
+        self.places = self.tallies.iter().enumerate().map(|(at, tally)| (key(tally).into_boxed_slice(), at as u32)).collect();
+    }
+
+    /// Holds invariant 13: records in = records out + records rejected, codes in = the sum of all outcomes, counted in two places.
+    ///
+    /// `seen` is the number of records whose cells were looked at.
+    pub fn check(&self, seen: u64) -> Result<(), Error> {
+        let same = |what: &str, left: u64, right: u64| {
+            if left == right { Ok(()) } else { Err(Error::Unbalanced { what: format!("{what}: {left} and {right}") }) }
+        };
+        same("records in, records out and rejected", self.records_in, self.records_out + self.rejected_total())?;
+        for column in &self.columns {
+            let cells = seen.saturating_sub(column.blank) + column.further;
+            same(&format!("codes in and outcomes of {}", column.column), cells, column.codes())?;
+        }
+        let tallied: u64 = self.tallies.iter().map(|t| t.count).sum();
+        same("outcomes by column and by code", self.codes(), tallied)?;
+        let settled: u64 = self.tallies.iter().filter(|t| t.settled).map(|t| t.count).sum();
+        same("settled by column and by code", self.settled(), settled)
+    }
+}
+
+/// What makes two tallies one.
+fn key(t: &Tally) -> Vec<u8> {
+    let outcome = t.outcome.map_or("", Outcome::code);
+    let mut key = Vec::with_capacity(64);
+    for part in [&*t.system, &t.code, outcome, &t.target, &t.relationship, &t.map, &t.policy] {
+        key.extend_from_slice(&(part.len() as u32).to_le_bytes());
+        key.extend_from_slice(part.as_bytes());
+    }
+    key.extend_from_slice(&[t.repairs, u8::from(t.known), u8::from(t.settled)]);
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn invariant_13_is_held() {
+        let mut ledger = Ledger::new([String::from("dx")]);
+        let tally = Tally { code: "250.00".into(), outcome: Some(Outcome::Exact), settled: true, ..Tally::default() };
+        let at = ledger.place(tally.clone());
+        assert_eq!(at, ledger.place(tally));
+        ledger.records_in = 3;
+        ledger.records_out = 2;
+        *ledger.rejected.entry(RejectReason::Fields).or_default() += 1;
+        ledger.columns[0].outcomes[3] = 2;
+        ledger.columns[0].settled = 2;
+        ledger.tallies[0].count = 2;
+        ledger.check(2).unwrap();
+        for spoil in [
+            |l: &mut Ledger| l.records_out -= 1,
+            |l: &mut Ledger| l.columns[0].outcomes[3] -= 1,
+            |l: &mut Ledger| l.tallies[0].count += 1,
+            |l: &mut Ledger| l.columns[0].settled -= 1,
+        ] {
+            let mut spoilt = ledger.clone();
+            spoil(&mut spoilt);
+            assert!(spoilt.check(2).is_err());
+        }
+    }
+}

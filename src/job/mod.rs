@@ -1,0 +1,90 @@
+//! Records in, records out, every one accounted for.
+//!
+//! A [`Job`] says what to convert; [`convert`] does it and gives back a [`Run`], from which [`report`] makes the pages that a clinical
+//! lead signs. The record's own bytes are never rewritten: the columns of the contract are appended to them.
+//!
+//! # How it is fast
+//! The engine answers a code in microseconds, a file has ten million. But codes follow Zipf, so `answers` keeps the ready-made output
+//! bytes for what stands in a cell (and for whatever else the answer depends on), and the engine is asked once for each distinct one.
+//! A thread reads ahead and another writes behind, over a fixed ring of buffers; memory does not grow with rows.
+//!
+//! # What holds
+//! Records in = records out + records rejected, and codes in = the sum of all outcomes ([`Ledger::check`], invariant 13). Output and
+//! report appear complete or not at all: they are written beside their place and renamed when the ledger balances.
+//!
+//! Deliberately not here: what a code means (`engine`), how a summary is printed (`face`).
+
+mod answers;
+mod convert;
+mod format;
+mod input;
+mod ledger;
+mod output;
+mod spec;
+
+pub use convert::{Run, convert};
+pub use ledger::{Codes, Ledger, RejectReason, Sampled, Tally};
+pub use spec::{CodeColumn, Job, Quote, RecordFormat, Unsettled};
+
+use std::path::Path;
+
+/// Why a job did not run, or not to its end. Nothing is in place then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    #[error("cannot {what} {path}: {source}")]
+    Io { what: &'static str, path: String, source: std::io::Error },
+    #[error("{file}: {what}")]
+    JobFile { file: String, what: String },
+    #[error("the job asks for nothing: name at least one code column")]
+    NoColumns,
+    #[error("column {name}: {what}")]
+    Column { name: String, what: String },
+    #[error("no column `{name}`; there are {known}")]
+    MissingColumn { name: String, known: String },
+    #[error("more than one column is called `{name}`; name it by its place, `#3` for the third")]
+    AmbiguousColumn { name: String },
+    #[error("the record already has a column `{name}`; rename it, nothing is overwritten")]
+    ColumnTaken { name: String },
+    #[error("{file} is empty: there is not even a header")]
+    Empty { file: String },
+    #[error("output and input are the same file, {file}; give another output")]
+    SameFile { file: String },
+    #[error("{what} {path} exists; remove it or name another")]
+    Exists { what: &'static str, path: String },
+    #[error("another run is writing {path}; wait for it, or name another output")]
+    Busy { path: String },
+    #[error("{file}:{line}: a record longer than {limit} bytes begins here; close the quotation, or raise the limit (--max-record)")]
+    RecordTooLong { file: String, line: u64, limit: usize },
+    #[error("{file}: {what}")]
+    Encoding { file: String, what: String },
+    #[error("{file} changed while it was read; nothing was kept, run the job again")]
+    Changed { file: String },
+    #[error("no room left writing {path}; nothing was put in place, free some room and {remedy}")]
+    DiskFull { path: String, remedy: &'static str },
+    #[error("record at line {line} cannot be converted ({reason}), and there is no place for rejects; name one (--rejects FILE)")]
+    NoPlaceForRejects { line: u64, reason: String },
+    #[error("the ledger does not balance: {what}; nothing was put in place (this is a defect of xwalk, please report it)")]
+    Unbalanced { what: String },
+    #[error("cannot resume: {what}")]
+    Resume { what: String },
+    #[error("{what}")]
+    Unsupported { what: String },
+    /// The reader of the output has gone; not a failure for a command line.
+    #[error("the reader of the output has gone")]
+    BrokenPipe,
+    #[error(transparent)]
+    Refusal(#[from] crate::engine::Refusal),
+}
+
+impl Error {
+    pub(crate) fn io(what: &'static str, path: &Path, source: std::io::Error) -> Error {
+        match source.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Error::DiskFull { path: path.display().to_string(), remedy: "run the job again, with --resume if it was converting a file" }
+            }
+            std::io::ErrorKind::BrokenPipe => Error::BrokenPipe,
+            _ => Error::Io { what, path: path.display().to_string(), source },
+        }
+    }
+}
