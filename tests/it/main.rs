@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module per room.
 
+mod convert;
 mod gems;
 mod index;
 mod kit;

@@ -1,0 +1,171 @@
+//! Everything that can be wrong with a file: a clear message or a reject with its reason, counted; nothing lost, nothing half-written.
+
+use super::{Place, converted, run};
+use xwalk::job::{Error, Job, RejectReason};
+
+/// The rejects of a job over this text: reason and count, and the rejects file.
+fn rejects(text: impl AsRef<[u8]>) -> (Vec<(RejectReason, u64)>, String, String) {
+    let place = Place::with("in.csv", text);
+    let r = run(&place.job()).unwrap();
+    let read = |p| std::fs::read(p).map(|b| String::from_utf8_lossy(&b).into_owned()).unwrap_or_default();
+    (r.ledger.rejected.into_iter().collect(), read(place.path("out-in.csv.rejects.csv")), read(place.output))
+}
+
+fn refused(text: impl AsRef<[u8]>, change: impl FnOnce(&Place, &mut Job)) -> (Error, Vec<String>) {
+    let place = Place::with("in.csv", text);
+    let mut job = place.job();
+    change(&place, &mut job);
+    (run(&job).unwrap_err(), place.files())
+}
+
+#[test]
+fn ragged_rows_are_rejected_as_they_came() {
+    let (counts, file, out) = rejects("id,dx\n1,250.00\n2\n3,401.9,\"x\ny\"\n4,401.9\n");
+    assert_eq!(counts, [(RejectReason::Fields, 2)]);
+    assert_eq!(file, "line,reason,record\n3,fields,\"2\"\n4,fields,\"3,401.9,\"\"x\ny\"\"\"\n");
+    assert_eq!(out.lines().count(), 3);
+}
+
+#[test]
+fn bytes_that_are_no_text() {
+    let (counts, file, out) = rejects(b"id,dx,n\n1,250.00,\xc3\xa9\n1,250.00,\xc3\xa9\xc3\xa9\n2,401.9,\xff\xfe\n3,401.9,a\0b\n4,401.9,ok\n");
+    assert_eq!(counts, [(RejectReason::Encoding, 1), (RejectReason::Nul, 1)]);
+    assert!(file.contains("\n4,encoding,") && file.contains("\n5,nul,"), "{file}");
+    assert!(out.contains("1,250.00,é,E11.9") && out.contains("4,401.9,ok,I10"), "{out}");
+    // The damage may lie in another block than the record's begin.
+    let long = "x".repeat(100);
+    let text = [format!("id,dx,n\n1,250.00,{long}").as_bytes(), b"\xff\n2,401.9,ok\n"].concat();
+    for block in [1, 7, 64, 1 << 18] {
+        let place = Place::with("in.csv", &text);
+        let r = run(&Job { block, encoding: Some("utf-8".into()), ..place.job() }).unwrap();
+        assert_eq!(r.ledger.rejected.get(&RejectReason::Encoding), Some(&1), "blocks of {block}");
+        assert_eq!(r.ledger.records_out, 1);
+    }
+}
+
+#[test]
+fn a_quotation_that_nobody_closes() {
+    let (counts, file, out) = rejects("id,dx\n1,250.00\n2,\"401.9\n3,401.9\n");
+    assert_eq!(counts, [(RejectReason::Quotation, 1)]);
+    assert_eq!(file, "line,reason,record\n3,quotation,\"2,\"\"401.9\n3,401.9\"\n");
+    assert_eq!(out.lines().count(), 2);
+    let text = format!("id,dx\n1,\"{}\n", "y".repeat(3_000_000));
+    let (error, files) = refused(&text, |_, job| job.max_record = 1 << 20);
+    assert_eq!(
+        error.to_string(),
+        "in.csv:2: a record longer than 1048576 bytes begins here; close the quotation, or raise the limit (--max-record)"
+    );
+    assert_eq!(files, ["in.csv"]);
+}
+
+#[test]
+fn a_field_of_100_megabytes() {
+    let text = format!("id,dx,n\n1,250.00,\"{}\"\n2,401.9,z\n", "y".repeat(100_000_000));
+    let (out, r) = converted(&text, |job| job.max_record = 200 << 20);
+    assert_eq!((r.ledger.records_out, out.len() > 100_000_000), (2, true));
+    let (error, files) = refused(&text, |_, _| {});
+    assert!(matches!(error, Error::RecordTooLong { line: 2, .. }), "{error}");
+    assert_eq!(files, ["in.csv"]);
+}
+
+#[test]
+fn files_with_little_in_them() {
+    for empty in ["", "\n", "\u{feff}", "\r\n\r\n"] {
+        assert!(matches!(refused(empty, |_, _| {}).0, Error::Empty { .. }), "{empty:?}");
+    }
+    let header = "dx_target,dx_outcome,dx_relationship,dx_map";
+    assert_eq!(converted("id,dx", |_| {}).0, format!("id,dx,{header}\n"));
+    let (out, r) = converted("id,dx\n1,401.9", |_| {});
+    assert_eq!(out, format!("id,dx,{header}\n1,401.9,I10,approximate,related-to,gem-icd9cm-icd10cm|2013"));
+    assert_eq!(r.ledger.records_in, 1);
+    let (error, _) = refused("id,dx\r1,2\r2,3\r", |_, _| {});
+    assert!(error.to_string().contains("lone carriage return"), "{error}");
+}
+
+#[test]
+fn what_is_asked_for_and_is_not_there() {
+    let (error, files) = refused("id,dx\n", |_, job| job.columns[0].name = "diagnosis".into());
+    assert_eq!(error.to_string(), "no column `diagnosis`; there are id, dx");
+    assert_eq!(files, ["in.csv"]);
+    let message = |change: &dyn Fn(&Place, &mut Job)| refused("id,dx\n", change).0.to_string();
+    assert!(message(&|_, j| j.date = Some("day".into())).starts_with("no column `day`"));
+    assert!(message(&|_, j| j.columns[0].to = "icd11".into()).starts_with("no code system `icd11` in this index; it has "));
+    assert!(message(&|_, j| j.columns[0].map = Some("gem".into())).starts_with("no map `gem`"));
+    assert!(message(&|_, j| j.columns[0].from = None).contains("give the source system"));
+    assert!(message(&|_, j| j.columns.clear()).contains("at least one"));
+    assert!(message(&|_, j| j.encoding = Some("shift_jis".into())).contains("no encoding `shift_jis` here"));
+    assert!(message(&|p, j| j.input = p.path("nowhere.csv")).starts_with("cannot open "));
+    assert!(message(&|p, j| j.input = p.path("")).contains("it is a folder"));
+    let (error, _) = refused("dx,dx_target\n", |_, _| {});
+    assert_eq!(error.to_string(), "the record already has a column `dx_target`; rename it, nothing is overwritten");
+    let (error, _) = refused("dx,dx\n", |_, _| {});
+    assert!(error.to_string().starts_with("more than one column is called `dx`"));
+}
+
+#[test]
+fn nothing_is_destroyed() {
+    let (error, _) = refused("id,dx\n", |p, job| job.output = p.input.clone());
+    assert!(matches!(error, Error::SameFile { .. }));
+    #[cfg(unix)]
+    {
+        let (error, _) = refused("id,dx\n", |p, job| {
+            std::fs::hard_link(&p.input, p.path("link.csv")).unwrap();
+            job.output = p.path("link.csv");
+        });
+        assert!(matches!(error, Error::SameFile { .. }));
+    }
+    let (error, _) = refused("id,dx\n", |p, job| {
+        std::fs::create_dir(p.path("report")).unwrap();
+        job.report = Some(p.path("report"));
+    });
+    assert!(error.to_string().starts_with("the report folder "), "{error}");
+    let (error, _) = refused("id,dx\n", |p, job| job.output = p.path(""));
+    assert!(matches!(error, Error::Exists { .. }), "{error}");
+}
+
+#[test]
+fn a_torn_archive_is_said_and_nothing_is_left() {
+    use std::io::Write;
+    let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gz.write_all(super::claims(20_000, 5).as_bytes()).unwrap();
+    let bytes = gz.finish().unwrap();
+    for threads in [1, 2] {
+        let (error, files) = refused(&bytes[..bytes.len() / 2], |_, job| job.threads = threads);
+        assert!(error.to_string().contains("unreadable after byte"), "{error}");
+        assert_eq!(files, ["in.csv"]);
+    }
+    // Half a character at the end of UTF-16.
+    let mut text: Vec<u8> = "\u{feff}id,dx\n1,401.9\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    text.push(0x41);
+    let (error, files) = refused(&text, |_, _| {});
+    assert!(error.to_string().contains("half a UTF-16 character"), "{error}");
+    assert_eq!(files, ["in.csv"]);
+}
+
+#[test]
+fn rejects_need_a_place() {
+    let (error, _) = refused("id,dx\n1\n", |_, job| job.output = "-".into());
+    assert!(matches!(error, Error::NoPlaceForRejects { line: 2, .. }), "{error}");
+}
+
+#[test]
+fn a_date_that_is_no_date() {
+    let (out, r) = converted("id,dx,day\n1,401.9,2014-02-30\n2,401.9,2014-02-28\n3,401.9,\n", |job| job.date = Some("day".into()));
+    assert_eq!(r.ledger.rejected.get(&RejectReason::Date), Some(&1));
+    assert_eq!(out.lines().count(), 3);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_said() {
+    if !std::path::Path::new("/dev/full").exists() {
+        eprintln!("a_full_disk_is_said: skipped, there is no /dev/full");
+        return;
+    }
+    let place = Place::with("in.csv", super::claims(5000, 6));
+    let link = place.path("out.csv.part");
+    std::os::unix::fs::symlink("/dev/full", &link).unwrap();
+    let error = run(&Job { output: place.path("out.csv"), ..place.job() }).unwrap_err();
+    assert!(error.to_string().contains("no room left") || error.to_string().contains("cannot write"), "{error}");
+    assert!(!place.path("out.csv").exists());
+}

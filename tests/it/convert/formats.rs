@@ -1,0 +1,129 @@
+//! Dialects, encodings, compression, several columns and several codes, systems by column.
+
+use super::{Place, claims, column, converted, run};
+use std::io::{Read, Write};
+
+#[test]
+fn crlf_bom_tabs_and_a_missing_last_end_stay() {
+    let (out, _) = converted("\u{feff}\"id\";\"dx\"\r\n1;\"250.00\"\r\n\r\n2;\"4019\"", |_| {});
+    let tail = ";approximate;related-to;gem-icd9cm-icd10cm|2013";
+    assert_eq!(
+        out,
+        format!(
+            "\u{feff}\"id\";\"dx\";dx_target;dx_outcome;dx_relationship;dx_map\r\n1;\"250.00\";E11.9{tail}\r\n\r\n2;\"4019\";I10{tail}"
+        )
+    );
+    let place = Place::with("a.tsv", "id\tnote\tdx\n1\t5\" nail\t401.9\n");
+    run(&place.job()).unwrap();
+    assert!(super::read(&place.output).contains("1\t5\" nail\t401.9\tI10\tapproximate"));
+}
+
+#[test]
+fn single_byte_text_keeps_its_bytes() {
+    let place = Place::with("a.csv", b"id,dx,note\n1,250.00,M\xe9ni\xe8re\n");
+    let r = run(&place.job()).unwrap();
+    assert_eq!(r.input.encoding, "windows-1252");
+    let out = std::fs::read(&place.output).unwrap();
+    assert!(out.windows(20).any(|w| w == b"1,250.00,M\xe9ni\xe8re,E11"), "{}", String::from_utf8_lossy(&out));
+}
+
+#[test]
+fn utf16_comes_back_as_utf16() {
+    let utf16 = |s: &str| s.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
+    let place = Place::with("a.csv", utf16("\u{feff}id,dx,note\r\n1,250.00,Ménière 𝄞\r\n"));
+    let r = run(&place.job()).unwrap();
+    assert_eq!(r.input.encoding, "UTF-16LE");
+    let expected = "\u{feff}id,dx,note,dx_target,dx_outcome,dx_relationship,dx_map\r\n\
+                    1,250.00,Ménière 𝄞,E11.9,approximate,related-to,gem-icd9cm-icd10cm|2013\r\n";
+    assert_eq!(std::fs::read(&place.output).unwrap(), utf16(expected));
+}
+
+#[test]
+fn compressed_or_not_is_the_same() {
+    let text = claims(30_000, 4);
+    let (plain, _) = converted(&text, |_| {});
+    let gz = {
+        let mut e = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        e.write_all(text.as_bytes()).unwrap();
+        e.finish().unwrap()
+    };
+    for (name, bytes) in [("a.csv.gz", gz), ("a.csv.zst", zstd::encode_all(text.as_bytes(), 1).unwrap())] {
+        let mut first = None;
+        for block in [1 << 18, 10_007] {
+            let place = Place::with(name, &bytes);
+            let mut job = place.job();
+            job.block = block;
+            run(&job).unwrap();
+            let packed = std::fs::read(&place.output).unwrap();
+            let mut out = String::new();
+            if name.ends_with("gz") {
+                flate2::read::MultiGzDecoder::new(&packed[..]).read_to_string(&mut out).unwrap();
+            } else {
+                zstd::Decoder::new(&packed[..]).unwrap().read_to_string(&mut out).unwrap();
+            }
+            assert!(out == plain, "{name}");
+            assert!(*first.get_or_insert(packed.clone()) == packed, "{name}: blocks change the compressed bytes");
+        }
+    }
+}
+
+#[test]
+fn a_system_by_column() {
+    let text = "id,kind,dx\n1,9,250.00\n2,0,E11.9\n3,X,250.00\n4,icd9cm,401.9\n5,,401.9\n";
+    let (out, run) = converted(text, |job| {
+        let c = &mut job.columns[0];
+        c.from = None;
+        c.from_column = Some("kind".into());
+        c.values = [("9", "icd9cm"), ("0", "icd10cm")].map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+    });
+    let fields: Vec<Vec<&str>> = out.lines().map(|l| l.split(',').collect()).collect();
+    assert_eq!((fields[1][3], fields[1][4]), ("E11.9", "approximate"));
+    assert_eq!(fields[2][4], "unmapped");
+    assert_eq!((fields[3][3], fields[3][4]), ("", "unknown-system"));
+    assert_eq!((fields[4][3], fields[4][4]), ("I10", "approximate"));
+    assert_eq!(fields[5][4], "unknown-system");
+    assert_eq!(run.ledger.codes(), 5);
+}
+
+#[test]
+fn many_columns_and_many_codes_in_a_cell() {
+    let (out, run) = converted("id,dx1,dx2,dx3\n1,250.00,,401.9\n2,UNK,4019,\n", |job| job.columns = vec![column("dx1..dx3")]);
+    let header = out.lines().next().unwrap();
+    assert!(header.ends_with("dx2_target,dx2_outcome,dx2_relationship,dx2_map,dx3_target,dx3_outcome,dx3_relationship,dx3_map"), "{header}");
+    assert_eq!(run.ledger.columns.iter().map(|c| (c.blank, c.codes())).collect::<Vec<_>>(), [(0, 2), (1, 1), (1, 1)]);
+    assert_eq!(csv::Reader::from_reader(out.as_bytes()).records().map(|r| r.unwrap().len()).collect::<Vec<_>>(), [16, 16]);
+
+    let (out, run) = converted("id,dx\n1,250.00|401.9\n2,|\n3,99629\n", |job| job.columns[0].split = Some("|".into()));
+    assert!(out.contains("1,250.00|401.9,E11.9|I10,approximate|approximate,related-to|related-to,"), "{out}");
+    assert_eq!((run.ledger.codes(), run.ledger.columns[0].further), (4, 1));
+}
+
+#[test]
+fn ndjson_by_pointer() {
+    let text = "{\"id\":1,\"dx\":\"250.00\"}\n{\"id\":2, \"dx\":null }\r\n\n{\"dx\":\"401.9\",\"x\":\"\\u00e9\"}";
+    let place = Place::with("a.ndjson", text);
+    run(&place.job()).unwrap();
+    let out = super::read(&place.output);
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(
+        lines[0],
+        "{\"id\":1,\"dx\":\"250.00\",\"dx_target\":\"E11.9\",\"dx_outcome\":\"approximate\",\
+         \"dx_relationship\":\"related-to\",\"dx_map\":\"gem-icd9cm-icd10cm|2013\"}"
+    );
+    assert_eq!(lines[1], "{\"id\":2, \"dx\":null ,\"dx_target\":null,\"dx_outcome\":null,\"dx_relationship\":null,\"dx_map\":null}");
+    assert_eq!(lines[2], "");
+    assert!(lines[3].starts_with("{\"dx\":\"401.9\",\"x\":\"\\u00e9\",\"dx_target\":\"I10\""));
+    assert!(out.contains("null}\r\n") && !out.ends_with('\n'), "line ends stay");
+
+    let place = Place::with("b.ndjson", "{\"c\":{\"dx\":[\"250.00\",\"401.9\"]}}\n[1]\n{broken\n{}\n");
+    let mut job = place.job();
+    job.columns[0].name = "/c/dx".into();
+    job.columns[0].split = Some(" ".into());
+    let r = run(&job).unwrap();
+    let out = super::read(&place.output);
+    assert!(out.contains("\"c_dx_target\":\"E11.9 I10\""), "{out}");
+    for line in out.lines() {
+        serde_json::from_str::<serde_json::Value>(line).unwrap_or_else(|e| panic!("{line}: {e}"));
+    }
+    assert_eq!((r.ledger.records_in, r.ledger.records_out, r.ledger.rejected_total()), (4, 2, 2));
+}
