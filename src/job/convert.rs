@@ -1,12 +1,12 @@
 //! The run: blocks in, records through the answers, text out, and a ledger that has to balance before anything is put in place.
 
+use super::Error;
 use super::answers::{Answers, Context, Dialect};
 use super::format::{delimited::Delimited, ndjson::Ndjson};
 use super::input::{Ahead, Blocks, HEADROOM, Input, InputFacts, TextEncoding, display_name};
 use super::ledger::{Ledger, RejectReason, Sampled};
 use super::output::{Behind, Output, OutputFacts, Sink, part_of};
 use super::spec::{self, CodeColumn, Job, RecordFormat};
-use super::Error;
 use crate::engine::{Age, Engine, Facts, Policy, Sex};
 use crate::model::Date;
 use hashbrown::HashMap;

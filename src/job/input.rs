@@ -340,7 +340,8 @@ impl<R: Read> FromUtf16<R> {
         self.end = n == 0;
         self.text.clear();
         self.given = 0;
-        let unit = |pair: &[u8]| if self.big_endian { u16::from_be_bytes([pair[0], pair[1]]) } else { u16::from_le_bytes([pair[0], pair[1]]) };
+        let unit =
+            |pair: &[u8]| if self.big_endian { u16::from_be_bytes([pair[0], pair[1]]) } else { u16::from_le_bytes([pair[0], pair[1]]) };
         let mut whole = self.raw.len() & !1;
         // The first half of a pair waits for the second.
         if !self.end && whole >= 2 && (0xd800..0xdc00).contains(&unit(&self.raw[whole - 2..])) {

@@ -84,13 +84,8 @@ impl Output {
             return Ok(output);
         }
         let part = part_of(path);
-        let file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&part)
-            .map_err(|e| Error::io("write", &part, e))?;
+        let file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&part).map_err(|e| Error::io("write", &part, e))?;
         match file.try_lock() {
             Ok(()) | Err(TryLockError::Error(_)) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: display_name(path) }),

@@ -25,7 +25,9 @@ const BOM: &[u8] = b"\xef\xbb\xbf";
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Found {
     /// A record; its fields end at `ends`, what comes next begins at `next`.
-    Record { next: usize },
+    Record {
+        next: usize,
+    },
     Blank {
         next: usize,
     },
@@ -47,9 +49,10 @@ impl Delimited {
             return Err(Error::Unsupported { what });
         }
         let delimiter = match (job.delimiter, format) {
-            (Some(c), _) => u8::try_from(c).ok().filter(u8::is_ascii).ok_or_else(|| Error::Unsupported {
-                what: format!("`{c}` cannot be a delimiter; one ASCII character is"),
-            })?,
+            (Some(c), _) => u8::try_from(c)
+                .ok()
+                .filter(u8::is_ascii)
+                .ok_or_else(|| Error::Unsupported { what: format!("`{c}` cannot be a delimiter; one ASCII character is") })?,
             (None, RecordFormat::Tsv) => b'\t',
             (None, _) => {
                 let line = text.iter().position(|b| *b == b'\n').map_or(text, |end| &text[..end]);
@@ -80,11 +83,16 @@ impl Delimited {
             }
         };
         this.fields = ends.len();
-        let names = (0..ends.len())
-            .map(|i| {
-                if job.header { String::from_utf8_lossy(&this.field(text, start, &ends, i)).into_owned() } else { format!("#{}", i + 1) }
-            })
-            .collect();
+        let names =
+            (0..ends.len())
+                .map(|i| {
+                    if job.header {
+                        String::from_utf8_lossy(&this.field(text, start, &ends, i)).into_owned()
+                    } else {
+                        format!("#{}", i + 1)
+                    }
+                })
+                .collect();
         Ok((this, names))
     }
 
@@ -245,7 +253,9 @@ impl Delimited {
                 work.reject(data, start, next, reason)?;
                 continue;
             }
-            if work.has_context() && let Err(reason) = work.read_context(|place| self.field(data, start, ends, place)) {
+            if work.has_context()
+                && let Err(reason) = work.read_context(|place| self.field(data, start, ends, place))
+            {
                 work.reject(data, start, next, reason)?;
                 continue;
             }

@@ -79,7 +79,9 @@ impl Ndjson {
                 work.reject(data, start, next, RejectReason::Json)?;
                 continue;
             };
-            if work.has_context() && let Err(reason) = work.read_context(|place| self.value(&value, place)) {
+            if work.has_context()
+                && let Err(reason) = work.read_context(|place| self.value(&value, place))
+            {
                 work.reject(data, start, next, reason)?;
                 continue;
             }

@@ -28,7 +28,8 @@ fn ragged_rows_are_rejected_as_they_came() {
 
 #[test]
 fn bytes_that_are_no_text() {
-    let (counts, file, out) = rejects(b"id,dx,n\n1,250.00,\xc3\xa9\n1,250.00,\xc3\xa9\xc3\xa9\n2,401.9,\xff\xfe\n3,401.9,a\0b\n4,401.9,ok\n");
+    let (counts, file, out) =
+        rejects(b"id,dx,n\n1,250.00,\xc3\xa9\n1,250.00,\xc3\xa9\xc3\xa9\n2,401.9,\xff\xfe\n3,401.9,a\0b\n4,401.9,ok\n");
     assert_eq!(counts, [(RejectReason::Encoding, 1), (RejectReason::Nul, 1)]);
     assert!(file.contains("\n4,encoding,") && file.contains("\n5,nul,"), "{file}");
     assert!(out.contains("1,250.00,é,E11.9") && out.contains("4,401.9,ok,I10"), "{out}");

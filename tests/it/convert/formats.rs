@@ -89,7 +89,10 @@ fn a_system_by_column() {
 fn many_columns_and_many_codes_in_a_cell() {
     let (out, run) = converted("id,dx1,dx2,dx3\n1,250.00,,401.9\n2,UNK,4019,\n", |job| job.columns = vec![column("dx1..dx3")]);
     let header = out.lines().next().unwrap();
-    assert!(header.ends_with("dx2_target,dx2_outcome,dx2_relationship,dx2_map,dx3_target,dx3_outcome,dx3_relationship,dx3_map"), "{header}");
+    assert!(
+        header.ends_with("dx2_target,dx2_outcome,dx2_relationship,dx2_map,dx3_target,dx3_outcome,dx3_relationship,dx3_map"),
+        "{header}"
+    );
     assert_eq!(run.ledger.columns.iter().map(|c| (c.blank, c.codes())).collect::<Vec<_>>(), [(0, 2), (1, 1), (1, 1)]);
     assert_eq!(csv::Reader::from_reader(out.as_bytes()).records().map(|r| r.unwrap().len()).collect::<Vec<_>>(), [16, 16]);
 
