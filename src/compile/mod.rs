@@ -107,6 +107,8 @@ pub fn build(inputs: &[Input], out: &Path) -> Result<Report, Error> {
         Ok(collector)
     });
     let mut all = collectors.collect::<Result<Vec<_>, Error>>()?.into_iter().fold(Collector::default(), Collector::with);
+    let (editions, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|input| input.format == read::Format::Rf2);
+    collect_editions(&editions, &mut all)?;
     for input in others {
         collect(input, &mut all)?;
     }
@@ -147,6 +149,24 @@ fn collect(input: &Input, collector: &mut Collector) -> Result<(), Error> {
     if !seen {
         let member = input.member.as_deref().unwrap_or("a file");
         return Err(Error::Inputs(format!("{}: there is no {member} inside; name another `member` in the manifest", input.file)));
+    }
+    Ok(())
+}
+
+/// An edition of SNOMED CT and its extensions are one release: the newest row of a component counts, whichever package has it.
+fn collect_editions(inputs: &[&Input], collector: &mut Collector) -> Result<(), Error> {
+    let (mut paths, mut files, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+    for input in inputs {
+        let Bytes::Path(path) = &input.bytes else {
+            return Err(Error::Inputs(format!("{}: RF2 is read from a folder or an archive", input.file)));
+        };
+        paths.push(path.as_path());
+        files.push(input.file.as_str());
+        hashes.push(checked_hash(input)?);
+    }
+    if let Some(precedence) = inputs.iter().map(|input| input.precedence).max() {
+        collector.begin_file(&files.join(" + "), &hashes.join(" "), precedence);
+        read::rf2::read(&paths, &read::rf2::Options::default(), collector)?;
     }
     Ok(())
 }

@@ -355,6 +355,32 @@ fn full_and_snapshot_answer_alike() {
     }
 }
 
+/// An extension says more of a core that lies in another package; apart it would be all orphans.
+#[test]
+fn an_edition_and_its_extension_are_one_release() {
+    let folder = tempfile::tempdir().unwrap();
+    let core = release(&folder, &[(1, "1¦1¦TRUE¦¦A00.0")], &[]);
+    let path = folder.path().join("extension");
+    std::fs::create_dir_all(&path).unwrap();
+    let write = |name: &str, text: String| std::fs::write(path.join(name), text.replace('¦', "\t")).unwrap();
+    write(
+        "sct2_Concept_Snapshot_XX_20260401.txt",
+        format!("id¦effectiveTime¦active¦moduleId¦definitionStatusId\n{}¦20260401¦1¦m¦d\n{}¦20260401¦0¦m¦d\n", id(20), id(2)),
+    );
+    write(
+        "sct2_Relationship_Snapshot_XX_20260401.txt",
+        format!("id¦effectiveTime¦active¦sourceId¦destinationId¦typeId\n90¦20260401¦1¦{}¦{}¦{}\n", id(20), id(1), ids::IS_A),
+    );
+    let (engine, report) = build(&folder, &[core, input("extension", Format::Rf2, Content::SelfDescribed, &path)]);
+    let snomed = engine.index().system("snomed").unwrap();
+    let [core, new, retired] = [1, 20, 2].map(|n| snomed.concept(&id(n)).unwrap());
+    assert!(new.is_a(core));
+    assert!(!retired.is_valid_on(None), "the extension's newer row retires it");
+    assert_eq!(snomed.version(), "20260401");
+    // The core's edges of the concept that is retired now are said and left out.
+    assert!(report.findings.iter().any(|f| f.what.contains("which is inactive")), "{:?}", report.findings);
+}
+
 /// Oracles on a generated release: the closure is what a walk over the rows finds; rows by target are the rows by source, turned around.
 #[test]
 fn closure_is_a_naive_walk_and_reverse_is_forward_turned_around() {
