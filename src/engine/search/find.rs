@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::gather;
 use super::question::{How, Question, Reader};
 use super::rank::{Alignment, Features, Ranker};
-use super::weights::FEATURES;
+use super::weights::{ELSEWHERE, WEIGHTS};
 use crate::index::terms::{Shorthand, Terms};
 
 thread_local! {
@@ -62,13 +62,25 @@ impl Finder<'_> {
         hits.sort_unstable_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.total_cmp(&a.0)).then_with(|| a.2.cmp(&b.2)));
         hits.dedup_by_key(|h| h.1);
         hits.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        hits.truncate(limit);
-        hits.into_iter()
-            .map(|(score, ordinal, term)| {
-                let features = self.terms.term(term).map(|t| ranker.features(&t, concepts.is_header(ordinal), &mut alignment));
-                Found { ordinal, term, score, why: self.why(question, &alignment), features: features.unwrap_or([0.0; FEATURES.len()]) }
-            })
-            .collect()
+        // The best look further: what a term lacks, another term of the concept or of its parent may have.
+        hits.truncate(limit.max(LOOK_FURTHER));
+        let mut found: Vec<Found> = Vec::with_capacity(hits.len());
+        let mut other = Alignment::default();
+        for (score, ordinal, number) in hits {
+            let Some(term) = self.terms.term(number) else { continue };
+            let mut features = ranker.features(&term, concepts.is_header(ordinal), &mut alignment);
+            let mut total = score;
+            if found.len() < LOOK_FURTHER {
+                let parents = concepts.parent(ordinal).into_iter().flat_map(|p| self.terms.terms_of(p));
+                let others = self.terms.terms_of(ordinal).filter(|t| *t != number).chain(parents);
+                features[ELSEWHERE] = ranker.elsewhere(&alignment.met, others, &mut other);
+                total += features[ELSEWHERE] * WEIGHTS[ELSEWHERE];
+            }
+            found.push(Found { ordinal, term: number, score: total, why: self.why(question, &alignment), features });
+        }
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.truncate(limit);
+        found
     }
 
     /// How well a text describes each of some concepts: shares of 1, what no concept takes is nobody's.
@@ -119,6 +131,8 @@ fn shares(scores: &[f32]) -> Vec<f32> {
     scores.iter().map(|s| weight(*s) / all).collect()
 }
 
+/// So many concepts are looked at with their other terms.
+const LOOK_FURTHER: usize = 30;
 /// Fitted so that shares are calibrated.
 const TEMPERATURE: f32 = 1.0;
 const NONE_OF_THEM: f32 = 3.0;

@@ -1,6 +1,6 @@
 //! How well a term answers a question: a few dozen plain features, and one weight for each.
 
-use super::question::{How, Question, rarity};
+use super::question::{How, MOST_WORDS, Question, rarity};
 use super::weights::{FEATURES, WEIGHTS};
 use crate::index::terms::{Term, Terms};
 use crate::model::DesignationUse;
@@ -181,6 +181,8 @@ impl<'q> Ranker<'q> {
         let mut exact = true;
         let (mut right, mut left, mut numbers) = (false, false, false);
         let mut same = 0.0;
+        let mut denied = false;
+        let mut denies = [false; MOST_WORDS];
         for (i, (word, &(weight, at, reading))) in self.question.words.iter().zip(&alignment.met).enumerate() {
             met_rarity += word.rarity * weight;
             let class = self.classes[i];
@@ -192,6 +194,13 @@ impl<'q> Ranker<'q> {
             left |= class == Class::Left;
             let lack = word.rarity * (1.0 - weight);
             match class {
+                Class::Without => denied = true,
+                Class::With => denied = false,
+                _ => {}
+            }
+            denies[i] = denied && class == Class::Plain;
+            match class {
+                Class::Plain if denied => f[41] += lack / self.asked,
                 Class::Unspecified => f[7] += 1.0 - weight,
                 Class::Other | Class::Specified => f[8] += 1.0 - weight,
                 Class::Initial | Class::Subsequent | Class::Sequela | Class::Encounter => f[9] += 1.0 - weight,
@@ -213,6 +222,7 @@ impl<'q> Ranker<'q> {
         let mut total = 0.0;
         let mut covered_rarity = 0.0;
         let mut negated = false;
+        let mut denied_in_title = 0u64;
         for (j, &word) in words.iter().enumerate() {
             let class = self.class(word);
             match class {
@@ -244,12 +254,23 @@ impl<'q> Ranker<'q> {
                     total += rarity;
                     covered_rarity += rarity * covered[j];
                     if negated {
+                        denied_in_title |= 1 << j;
                         f[27] += rarity * lack;
                     } else {
                         f[28] += rarity * lack;
                         f[29] += if lack > 0.8 { 1.0 } else { 0.0 };
                     }
                 }
+            }
+        }
+        for (i, (word, met)) in self.question.words.iter().zip(&alignment.met).enumerate().filter(|(i, _)| self.classes[*i] == Class::Plain)
+        {
+            let in_title = met.1 != NOWHERE && met.0 > 0.3;
+            let denied_there = in_title && denied_in_title >> met.1 & 1 == 1;
+            if in_title && denies[i] && !denied_there {
+                f[39] += word.rarity * met.0 / self.asked;
+            } else if denied_there && !denies[i] {
+                f[40] += word.rarity * met.0 / self.asked;
             }
         }
         let forward = met_rarity / self.asked;
@@ -293,6 +314,18 @@ impl<'q> Ranker<'q> {
         f[37] = f[36] * f[4];
         f[38] = (length as f32 - asked as f32).abs() / (length + asked).max(1) as f32;
         f
+    }
+
+    /// What share of the question is met by other terms of the concept (or by what stands above it) and not by this one: the last feature.
+    pub fn elsewhere(&self, met: &[(f32, u8, u16)], others: impl Iterator<Item = u32>, scratch: &mut Alignment) -> f32 {
+        let mut best = [0f32; MOST_WORDS];
+        best.iter_mut().zip(met).for_each(|(best, met)| *best = met.0);
+        for term in others.filter_map(|t| self.terms.term(t)) {
+            self.features(&term, false, scratch);
+            best.iter_mut().zip(&scratch.met).for_each(|(best, met)| *best = best.max(met.0));
+        }
+        let gained = best.iter().zip(met).zip(&self.question.words).zip(&self.classes).filter(|(_, class)| **class == Class::Plain);
+        gained.map(|(((best, met), word), _)| (best - met.0) * word.rarity).sum::<f32>() / self.asked
     }
 
     fn class(&self, word: u32) -> Class {

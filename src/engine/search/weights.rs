@@ -1,6 +1,6 @@
 //! The weights of the features.
 
-pub const FEATURES: [&str; 39] = [
+pub const FEATURES: [&str; 43] = [
     "asked words met",
     "title words covered",
     "both",
@@ -40,10 +40,17 @@ pub const FEATURES: [&str; 39] = [
     "heading",
     "exact heading",
     "length",
+    "denied, but in the title",
+    "asked, but denied in the title",
+    "missing of what is denied",
+    "met elsewhere in the concept",
 ];
 
-pub const WEIGHTS: [f32; 39] = [
-    4.025, 2.730, 5.480, 0.092, 2.018, -0.034, -2.533, -3.429, -1.515, -2.442, -4.165, -1.693, -1.104, -0.713, -2.119, -2.812, -0.060,
-    -2.534, -2.729, -1.671, -0.054, -2.639, 3.850, -2.200, -1.375, -2.450, -1.810, 0.003, 0.006, -0.300, 0.451, 0.624, 0.273, 0.169,
-    -1.121, -0.700, -1.892, -2.529, 1.025,
+/// The feature that looks beyond the term.
+pub const ELSEWHERE: usize = FEATURES.len() - 1;
+
+pub const WEIGHTS: [f32; 43] = [
+    4.819, 2.598, 6.909, 0.815, 1.844, -0.021, -3.085, -2.854, -1.183, -3.987, -3.733, -1.327, -0.965, -0.528, -2.414, -2.640, -0.167,
+    -2.428, -3.634, -2.508, -0.020, -2.063, -0.245, -1.645, -0.352, -2.853, -2.509, 0.075, 0.049, -0.540, 0.178, 1.007, 0.536, 0.074,
+    -2.340, -1.573, -1.498, -2.815, 0.220, -13.602, -10.823, -1.611, 10.016,
 ];
