@@ -6,5 +6,6 @@ mod index;
 mod kit;
 mod published;
 mod readers;
+mod search;
 mod snomed;
 mod validity;

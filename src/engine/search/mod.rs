@@ -19,6 +19,8 @@ mod gather;
 mod near;
 mod question;
 mod rank;
+#[cfg(test)]
+mod tests;
 mod weights;
 
 pub use find::Concepts;

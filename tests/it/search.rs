@@ -1,0 +1,148 @@
+//! Search: candidates against brute force, ranking against an exhaustive scorer, any text at all, filters, explanations.
+
+use crate::kit;
+use proptest::prelude::*;
+use std::time::Instant;
+use xwalk::engine::Engine;
+use xwalk::engine::search::SearchOptions;
+use xwalk::read::Format;
+
+/// An order file of made-up lines: code, whether it may be recorded, title.
+fn order(rows: &[(&str, bool, &str)]) -> String {
+    let line = |(n, (code, valid, title)): (usize, &(&str, bool, &str))| {
+        format!("{:05} {code:<7} {} {title:<60} {title}\r\n", n + 1, u8::from(*valid))
+    };
+    rows.iter().enumerate().map(line).collect()
+}
+
+const ROWS: &[(&str, bool, &str)] = &[
+    ("E11", false, "Type 2 diabetes mellitus"),
+    ("E119", true, "Type 2 diabetes mellitus without complications"),
+    ("E1121", true, "Type 2 diabetes mellitus with diabetic nephropathy"),
+    ("E109", true, "Type 1 diabetes mellitus without complications"),
+    ("I21", false, "Acute myocardial infarction"),
+    ("I219", true, "Acute myocardial infarction, unspecified"),
+    ("I252", true, "Old myocardial infarction"),
+    ("J449", true, "Chronic obstructive pulmonary disease, unspecified"),
+    ("N179", true, "Acute kidney failure, unspecified"),
+    ("S72001A", true, "Fracture of unspecified part of neck of right femur, initial encounter for closed fracture"),
+    ("S72001S", true, "Fracture of unspecified part of neck of right femur, sequela"),
+    ("S72002A", true, "Fracture of unspecified part of neck of left femur, initial encounter for closed fracture"),
+    ("S72009A", true, "Fracture of unspecified part of neck of unspecified femur, initial encounter for closed fracture"),
+    ("C670", true, "Malignant neoplasm of trigone of bladder"),
+    ("D303", true, "Benign neoplasm of bladder"),
+];
+
+fn engine() -> Engine {
+    kit::engine(&[kit::system("order", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, &order(ROWS))])
+}
+
+fn first(engine: &Engine, options: SearchOptions, text: &str) -> Option<String> {
+    let searcher = engine.searcher(engine.system("icd10cm").unwrap(), options).unwrap();
+    searcher.search(text).first().map(|m| m.concept.code().to_owned())
+}
+
+#[test]
+fn what_was_meant() {
+    let engine = engine();
+    for (text, code) in [
+        ("Type 2 diabetes mellitus with diabetic nephropathy", "E11.21"),
+        ("old heart attack", "I25.2"),
+        ("heart attack", "I21"),
+        ("AMI", "I21"),
+        ("COPD", "J44.9"),
+        ("acute renal failure", "N17.9"),
+        ("fx neck R femur", "S72.001A"),
+        ("fx neck femur", "S72.009A"),
+        ("fracture neck of right femur sequela", "S72.001S"),
+        ("bladder trigone cancer", "C67.0"),
+        ("diabtes mellitus type II", "E11"),
+        ("t1dm", "E10.9"),
+        ("e11.9", "E11.9"),
+        ("S72001A", "S72.001A"),
+        ("dibaetes melitus w diabetic nephropaty", "E11.21"),
+    ] {
+        assert_eq!(first(&engine, SearchOptions::default(), text).as_deref(), Some(code), "{text}");
+    }
+}
+
+#[test]
+fn filters() {
+    let engine = engine();
+    let billable = SearchOptions { billable: true, ..SearchOptions::default() };
+    assert_eq!(first(&engine, billable, "heart attack").as_deref(), Some("I21.9"));
+    let under = SearchOptions { under: Some("E11".to_owned()), ..SearchOptions::default() };
+    assert_eq!(first(&engine, under, "type 1 diabetes mellitus").map(|c| c.starts_with("E11")), Some(true));
+    let nowhere = SearchOptions { under: Some("Q99".to_owned()), ..SearchOptions::default() };
+    assert!(engine.searcher(engine.system("icd10cm").unwrap(), nowhere).is_err());
+    let complete = SearchOptions { complete: true, ..SearchOptions::default() };
+    assert_eq!(first(&engine, complete, "malignant neopl").as_deref(), Some("C67.0"));
+    let long_ago = SearchOptions { date: "2027-01-01".parse().ok(), ..SearchOptions::default() };
+    assert_eq!(first(&engine, long_ago, "heart attack").as_deref(), Some("I21"));
+}
+
+#[test]
+fn every_supposition_is_said() {
+    let engine = engine();
+    let searcher = engine.searcher(engine.system("icd10cm").unwrap(), SearchOptions::default()).unwrap();
+    let matches = searcher.search("old hart attack");
+    assert_eq!(matches[0].concept.code(), "I25.2");
+    let matches = searcher.search("acute myocardal MI");
+    assert!(matches[0].why.iter().any(|w| w == "mi=myocardial infarction" || w == "myocardal~myocardial"), "{:?}", matches[0].why);
+    assert_eq!(matches[0].matched, "Acute myocardial infarction");
+    let exact = searcher.search("Benign neoplasm of bladder");
+    assert!(exact[0].why.is_empty() && exact[0].score > 0.9, "{exact:?}");
+    assert!(searcher.search("zzzz").is_empty());
+}
+
+#[test]
+fn scores_are_shares() {
+    let engine = engine();
+    let searcher = engine.searcher(engine.system("icd10cm").unwrap(), SearchOptions::default()).unwrap();
+    for text in ["diabetes", "fracture femur", "kidney", "neoplasm of bladder"] {
+        let matches = searcher.search(text);
+        assert!(matches.windows(2).all(|pair| pair[0].score >= pair[1].score));
+        let sum: f32 = matches.iter().map(|m| m.score).sum();
+        assert!(sum <= 1.001, "{text}: {sum}");
+    }
+    let concepts: Vec<_> = ["E11.9", "E11.21", "I21"].iter().map(|c| searcher.system().concept(c).unwrap()).collect();
+    let shares = searcher.weigh("diabetes with kidney disease, nephropathy", &concepts);
+    assert!(shares[1] > shares[0] && shares[0] > shares[2], "{shares:?}");
+    assert_eq!(searcher.weigh("", &concepts).len(), 3);
+}
+
+/// A question is answered within bounds whatever it holds.
+#[test]
+fn any_text_is_a_question() {
+    let engine = engine();
+    let searcher = engine.searcher(engine.system("icd10cm").unwrap(), SearchOptions::default()).unwrap();
+    let long = "acute myocardal infraction ".repeat(400);
+    let letters = "x".repeat(10_000);
+    for text in [
+        "", " ", "a", "of the and", "....", "\u{0}\u{1}\u{7f}", "🙂🙂", "سكري من النوع", "糖尿病", "Zuckerkrankheit mit Nierenbeteiligung", "w/", "/", "non",
+        "non non non", "1", "%s%n", "'; drop table", "ǅ", "ﷺ", "e\u{301}\u{301}\u{301}", &long, &letters,
+    ] {
+        let start = Instant::now();
+        let matches = searcher.search(text);
+        assert!(matches.len() <= 10);
+        assert!(matches.iter().all(|m| m.score.is_finite() && (0.0..=1.0).contains(&m.score)));
+        // A hang would be seconds; what it takes is measured in benches/search.rs.
+        assert!(start.elapsed().as_secs() < 10, "{} bytes", text.len());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn no_text_is_an_error(text in "\\PC{0,60}") {
+        let engine = ENGINE.with(|e| e.clone());
+        let searcher = engine.searcher(engine.system("icd10cm").unwrap(), SearchOptions::default()).unwrap();
+        let matches = searcher.search(&text);
+        let again = searcher.search(&text);
+        prop_assert_eq!(matches.iter().map(|m| m.concept.code()).collect::<Vec<_>>(), again.iter().map(|m| m.concept.code()).collect::<Vec<_>>());
+    }
+}
+
+thread_local! {
+    static ENGINE: Engine = engine();
+}
