@@ -119,8 +119,28 @@ fn any_text_is_a_question() {
     let long = "acute myocardal infraction ".repeat(400);
     let letters = "x".repeat(10_000);
     for text in [
-        "", " ", "a", "of the and", "....", "\u{0}\u{1}\u{7f}", "🙂🙂", "سكري من النوع", "糖尿病", "Zuckerkrankheit mit Nierenbeteiligung", "w/", "/", "non",
-        "non non non", "1", "%s%n", "'; drop table", "ǅ", "ﷺ", "e\u{301}\u{301}\u{301}", &long, &letters,
+        "",
+        " ",
+        "a",
+        "of the and",
+        "....",
+        "\u{0}\u{1}\u{7f}",
+        "🙂🙂",
+        "سكري من النوع",
+        "糖尿病",
+        "Zuckerkrankheit mit Nierenbeteiligung",
+        "w/",
+        "/",
+        "non",
+        "non non non",
+        "1",
+        "%s%n",
+        "'; drop table",
+        "ǅ",
+        "ﷺ",
+        "e\u{301}\u{301}\u{301}",
+        &long,
+        &letters,
     ] {
         let start = Instant::now();
         let matches = searcher.search(text);

@@ -112,6 +112,24 @@ proptest! {
 }
 
 const WORDS: &[&str] = &[
-    "fracture", "femur", "right", "left", "unspecified", "infection", "infected", "with", "without", "diabetes", "type", "2", "malignant", "neoplasm",
-    "bladder", "initial", "encounter", "sequela", "heart", "failure",
+    "fracture",
+    "femur",
+    "right",
+    "left",
+    "unspecified",
+    "infection",
+    "infected",
+    "with",
+    "without",
+    "diabetes",
+    "type",
+    "2",
+    "malignant",
+    "neoplasm",
+    "bladder",
+    "initial",
+    "encounter",
+    "sequela",
+    "heart",
+    "failure",
 ];
