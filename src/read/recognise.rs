@@ -59,7 +59,7 @@ fn by_magic(base: &str, head: &[u8]) -> Option<(Format, Content)> {
 }
 
 fn by_text(base: &str, head: &[u8]) -> Option<(Format, Content)> {
-    let mut sample = Sample::of(head);
+    let sample = Sample::of(head);
     let first = sample.lines.first()?.to_ascii_lowercase();
     let header = |columns: &[&str]| columns.iter().all(|c| first.split(['\t', ',']).any(|f| f.trim_matches('"') == *c));
     if header(&["id", "effectivetime", "active", "moduleid"]) {
@@ -87,7 +87,7 @@ fn by_text(base: &str, head: &[u8]) -> Option<(Format, Content)> {
                 .any(|first| layout != icd_addenda::Layout::Order && first >= "0" && first <= "9");
         return Some((Format::IcdAddenda, Content::System(if pcs { "icd10pcs" } else { "icd10cm" })));
     }
-    gem(&sample).or_else(|| sample.order()).or_else(|| sample.titles()).or_else(|| sample.records()).or_else(|| sample.code_list())
+    gem(&sample).or_else(|| sample.order()).or_else(|| sample.records()).or_else(|| sample.titles()).or_else(|| sample.code_list())
 }
 
 /// The first lines of a file, blank ones left out.
@@ -125,14 +125,14 @@ impl Sample {
         self.lines.iter().filter_map(move |line| line.get(..width.min(line.len()))).map(str::trim_end)
     }
 
-    fn order(&mut self) -> Option<(Format, Content)> {
+    fn order(&self) -> Option<(Format, Content)> {
         let order = self.mostly(|line| OrderRow::parse(line).is_ok_and(|row| icd10(row.code)));
         let pcs = self.lines.iter().filter_map(|line| line.get(6..)).any(|code| code.starts_with(|c: char| c.is_ascii_digit()));
         order.then_some((Format::IcdOrder, Content::System(if pcs { "icd10pcs" } else { "icd10cm" })))
     }
 
     /// A code in some columns, a blank, a title: codes files of ICD-10, descriptions of ICD-9-CM.
-    fn titles(&mut self) -> Option<(Format, Content)> {
+    fn titles(&self) -> Option<(Format, Content)> {
         let lower = self.lines.iter().any(|line| line.bytes().any(|b| b.is_ascii_lowercase()));
         let layout = |width: usize, fits: fn(&str) -> bool| {
             self.mostly(|line| {
@@ -158,7 +158,7 @@ impl Sample {
     }
 
     /// Files that may begin with a notice: HCPCS and CPT.
-    fn records(&mut self) -> Option<(Format, Content)> {
+    fn records(&self) -> Option<(Format, Content)> {
         let first = |is: &dyn Fn(&Line<'_>) -> bool| self.lines.iter().take(100).position(|line| is(&as_line(line)));
         if let Some(at) = first(&hcpcs::is_record)
             && mostly(&self.lines[at..], hcpcs::is_record)
@@ -170,7 +170,7 @@ impl Sample {
         mostly(&self.lines[at..], |line| layout.fits(line)).then_some((Format::Cpt, Content::System("cpt")))
     }
 
-    fn code_list(&mut self) -> Option<(Format, Content)> {
+    fn code_list(&self) -> Option<(Format, Content)> {
         let is = |line: &Line<'_>| {
             let text = line.text.trim();
             let chapter = text.len() <= 2 && text.bytes().all(|b| b.is_ascii_digit());

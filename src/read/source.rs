@@ -58,7 +58,11 @@ fn visit_reader<R: BufRead + Seek>(
     let unpacked = |suffix: usize| name[..name.len() - suffix].to_owned();
     // A workbook is a zip too, but one file to its reader.
     if lower.ends_with(".zip") {
-        let mut archive = zip::ZipArchive::new(reader).map_err(|e| at(name, e.into()))?;
+        let torn = |e: zip::result::ZipError| {
+            let e = io::Error::from(e);
+            at(name, io::Error::new(e.kind(), format!("{e}; is the archive cut off, or no zip? Get it again")))
+        };
+        let mut archive = zip::ZipArchive::new(reader).map_err(torn)?;
         let mut members: Vec<(String, usize)> = Vec::new();
         for i in 0..archive.len() {
             let member = archive.by_index_raw(i).map_err(|e| at(name, e.into()))?;
@@ -106,9 +110,98 @@ fn at(name: &str, error: io::Error) -> io::Error {
 }
 
 /// Everything a reader still has; for formats that cannot be read as a stream (workbooks, XML held whole, JSON).
-#[allow(dead_code)]
 pub(crate) fn read_to_vec(input: &mut dyn BufRead) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const TEXT: &[u8] = b"A000    Cholera\nA001    Cholera, other\n";
+
+    fn zip_of(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut zip = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in members {
+            zip.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            zip.write_all(bytes).unwrap();
+        }
+        zip.finish().unwrap().into_inner()
+    }
+
+    fn gz_of(bytes: &[u8]) -> Vec<u8> {
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        gz.write_all(bytes).unwrap();
+        gz.finish().unwrap()
+    }
+
+    fn visited(name: &str, bytes: &[u8], wanted: &str) -> io::Result<Vec<(String, Vec<u8>)>> {
+        let mut seen = Vec::new();
+        visit_bytes(name, bytes, &|name| name.contains(wanted), &mut |name, input| {
+            seen.push((name.to_owned(), read_to_vec(input)?));
+            Ok(())
+        })?;
+        Ok(seen)
+    }
+
+    #[test]
+    fn plain_and_packed_are_the_same() {
+        let zst = zstd::encode_all(TEXT, 3).unwrap();
+        for (name, bytes, inside) in [
+            ("codes.txt", TEXT.to_vec(), "codes.txt"),
+            ("codes.txt.gz", gz_of(TEXT), "codes.txt"),
+            ("codes.txt.zst", zst, "codes.txt"),
+            ("codes.ZIP", zip_of(&[("a/codes.txt", TEXT)]), "codes.ZIP/a/codes.txt"),
+        ] {
+            assert_eq!(visited(name, &bytes, "codes").unwrap(), [(inside.to_owned(), TEXT.to_vec())], "{name}");
+        }
+        // Two gzip members in a row are one file.
+        let twice = [gz_of(b"A000    Cholera\n"), gz_of(b"A001    Cholera, other\n")].concat();
+        assert_eq!(visited("codes.txt.gz", &twice, "codes").unwrap()[0].1, TEXT);
+    }
+
+    #[test]
+    fn members_come_by_name_and_only_the_wanted_ones() {
+        let zip = zip_of(&[("b.txt", b"b"), ("x.pdf", b"%PDF"), ("a.txt", b"a")]);
+        let names: Vec<_> = visited("r.zip", &zip, ".txt").unwrap().into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["r.zip/a.txt", "r.zip/b.txt"]);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("sub")).unwrap();
+        std::fs::write(folder.path().join("sub/r.zip"), zip).unwrap();
+        std::fs::write(folder.path().join("a.txt"), b"first").unwrap();
+        let mut names = Vec::new();
+        visit_path(folder.path(), &|name| name.ends_with(".txt"), &mut |name, _| {
+            names.push(name.split_once('/').map_or_else(String::new, |(_, inner)| inner.to_owned()));
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(names, ["a.txt", "sub/r.zip/a.txt", "sub/r.zip/b.txt"]);
+    }
+
+    /// Cut at any length, an archive gives an error that names it; never a panic, never the shorter text as if it were whole.
+    #[test]
+    fn archives_that_are_cut_off() {
+        let zst = zstd::encode_all(TEXT, 3).unwrap();
+        for (name, bytes) in [("codes.txt.gz", gz_of(TEXT)), ("codes.txt.zst", zst), ("codes.zip", zip_of(&[("codes.txt", TEXT)]))] {
+            for length in 1..bytes.len() {
+                let error = visited(name, &bytes[..length], "codes").expect_err(name).to_string();
+                assert!(error.starts_with("codes."), "{name} cut to {length}: {error}");
+            }
+        }
+        let missing = visit_path(Path::new("/nowhere/codes.zip"), &|_| true, &mut |_, _| Ok(())).unwrap_err();
+        assert!(missing.to_string().starts_with("codes.zip: "), "{missing}");
+    }
+
+    #[test]
+    fn a_damaged_member_is_named() {
+        let text = TEXT.repeat(50);
+        let mut zip = zip_of(&[("good.txt", TEXT), ("z/codes.txt", &text)]);
+        let at = memchr::memmem::find(&zip, b"z/codes.txt").unwrap() + 20;
+        zip[at] ^= 0x55;
+        let error = visited("r.zip", &zip, "codes").unwrap_err().to_string();
+        assert!(error.starts_with("r.zip/z/codes.txt: "), "{error}");
+    }
 }
