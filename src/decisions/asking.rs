@@ -37,10 +37,10 @@ impl Offer {
 
     /// The codes on offer, by scenario and group, without what else is known of them: two offers with the same are the same to a reviewer.
     pub fn codes(&self) -> Vec<Vec<Vec<&str>>> {
-        fn group(group: &Vec<Offered>) -> Vec<&str> {
+        fn group(group: &[Offered]) -> Vec<&str> {
             group.iter().map(|o| o.code.as_str()).collect()
         }
-        self.scenarios.iter().map(|s| s.iter().map(group).collect()).collect()
+        self.scenarios.iter().map(|s| s.iter().map(|g| group(g)).collect()).collect()
     }
 }
 

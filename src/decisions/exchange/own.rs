@@ -9,7 +9,7 @@ use crate::model::Relationship;
 use std::borrow::Cow;
 use std::io::{Read, Write};
 
-const COLUMNS: [&str; 27] = [
+const COLUMNS: [&str; 25] = [
     "source_system",
     "source_code",
     "source_display",
@@ -35,12 +35,13 @@ const COLUMNS: [&str; 27] = [
     "why",
     "assignee",
     "second",
-    "options",
-    "source_column",
 ];
 
+/// What a job's `review.csv` calls the same, and what of it the index says anew.
+const OF_A_JOB: [&str; 6] = ["system", "code", "display", "count", "options", "message"];
+
 pub fn write(items: &[Exchanged], to: &mut dyn Write) -> Result<u64, ExchangeError> {
-    let mut table = Writer::new(to, b',', &COLUMNS[..25])?;
+    let mut table = Writer::new(to, b',', &COLUMNS)?;
     for item in items {
         let verdict = item.verdict.as_ref();
         let none = [None];
@@ -84,20 +85,28 @@ pub fn write(items: &[Exchanged], to: &mut dyn Write) -> Result<u64, ExchangeErr
 
 pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeError> {
     let mut problems = Vec::new();
-    let table = Table::read(from, b',', &["source_code"], &COLUMNS, &mut problems)?;
+    let known: Vec<&str> = COLUMNS.into_iter().chain(OF_A_JOB).collect();
+    let table = Table::read(from, b',', &[], &known, &mut problems)?;
+    if !table.has("source_code") && !table.has("code") {
+        return Err(ExchangeError::NotThis("there is no column `source_code` (or `code`, as in a job's review.csv)".to_owned()));
+    }
     let mut rows = Vec::new();
     for row in table.rows() {
         let or = |column: &str, other: &str| if row.get(column).is_empty() { other.to_owned() } else { row.owned(column) };
+        // Both spellings: ours, then that of a job.
+        let either = |own: &str, job: &str| or(own, row.get(job));
         let question = Question {
-            source_system: or("source_system", &context.source_system),
-            code: row.owned("source_code"),
-            display: row.owned("source_display"),
+            source_system: Some(either("source_system", "system"))
+                .filter(|s| !s.is_empty())
+                .unwrap_or_else(|| context.source_system.clone()),
+            code: either("source_code", "code"),
+            display: either("source_display", "display"),
             target_system: or("target_system", &context.target_system),
             text: row.owned("text"),
             facts: row.owned("facts"),
         };
         if question.source_system.is_empty() || question.target_system.is_empty() {
-            return Err(ExchangeError::NoSystems { format: "this file" });
+            return Err(ExchangeError::NoSystems { format: "this file (or a row of it)" });
         }
         let status = match row.get("status") {
             "" => Status::Unreviewed,
@@ -136,7 +145,7 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
         });
         rows.push(Exchanged {
             question,
-            records: row.number("records").unwrap_or(1),
+            records: row.number("records").or_else(|| row.number("count")).unwrap_or(1),
             outcome: row.owned("outcome"),
             chapter: row.owned("chapter"),
             status,

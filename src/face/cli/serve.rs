@@ -1,11 +1,17 @@
 //! `xwalk serve`: the questions over HTTP.
 
 use super::{Session, Verdict};
-use crate::face::http::{Config, Handle, Limits, Server, Tls};
+use crate::decisions::{Approved, Store};
+use crate::engine::{Engine, Overlay};
+use crate::face::http::tokens::{self, Tokens};
+use crate::face::http::{Config, Handle, Limits, Open, Server, Tls};
+use crate::face::web::{self, Person, SignIn};
 use anyhow::{Context, Result, bail};
+use arc_swap::ArcSwapOption;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Answer over HTTP: FHIR R4 and R5 under /fhir, the own API under /v1, its description under /docs
@@ -26,6 +32,9 @@ pub struct Args {
     /// A proxy ends TLS and tells the client's address in X-Forwarded-For
     #[arg(long, conflicts_with = "tls_cert")]
     behind_proxy: bool,
+    /// Serve the review workbench over these decisions (/review, /reconcile), and let translations use those that are approved
+    #[arg(long, value_name = "DB", env = "XWALK_DECISIONS", hide_env_values = true)]
+    decisions: Option<PathBuf>,
     /// Who may ask: tokens made with `xwalk token add`
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
@@ -76,15 +85,56 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
         runtime.worker_threads(threads);
     }
     let runtime = runtime.enable_all().build().context("cannot start threads")?;
-    let open = session.opener();
+    let (open, workbench) = match &args.decisions {
+        None => (session.opener(), None),
+        Some(decisions) => with_workbench(decisions, session.opener(), &config)?,
+    };
     runtime.block_on(async {
-        let server = Server::bind(config, open, None).await?;
+        let server = Server::bind(config, open, workbench).await?;
         let address = server.address().context("cannot tell the address")?;
         tracing::info!(%address, "listening");
         server.run(|handle| drop(tokio::spawn(signals(handle)))).await;
         anyhow::Ok(())
     })?;
     Ok(Verdict::Settled)
+}
+
+/// The workbench, and an opener whose engines use what is approved in it.
+fn with_workbench(decisions: &Path, open: Open, config: &Config) -> Result<(Open, Option<axum::Router>)> {
+    let store = Arc::new(Store::create(decisions).with_context(|| decisions.display().to_string())?);
+    let approved: Arc<dyn Overlay> = Arc::new(Approved::new(Arc::clone(&store))?);
+    let current: Arc<ArcSwapOption<Engine>> = Arc::default();
+    let shown = Arc::clone(&current);
+    let open: Open = Box::new(move || {
+        let engine = open()?.with_overlay(Arc::clone(&approved));
+        current.store(Some(Arc::new(engine.clone())));
+        Ok(engine)
+    });
+    // The workbench shows the index that is served; before the first is, there is nothing to serve.
+    let first = Arc::new(open().map_err(anyhow::Error::msg)?);
+    let sign_in = match &config.tokens {
+        None => SignIn::Name,
+        Some(path) => {
+            let path = path.clone();
+            SignIn::Token(Arc::new(move |token| person(&path, token)))
+        }
+    };
+    let engine = Arc::new(move || shown.load_full().unwrap_or_else(|| Arc::clone(&first)));
+    let tls = config.tls.is_some() || config.behind_proxy;
+    Ok((open, Some(web::router(web::Config { store, engine, sign_in, tls }))))
+}
+
+/// Who holds a token today. The file is read each time: a token that was taken away ends its sessions at once.
+fn person(path: &Path, token: &str) -> Option<Person> {
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let tokens = Tokens::read(path).ok()?;
+    let entry = tokens.check(token, tokens::Role::Read, today).ok()?;
+    let role = match entry.role {
+        tokens::Role::Read => web::Role::Read,
+        tokens::Role::Review => web::Role::Review,
+        tokens::Role::Admin => web::Role::Admin,
+    };
+    Some(Person { name: entry.name.clone(), role })
 }
 
 /// SIGHUP reloads; SIGTERM and SIGINT stop.

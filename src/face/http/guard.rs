@@ -128,6 +128,16 @@ pub(super) async fn handle(state: Arc<State>, peer: SocketAddr, request: Request
     if state.doors.tls {
         headers.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     }
+    // What another face served says who did what; it knows better.
+    let mut operation = NAMES[number];
+    if let Some(actor) = response.extensions_mut().remove::<crate::face::Actor>() {
+        if !actor.name.is_empty() {
+            who = actor.name;
+        }
+        if !actor.operation.is_empty() {
+            operation = actor.operation;
+        }
+    }
     let status = response.status().as_u16();
     let took = began.elapsed();
     state.metrics.request(number, status, took);
@@ -138,7 +148,7 @@ pub(super) async fn handle(state: Arc<State>, peer: SocketAddr, request: Request
             who,
             from: client(&state.doors, peer, &parts.headers).to_string(),
             method: parts.method.to_string(),
-            operation: NAMES[number],
+            operation,
             status,
             duration_us: took.as_micros() as u64,
             index: state.fingerprint.load().as_ref().clone(),

@@ -173,9 +173,9 @@ impl<'p> Route<'p> {
     /// What a token must allow; `None`: anyone may ask whether the service is alive.
     pub fn role(&self) -> Option<Role> {
         match self {
-            Route::Live | Route::Ready => None,
+            // The workbench has a door of its own: a browser sends no token with a page.
+            Route::Live | Route::Ready | Route::Elsewhere => None,
             Route::Metrics | Route::Reload => Some(Role::Admin),
-            // The workbench looks closer at what is asked of it.
             _ => Some(Role::Read),
         }
     }

@@ -3,7 +3,7 @@
 use super::door::Session;
 use super::queue::Looking;
 use super::{Problem, State, html, layout, search, work};
-use crate::decisions::{Action, Event, Item, Status, offered};
+use crate::decisions::{Action, Event, Item, offered};
 use crate::engine::{Engine, Outcome, Target, TargetState, Translation};
 use crate::face::Actor;
 use crate::model::Relationship;
@@ -248,11 +248,6 @@ fn story(history: &[Event]) -> Markup {
             }
         }
     }
-}
-
-/// Whether this person may approve the item as it stands: only then `a` without a new pick does so.
-pub fn is_waiting(item: &Item) -> bool {
-    matches!(item.state.status, Status::Proposed | Status::Flagged | Status::Rejected)
 }
 
 /// The options by which a form's picks are understood.
