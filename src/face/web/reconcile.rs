@@ -42,7 +42,7 @@ pub async fn post(state: Shared<Arc<State>>, headers: HeaderMap, segments: Segme
 async fn answer(Shared(state): Shared<Arc<State>>, headers: HeaderMap, Path(segments): Segments, asked: Vec<u8>) -> Response {
     let name = match admit(&state, &headers, &segments) {
         Ok(name) => name,
-        Err(response) => return response,
+        Err(response) => return *response,
     };
     let base = base(&headers, &segments, state.config.tls);
     let result = tokio::task::spawn_blocking(move || {
@@ -70,13 +70,13 @@ fn json(value: &Value) -> Response {
 }
 
 /// Who asks, if the service wants to know.
-fn admit(state: &State, headers: &HeaderMap, segments: &HashMap<String, String>) -> Result<String, Response> {
+fn admit(state: &State, headers: &HeaderMap, segments: &HashMap<String, String>) -> Result<String, Box<Response>> {
     let SignIn::Token(check) = &state.config.sign_in else { return Ok(String::new()) };
     let bearer = headers.get(header::AUTHORIZATION).and_then(|h| h.to_str().ok()).and_then(|h| h.strip_prefix("Bearer "));
     let token = bearer.or_else(|| segments.get("token").map(String::as_str));
     token.and_then(|t| check(t)).map(|person| person.name).ok_or_else(|| {
         let what = json!({ "error": "a token is needed: Authorization: Bearer ..., or in the address, /reconcile/t/TOKEN" });
-        (StatusCode::UNAUTHORIZED, json(&what)).into_response()
+        Box::new((StatusCode::UNAUTHORIZED, json(&what)).into_response())
     })
 }
 
@@ -184,7 +184,7 @@ pub async fn suggest(
     RawQuery(query): RawQuery,
 ) -> Response {
     if let Err(response) = admit(&state, &headers, &segments) {
-        return response;
+        return *response;
     }
     let form = Form::read(query.unwrap_or_default().as_bytes());
     let engine = state.engine();
@@ -225,7 +225,7 @@ pub async fn preview(
     RawQuery(query): RawQuery,
 ) -> Response {
     if let Err(response) = admit(&state, &headers, &segments) {
-        return response;
+        return *response;
     }
     let form = Form::read(query.unwrap_or_default().as_bytes());
     let engine = state.engine();

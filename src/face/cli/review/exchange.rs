@@ -19,7 +19,7 @@ pub struct Import {
     file: PathBuf,
     /// csv (own, and a job's review.csv), usagi, snap2snomed, sssom, fhir-r4, fhir-r5, omop
     #[arg(long = "as", default_value = "csv", value_name = "FORMAT")]
-    format: String,
+    exchange: String,
     /// Source system, where the file names none
     #[arg(long, value_name = "S")]
     from: Option<String>,
@@ -46,7 +46,7 @@ pub struct Export {
     output: PathBuf,
     /// csv, usagi, snap2snomed, sssom, fhir-r4, fhir-r5, omop
     #[arg(long = "as", default_value = "csv", value_name = "FORMAT")]
-    format: String,
+    exchange: String,
     /// Athena's CONCEPT.csv, for formats that know codes by OMOP concept id
     #[arg(long, value_name = "FILE")]
     concepts: Option<PathBuf>,
@@ -56,7 +56,7 @@ pub struct Export {
 }
 
 pub fn import(args: &Import, session: &Session) -> anyhow::Result<Verdict> {
-    let format = format(&args.format)?;
+    let format = format(&args.exchange)?;
     let engine = session.engine()?;
     let alias = |name: &Option<String>| -> anyhow::Result<String> {
         // A system of the user's own need not be in the index.
@@ -87,7 +87,7 @@ pub fn import(args: &Import, session: &Session) -> anyhow::Result<Verdict> {
 }
 
 pub fn export(args: &Export, session: &Session) -> anyhow::Result<Verdict> {
-    let format = format(&args.format)?;
+    let format = format(&args.exchange)?;
     let engine = session.engine()?;
     let store = Store::read(&args.look.file.decisions)?;
     let filter = Filtering::filter(&args.look.filter)?;
