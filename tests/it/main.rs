@@ -1,11 +1,14 @@
 //! The integration tests: one binary, one module per room.
 
+mod cli;
 mod convert;
 mod gems;
+mod golden;
 mod index;
 mod kit;
 mod published;
 mod readers;
 mod search;
 mod snomed;
+mod tidy;
 mod validity;

@@ -12,7 +12,7 @@ pub struct Args {
     #[arg(long, short)]
     system: String,
     /// Codes; `-` takes them from standard input, one a line
-    #[arg(required = true, allow_hyphen_values = true, value_name = "CODE")]
+    #[arg(required = true, value_name = "CODE")]
     codes: Vec<String>,
     /// As it was on this day
     #[arg(long)]

@@ -13,7 +13,7 @@ pub struct Args {
     #[arg(long, short)]
     system: String,
     /// Texts, one question each (quote them); `-` takes them from standard input, one a line
-    #[arg(required = true, allow_hyphen_values = true, value_name = "TEXT")]
+    #[arg(required = true, value_name = "TEXT")]
     texts: Vec<String>,
     /// At most so many concepts
     #[arg(long, default_value_t = 10, value_name = "N")]

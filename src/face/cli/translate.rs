@@ -17,7 +17,7 @@ pub struct Args {
     #[arg(long)]
     to: String,
     /// Codes; `-` takes them from standard input, one a line
-    #[arg(required = true, allow_hyphen_values = true, value_name = "CODE")]
+    #[arg(required = true, value_name = "CODE")]
     codes: Vec<String>,
     /// Only by this map: ID or ID|VERSION (`xwalk index info` lists them)
     #[arg(long, value_name = "ID")]
