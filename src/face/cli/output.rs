@@ -1,6 +1,7 @@
 //! Where answers go: text for people, one JSON document, or one JSON object a line.
 
 use super::page::Paint;
+use crate::face::wire;
 use serde::Serialize;
 use std::io::{self, BufWriter, StdoutLock, Write};
 
@@ -33,16 +34,16 @@ impl Output {
     }
 
     /// One answer of several: `text` is asked only where text is wanted.
-    pub fn answer(&mut self, wire: &impl Serialize, text: impl FnOnce(Paint) -> String) -> io::Result<()> {
+    pub fn answer(&mut self, answer: &impl Serialize, text: impl FnOnce(Paint) -> String) -> io::Result<()> {
         match self.format {
             Format::Text => self.out.write_all(text(self.paint).as_bytes())?,
             Format::Ndjson => {
-                serde_json::to_writer(&mut self.out, wire)?;
+                wire::write(&mut self.out, answer, false)?;
                 self.out.write_all(b"\n")?;
             }
             Format::Json => {
                 self.out.write_all(if self.answers == 0 { b"[\n" } else { b",\n" })?;
-                serde_json::to_writer_pretty(&mut self.out, wire)?;
+                wire::write(&mut self.out, answer, true)?;
             }
         }
         self.answers += 1;
@@ -50,11 +51,11 @@ impl Output {
     }
 
     /// The only answer: one JSON object, pretty or in a line.
-    pub fn only(mut self, wire: &impl Serialize, text: impl FnOnce(Paint) -> String) -> io::Result<()> {
+    pub fn only(mut self, answer: &impl Serialize, text: impl FnOnce(Paint) -> String) -> io::Result<()> {
         match self.format {
             Format::Text => self.out.write_all(text(self.paint).as_bytes())?,
-            Format::Ndjson => serde_json::to_writer(&mut self.out, wire)?,
-            Format::Json => serde_json::to_writer_pretty(&mut self.out, wire)?,
+            Format::Ndjson => wire::write(&mut self.out, answer, false)?,
+            Format::Json => wire::write(&mut self.out, answer, true)?,
         }
         if self.format != Format::Text {
             self.out.write_all(b"\n")?;
