@@ -4,7 +4,7 @@
 //! are in Windows-1252 (`Ménière's disease`), without saying so; a re-issue in UTF-8 is read as such. Headers are in none of the
 //! four files; they are made from the prefixes in `compile`.
 
-use super::icd_codes::read_titles;
+use super::titles::read_titles;
 use super::{Sink, SystemRelease};
 use crate::model::DesignationUse;
 use std::io::{self, BufRead};

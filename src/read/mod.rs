@@ -31,6 +31,7 @@ pub mod source;
 pub mod sssom;
 pub mod table;
 mod tabular;
+mod titles;
 pub mod umls;
 
 pub use collected::Collected;

@@ -33,7 +33,8 @@ const DOORS: &[(&str, &str)] = &[
 ];
 
 /// Where JSON may be read or written.
-const JSON: &[&str] = &["src/face/wire/", "src/face/http/", "src/job/format/", "src/job/report", "src/read/fhir"];
+const JSON: &[&str] =
+    &["src/face/wire/", "src/face/http/", "src/job/format/", "src/job/report", "src/read/fhir", "src/decisions/exchange/"];
 
 /// What only some rooms may name: a word of the source, and where it may stand.
 const CONFINED: &[(&str, &[&str])] = &[
@@ -43,7 +44,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("anyhow", &["src/face/cli/", "src/main.rs"]),
     ("axum", &["src/face/http/", "src/face/web/"]),
     ("memmap2", &["src/index/format.rs"]),
-    ("fst::", &["src/index/", "src/engine/suggest.rs", "src/text/"]),
+    ("fst::", &["src/index/", "src/engine/suggest.rs", "src/engine/search/"]),
 ];
 
 struct File {
