@@ -18,10 +18,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("decisions", &["model", "index", "engine"]),
     ("job", &["model", "index", "engine"]),
     ("face", &[]),
-    ("face/wire", &["model", "index", "engine", "job"]),
+    ("face/wire", &["model", "index", "engine", "decisions", "job"]),
     ("face/cli", &["model", "text", "read", "index", "compile", "engine", "releases", "decisions", "job", "face/wire"]),
-    ("face/http", &["model", "text", "read", "index", "compile", "engine", "releases", "decisions", "job", "face/wire"]),
-    ("face/web", &["model", "text", "read", "index", "compile", "engine", "releases", "decisions", "job", "face/wire"]),
+    ("face/http", &["model", "text", "read", "index", "compile", "engine", "releases", "decisions", "job", "face", "face/wire"]),
+    ("face/web", &["model", "text", "read", "index", "compile", "engine", "releases", "decisions", "job", "face", "face/wire"]),
 ];
 
 /// Faces that start another: `xwalk serve` is a command, and the workbench is served.
@@ -33,8 +33,16 @@ const DOORS: &[(&str, &str)] = &[
 ];
 
 /// Where JSON may be read or written.
-const JSON: &[&str] =
-    &["src/face/wire/", "src/face/http/", "src/job/format/", "src/job/report", "src/read/fhir", "src/decisions/exchange/"];
+const JSON: &[&str] = &[
+    "src/face/wire/",
+    "src/face/http/",
+    "src/face/web/reconcile.rs",
+    "src/job/format/",
+    "src/job/report",
+    "src/job/answers.rs",
+    "src/read/fhir",
+    "src/decisions/exchange/",
+];
 
 /// What only some rooms may name: a word of the source, and where it may stand.
 const CONFINED: &[(&str, &[&str])] = &[
