@@ -22,7 +22,8 @@ pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Res
         if source.is_empty() {
             return findings.warn("rows without a code", row.line, row.columns[0], "there is no ICD code", "the row is left out");
         }
-        if !target.is_empty() && !(target.bytes().all(|b| b.is_ascii_digit()) && verhoeff(target.as_bytes())) {
+        let is_id = target.bytes().all(|b| b.is_ascii_digit()) && verhoeff(target.as_bytes());
+        if !target.is_empty() && !is_id {
             let what = format!("{target:?} is not a SNOMED CT id: its check digit is wrong");
             return findings.warn(
                 "bad SNOMED CT ids",

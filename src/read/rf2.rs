@@ -80,6 +80,9 @@ impl Options {
 type Wanted<'a> = &'a dyn Fn(&str) -> bool;
 type Visit<'a> = &'a mut dyn FnMut(&str, &mut dyn BufRead) -> io::Result<()>;
 
+/// Reads one file, with the table of newest rows where there is one.
+type ReadFile<'a> = &'a mut dyn FnMut(&mut dyn BufRead, &mut Option<Newest>, &mut Findings<'_>) -> io::Result<()>;
+
 /// Reads a release from folders and archives that belong together.
 pub fn read(paths: &[&Path], options: &Options, sink: &mut dyn Sink) -> io::Result<()> {
     read_from(&|wanted, visit| paths.iter().try_for_each(|path| visit_path(path, wanted, visit)), options, sink)
@@ -169,13 +172,7 @@ impl<'a> Release<'a> {
     }
 
     /// Reads all files of a kind, with the table of newest rows if they need one. `counts` may leave rows out of that table by their line.
-    fn each(
-        &self,
-        kind: Kind,
-        counts: &dyn Fn(&[u8]) -> bool,
-        sink: &mut dyn Sink,
-        read: &mut dyn FnMut(&mut dyn BufRead, &mut Option<Newest>, &mut Findings<'_>) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn each(&self, kind: Kind, counts: &dyn Fn(&[u8]) -> bool, sink: &mut dyn Sink, read: ReadFile<'_>) -> io::Result<()> {
         let of_kind: Vec<(&String, &FileName)> = self.files.iter().filter(|(_, f)| f.kind == kind).collect();
         let wanted = |name: &str| of_kind.iter().any(|(n, _)| *n == name);
         let mut newest = None;

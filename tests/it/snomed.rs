@@ -48,7 +48,7 @@ fn release(folder: &TempDir, maps: &[(u32, &str)], history: &[(u32, u64, u32)]) 
         let text: String = std::iter::once(header.to_owned()).chain(rows).map(|row| row.replace('¦', "\t") + "\r\n").collect();
         std::fs::write(path.join(name), text).unwrap();
     };
-    let active = |n: u32| u32::from(n < 5 || n > 9);
+    let active = |n: u32| u32::from(!(5..=9).contains(&n));
     write(
         "sct2_Concept_Snapshot_INT_20260301.txt",
         "id¦effectiveTime¦active¦moduleId¦definitionStatusId",

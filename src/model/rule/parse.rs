@@ -199,7 +199,7 @@ fn property(text: &str) -> Option<(&str, usize)> {
 
 /// Whether a text between two bars holds a word of the language or an id.
 fn looks_like_a_rule(text: &str) -> bool {
-    let is_word = |word: &str| ["IFA", "OR", "NOT", "OTHERWISE"].iter().any(|w| *w == word);
+    let is_word = |word: &str| ["IFA", "OR", "NOT", "OTHERWISE"].contains(&word);
     text.contains('|')
         && text
             .split(|c: char| !c.is_alphanumeric())

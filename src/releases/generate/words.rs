@@ -42,7 +42,7 @@ impl Words {
         if random.below(4) == 0 {
             topic = format!("{topic} of {}", self.word(random.below(200)));
         }
-        if n % 97 == 0 {
+        if n.is_multiple_of(97) {
             topic = format!("{topic} {}", random.pick(&ODDITIES));
         }
         topic
