@@ -26,12 +26,7 @@ pub(super) enum Dialect {
     },
     /// With the names of the appended members.
     Json([String; 5]),
-    /// Each value behind a byte that no value has, for formats that take them apart again.
-    Columns,
 }
-
-/// Between the values of [`Dialect::Columns`].
-pub(super) const UNIT: u8 = 0x1f;
 
 /// What an answer may depend on beside the code.
 #[derive(Clone, Copy)]
@@ -57,7 +52,7 @@ pub(super) struct Answer {
     pub further: Box<[(u32, u8, bool)]>,
 }
 
-/// Where the bytes of an answer end, and what follows them.
+/// The answers of one code column, or of several alike.
 pub(super) struct Answers<'e> {
     engine: &'e Engine,
     spec: CodeColumn,
@@ -319,16 +314,12 @@ impl<'e> Answers<'e> {
                     out.push(b':');
                     if value.is_empty() { out.extend_from_slice(b"null") } else { json_string(value, out) }
                 }
-                Dialect::Columns => {
-                    out.extend_from_slice(value.as_bytes());
-                    out.push(UNIT);
-                }
             }
         }
     }
 }
 
-pub(super) fn has_policy(spec: &CodeColumn) -> bool {
+fn has_policy(spec: &CodeColumn) -> bool {
     spec.policy != Policy::Review
 }
 
@@ -357,7 +348,7 @@ fn json_string(value: &str, out: &mut Vec<u8>) {
 }
 
 /// What a translation is in the ledger.
-pub(super) fn tally(translator: &Translator<'_>, t: &Translation<'_>) -> Tally {
+fn tally(translator: &Translator<'_>, t: &Translation<'_>) -> Tally {
     let chosen = t.chosen().0;
     let settled = !chosen.is_empty() || (t.outcome == Outcome::NoMap && t.picked.is_some());
     let join = |values: Vec<String>| values.join(" ");

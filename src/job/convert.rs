@@ -84,7 +84,10 @@ pub fn convert(job: &Job, engine: &Engine, progress: &mut dyn FnMut(Progress)) -
         }
     };
     let mut work = Work::new(job, engine, header.as_deref(), &format_reader, input.encoding)?;
-    let output = Output::create(&job.output, input.encoding, job.sync, None)?;
+    if let Some(stale) = work.staged.as_ref().filter(|s| s.exists()) {
+        std::fs::remove_dir_all(stale).map_err(|e| Error::io("clear", stale, e))?;
+    }
+    let output = Output::create(&job.output, input.encoding, job.sync)?;
     let (input, mut output) = pump(job, input, output, &mut format_reader, &mut work, progress)?;
     let done = (|| {
         work.ledger.check(work.seen)?;
@@ -111,10 +114,21 @@ pub fn convert(job: &Job, engine: &Engine, progress: &mut dyn FnMut(Progress)) -
         started,
         seconds: clock.elapsed().as_secs_f64(),
     };
+    let staged = job.report.as_deref().map(part_of);
+    if let Some(folder) = &staged
+        && let Err(e) = super::report::write(folder, job, engine, &run)
+    {
+        output.discard();
+        work.discard();
+        return Err(e);
+    }
     if let Some(rejects) = work.rejects.take() {
         rejects.publish()?;
     }
     output.publish()?;
+    if let (Some(folder), Some(place)) = (staged, &job.report) {
+        std::fs::rename(&folder, place).map_err(|e| Error::io("rename to", place, e))?;
+    }
     Ok(run)
 }
 
@@ -284,6 +298,7 @@ pub(super) struct Work<'e> {
     /// The line that the text at hand begins with.
     pub first_line: u64,
     rejects_at: Option<PathBuf>,
+    staged: Option<PathBuf>,
     pub rejects: Option<Output>,
     seed: u64,
     sample: usize,
@@ -404,6 +419,7 @@ impl<'e> Work<'e> {
             seen: 0,
             first_line: 1,
             rejects_at,
+            staged: job.report.as_deref().map(part_of),
             rejects: None,
             seed: job.seed,
             sample: job.sample,
@@ -614,7 +630,7 @@ impl<'e> Work<'e> {
             if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
                 std::fs::create_dir_all(folder).map_err(|e| Error::io("make folder", folder, e))?;
             }
-            let mut rejects = Output::create(path, self.encoding, true, None)?;
+            let mut rejects = Output::create(path, self.encoding, true)?;
             rejects.write(b"line,reason,record\n")?;
             self.rejects = Some(rejects);
         }
@@ -635,6 +651,10 @@ impl<'e> Work<'e> {
     fn discard(&mut self) {
         if let Some(rejects) = self.rejects.take() {
             rejects.discard();
+        }
+        // A folder that this run made for its report; of an earlier run nothing is in it but what is made again.
+        if let Some(staged) = &self.staged {
+            let _ = std::fs::remove_dir_all(staged);
         }
     }
 }

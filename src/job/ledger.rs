@@ -137,25 +137,10 @@ pub struct Ledger {
     pub samples: Vec<Vec<Sampled>>,
     /// Cells of fact columns that were not understood: age, sex.
     pub facts_not_understood: BTreeMap<String, u64>,
-    /// Records whose key has come before, and their lines (the first thousand).
-    pub duplicates: Option<Duplicates>,
     /// Whether some distinct codes were counted together.
     pub crowded: bool,
     #[serde(skip)]
     places: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Duplicates {
-    pub key: Vec<String>,
-    /// Records with a key that another record before them has.
-    pub records: u64,
-    /// Records equal to one before them in every byte.
-    pub exact: u64,
-    /// Pairs of key and code that came before.
-    pub pairs: u64,
-    /// Line, and the line of the first of its kind.
-    pub lines: Vec<(u64, u64)>,
 }
 
 impl Ledger {
@@ -218,11 +203,6 @@ impl Ledger {
         self.tallies.push(tally);
         self.places.insert(key.into_boxed_slice(), at);
         at
-    }
-
-    /// After reading a checkpoint.
-    pub(super) fn restore(&mut self) {
-        self.places = self.tallies.iter().enumerate().map(|(at, tally)| (key(tally).into_boxed_slice(), at as u32)).collect();
     }
 
     /// Holds invariant 13: records in = records out + records rejected, codes in = the sum of all outcomes, counted in two places.

@@ -20,10 +20,13 @@ mod format;
 mod input;
 mod ledger;
 mod output;
+pub mod report;
 mod spec;
 
-pub use convert::{Run, convert};
+pub use convert::{ColumnFacts, Progress, Run, convert};
+pub use input::InputFacts;
 pub use ledger::{Codes, Ledger, RejectReason, Sampled, Tally};
+pub use output::OutputFacts;
 pub use spec::{CodeColumn, Job, Quote, RecordFormat, Unsettled};
 
 use std::path::Path;
@@ -60,14 +63,12 @@ pub enum Error {
     Encoding { file: String, what: String },
     #[error("{file} changed while it was read; nothing was kept, run the job again")]
     Changed { file: String },
-    #[error("no room left writing {path}; nothing was put in place, free some room and {remedy}")]
-    DiskFull { path: String, remedy: &'static str },
+    #[error("no room left writing {path}; nothing was put in place, free some room and run the job again")]
+    DiskFull { path: String },
     #[error("record at line {line} cannot be converted ({reason}), and there is no place for rejects; name one (--rejects FILE)")]
     NoPlaceForRejects { line: u64, reason: String },
     #[error("the ledger does not balance: {what}; nothing was put in place (this is a defect of xwalk, please report it)")]
     Unbalanced { what: String },
-    #[error("cannot resume: {what}")]
-    Resume { what: String },
     #[error("{what}")]
     Unsupported { what: String },
     /// The reader of the output has gone; not a failure for a command line.
@@ -80,9 +81,7 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(what: &'static str, path: &Path, source: std::io::Error) -> Error {
         match source.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-                Error::DiskFull { path: path.display().to_string(), remedy: "run the job again, with --resume if it was converting a file" }
-            }
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::DiskFull { path: path.display().to_string() },
             std::io::ErrorKind::BrokenPipe => Error::BrokenPipe,
             _ => Error::Io { what, path: path.display().to_string(), source },
         }

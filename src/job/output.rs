@@ -5,7 +5,7 @@ use super::input::{TextEncoding, display_name};
 use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
 /// Text that goes into one gzip member or zstd frame. Fixed, so that the bytes depend on nothing but the text.
@@ -43,13 +43,6 @@ pub(super) struct Output {
     sync: bool,
 }
 
-/// Where an output stands: enough to go on from there.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Mark {
-    pub written: u64,
-    pub pending: Vec<u8>,
-}
-
 /// The name that a file has until it is complete.
 pub(super) fn part_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -58,8 +51,8 @@ pub(super) fn part_of(path: &Path) -> PathBuf {
 }
 
 impl Output {
-    /// Begins to write beside `path`; `-` is standard output. With a mark, goes on behind it.
-    pub fn create(path: &Path, encoding: TextEncoding, sync: bool, from: Option<&Mark>) -> Result<Output, Error> {
+    /// Begins to write beside `path`; `-` is standard output.
+    pub fn create(path: &Path, encoding: TextEncoding, sync: bool) -> Result<Output, Error> {
         let lower = path.to_string_lossy().to_ascii_lowercase();
         let compression = match () {
             () if lower.ends_with(".gz") => Compression::Gzip,
@@ -91,16 +84,7 @@ impl Output {
             Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: display_name(path) }),
         }
         let fail = |e| Error::io("write", &part, e);
-        let mark = from.cloned().unwrap_or_default();
-        if file.metadata().map_err(fail)?.len() < mark.written {
-            return Err(Error::Resume { what: format!("{} is shorter than it was; start again without --resume", part.display()) });
-        }
-        file.set_len(mark.written).map_err(fail)?;
-        let mut file = file;
-        // What is there already counts; the file stands at its end afterwards.
-        io::copy(&mut file, &mut output.hash).map_err(fail)?;
-        output.written = mark.written;
-        output.pending = mark.pending;
+        file.set_len(0).map_err(fail)?;
         output.handle = Some(file.try_clone().map_err(fail)?);
         output.file = Box::new(file);
         output.place = Some(path.to_owned());
@@ -161,10 +145,6 @@ impl Output {
         Ok(())
     }
 
-    pub fn mark(&self) -> Mark {
-        Mark { written: self.written, pending: self.pending.clone() }
-    }
-
     /// Writes the rest; the file is complete now, but not yet in its place.
     pub fn finish(&mut self) -> Result<OutputFacts, Error> {
         if !self.pending.is_empty() || (self.written == 0 && self.compression != Compression::None) {
@@ -196,7 +176,6 @@ impl Output {
 pub(super) trait Sink {
     /// Takes the text and leaves an empty buffer in its place.
     fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Error>;
-    fn mark(&mut self) -> Result<Mark, Error>;
 }
 
 impl Sink for Output {
@@ -205,43 +184,28 @@ impl Sink for Output {
         text.clear();
         Ok(())
     }
-    fn mark(&mut self) -> Result<Mark, Error> {
-        Ok(Output::mark(self))
-    }
-}
-
-enum Order {
-    Write(Vec<u8>),
-    Mark(Sender<Mark>),
 }
 
 /// Writes behind, on a thread of its own.
 pub(super) struct Behind<'s> {
-    orders: SyncSender<Order>,
+    orders: SyncSender<Vec<u8>>,
     empty: Receiver<Vec<u8>>,
     writer: Option<ScopedJoinHandle<'s, (Output, Result<(), Error>)>>,
 }
 
 impl<'s> Behind<'s> {
     pub fn start<'e>(scope: &'s Scope<'s, 'e>, mut output: Output, ring: usize) -> Behind<'s> {
-        let (orders, receive) = sync_channel::<Order>(ring);
+        let (orders, receive) = sync_channel::<Vec<u8>>(ring);
         let (give, empty) = channel();
         for _ in 0..ring {
             let _ = give.send(Vec::new());
         }
         let writer = scope.spawn(move || {
-            for order in receive {
-                match order {
-                    Order::Write(mut text) => {
-                        if let Err(e) = output.take(&mut text) {
-                            return (output, Err(e));
-                        }
-                        let _ = give.send(text);
-                    }
-                    Order::Mark(reply) => {
-                        let _ = reply.send(output.mark());
-                    }
+            for mut text in receive {
+                if let Err(e) = output.take(&mut text) {
+                    return (output, Err(e));
                 }
+                let _ = give.send(text);
             }
             (output, Ok(()))
         });
@@ -267,11 +231,6 @@ fn gone() -> Error {
 impl Sink for Behind<'_> {
     fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Error> {
         let empty = self.empty.recv().map_err(|_| gone())?;
-        self.orders.send(Order::Write(std::mem::replace(text, empty))).map_err(|_| gone())
-    }
-    fn mark(&mut self) -> Result<Mark, Error> {
-        let (send, receive) = channel();
-        self.orders.send(Order::Mark(send)).map_err(|_| gone())?;
-        receive.recv().map_err(|_| gone())
+        self.orders.send(std::mem::replace(text, empty)).map_err(|_| gone())
     }
 }

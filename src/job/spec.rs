@@ -50,8 +50,6 @@ pub struct Job {
     pub sex: Option<String>,
     /// The record's own words.
     pub text: Option<String>,
-    /// Flags records that are equal in these columns, and in these columns and a code.
-    pub key: Vec<String>,
     /// Where the report goes: a folder that does not exist yet.
     pub report: Option<PathBuf>,
     /// Where records go that cannot be converted. `None`: into the report, else beside the output.
@@ -71,8 +69,6 @@ pub struct Job {
     pub max_record: usize,
     /// Waits until the output is on the disk. Without, a kill leaves it whole or absent, but a power failure may not.
     pub sync: bool,
-    /// Goes on with the unfinished output of an earlier run.
-    pub resume: bool,
 }
 
 impl Default for Job {
@@ -91,7 +87,6 @@ impl Default for Job {
             age_unit: None,
             sex: None,
             text: None,
-            key: Vec::new(),
             report: None,
             rejects: None,
             max_unsettled: None,
@@ -102,7 +97,6 @@ impl Default for Job {
             block: 1 << 18,
             max_record: 1 << 24,
             sync: false,
-            resume: false,
         }
     }
 }

@@ -9,6 +9,7 @@
 #[cfg(feature = "serve")]
 mod audit;
 mod completions;
+mod convert;
 mod fetch;
 mod index;
 mod lookup;
@@ -16,6 +17,7 @@ mod man;
 mod options;
 mod output;
 mod page;
+mod report;
 mod review;
 mod search;
 #[cfg(feature = "serve")]
@@ -71,6 +73,8 @@ commands! {
     Subsumes => subsumes,
     Translate => translate,
     Search => search,
+    Convert => convert,
+    Report => report,
     Review => review,
     Index => index,
     Fetch => fetch,

@@ -124,6 +124,11 @@ impl Session {
         Output::new(self.global.format, self.paint(&std::io::stdout()))
     }
 
+    /// The colours of standard error.
+    pub fn error_paint(&self) -> Paint {
+        self.paint(&std::io::stderr())
+    }
+
     fn paint(&self, stream: &impl anstream::stream::RawStream) -> Paint {
         Paint(match self.global.color {
             When::Always => true,

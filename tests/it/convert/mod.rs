@@ -2,6 +2,7 @@
 
 mod bad;
 mod formats;
+mod report;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};

@@ -1,0 +1,307 @@
+//! `xwalk convert`: a file of records in, a file of records out, every record accounted for.
+
+use super::page::{Ink, Paint, Table, thousands};
+use super::{Session, Verdict, options};
+use crate::decisions::{Approved, Store};
+use crate::engine::{Engine, Outcome, Policy};
+use crate::job::report::Document;
+use crate::job::{self, CodeColumn, Job, Progress, Quote, RecordFormat, Run, Unsettled};
+use anyhow::{Result, anyhow, bail};
+use std::fmt::Write as _;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Translate the code columns of a file: every record accounted for, the unsettled queued, a report to sign
+///
+/// Appends <code>_target, <code>_outcome, <code>_relationship and <code>_map (and <code>_policy, where a policy may pick) behind the
+/// record's own fields, whose bytes are never rewritten. Codes of a combination are separated by a blank.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Delimited text, NDJSON; plain, .gz or .zst; `-` for standard input
+    #[arg(required_unless_present = "job", value_name = "IN")]
+    input: Option<PathBuf>,
+    /// Where records go; compressed if it ends in .gz or .zst; `-` for standard output
+    #[arg(short, long, required_unless_present = "job", value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// The code system of the codes
+    #[arg(long, value_name = "SYSTEM")]
+    from: Option<String>,
+    /// Instead of --from: the column that says the system of each record
+    #[arg(long, conflicts_with = "from", value_name = "COLUMN")]
+    from_column: Option<String>,
+    /// What its values mean: 9=icd9cm,0=icd10cm
+    #[arg(long, requires = "from_column", value_delimiter = ',', value_name = "VALUE=SYSTEM")]
+    values: Vec<String>,
+    /// The code system to translate to
+    #[arg(long, required_unless_present = "job", value_name = "SYSTEM")]
+    to: Option<String>,
+    /// Code columns by name: dx, dx1..dx25, dx*, #3; for NDJSON a JSON pointer; repeatable
+    #[arg(long, required_unless_present = "job", value_name = "COLUMN")]
+    code: Vec<String>,
+    /// What stands between several codes in one cell
+    #[arg(long, value_name = "TEXT")]
+    split: Option<String>,
+    /// Column of the date of service: the code must have been valid then
+    #[arg(long, value_name = "COLUMN")]
+    date: Option<String>,
+    /// Column of the age, for map rules that ask (28d, 3m, 12y)
+    #[arg(long, value_name = "COLUMN")]
+    age: Option<String>,
+    /// What a bare number in the age column counts: years, months, days
+    #[arg(long, requires = "age", value_name = "UNIT")]
+    age_unit: Option<String>,
+    /// Column of the sex, for map rules that ask
+    #[arg(long, value_name = "COLUMN")]
+    sex: Option<String>,
+    /// Column of the record's own words, for --policy text
+    #[arg(long, value_name = "COLUMN")]
+    text: Option<String>,
+    /// The day on which targets must be valid: expired ones are followed to their successors
+    #[arg(long, value_name = "DATE")]
+    target_date: Option<String>,
+    /// Only by this map: ID or ID|VERSION
+    #[arg(long, value_name = "ID")]
+    map: Option<String>,
+    /// How to settle a choice: review (not at all), text, unspecified, first, decision
+    #[arg(long, value_name = "NAME")]
+    policy: Option<String>,
+    /// By how much the best option must lead under --policy text, 0 to 1
+    #[arg(long, value_name = "NUMBER")]
+    margin: Option<f32>,
+    /// Take nothing but exact answers without a person
+    #[arg(long)]
+    strict: bool,
+    /// What a record with an unsettled code gets: blank, source (the code it had), or reject
+    #[arg(long, value_name = "WHAT")]
+    unsettled: Option<String>,
+    /// Reviewers' decisions, for --policy decision
+    #[arg(long, value_name = "DB")]
+    decisions: Option<PathBuf>,
+    /// Write the report into this folder, which must not exist
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+    /// Where records go that cannot be converted [default: into the report, else OUT.rejects.csv]
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// Fail (exit 1) if a greater share of codes stays unsettled, 0 to 1; without thresholds any is too many
+    #[arg(long, value_name = "SHARE")]
+    max_unsettled: Option<f64>,
+    /// Fail (exit 1) if a greater share of records is rejected, 0 to 1
+    #[arg(long, value_name = "SHARE")]
+    max_rejected: Option<f64>,
+    /// A job file in TOML; options given beside it take precedence
+    #[arg(long, value_name = "FILE")]
+    job: Option<PathBuf>,
+    /// csv, tsv or ndjson [default: by the name, else csv]
+    #[arg(long, value_name = "NAME", help_heading = "Records")]
+    records: Option<String>,
+    /// Between fields [default: detected]
+    #[arg(long, value_name = "CHAR", help_heading = "Records")]
+    delimiter: Option<String>,
+    /// Around fields, or `none`
+    #[arg(long, value_name = "CHAR", help_heading = "Records")]
+    quote: Option<String>,
+    /// The first record is data; columns are #1, #2 ...
+    #[arg(long, help_heading = "Records")]
+    no_header: bool,
+    /// UTF-8, UTF-16, windows-1252 and other single-byte encodings [default: detected]
+    #[arg(long, value_name = "NAME", help_heading = "Records")]
+    encoding: Option<String>,
+    /// The longest record in bytes
+    #[arg(long, value_name = "BYTES", help_heading = "Records")]
+    max_record: Option<usize>,
+    /// 1: read, convert and write in turn [default: a thread reads, another writes]
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    threads: Option<usize>,
+    /// Wait until the output is on the disk
+    #[arg(long, help_heading = "Run")]
+    sync: bool,
+    /// For the sample of records for manual check
+    #[arg(long, value_name = "N", help_heading = "Run")]
+    seed: Option<u64>,
+}
+
+pub fn run(args: Args, session: &Session) -> Result<Verdict> {
+    let decisions = args.decisions.clone();
+    let job = job(args)?;
+    let opened = session.engine()?;
+    let engine: Engine = match &decisions {
+        Some(db) if !db.is_file() => bail!("--decisions {}: there is no such file", db.display()),
+        Some(db) => (*opened).clone().with_overlay(Arc::new(Approved::new(Arc::new(Store::read(db)?))?)),
+        None => (*opened).clone(),
+    };
+    if decisions.is_none() && job.columns.iter().any(|c| c.policy == Policy::Decision) {
+        bail!("--policy decision needs the decisions; name them (--decisions DB)");
+    }
+    let mut progress = Reporter::new(session);
+    let run = match job::convert(&job, &engine, &mut |p| progress.tell(p)) {
+        Err(job::Error::BrokenPipe) => return Ok(Verdict::Settled),
+        run => run?,
+    };
+    progress.finish();
+    let document = Document::new(&job, &engine, &run);
+    let paint = session.error_paint();
+    if job.output.as_os_str() == "-" {
+        session.warn(text(&run, &document, paint).trim_end());
+    } else {
+        session.output().only(&document, |paint| text(&run, &document, paint))?;
+    }
+    Ok(Verdict::settled_if(matches!(document.verdict.as_str(), "settled" | "passed")))
+}
+
+/// The job that is meant: the file's, with what was typed over it.
+fn job(args: Args) -> Result<Job> {
+    let mut job = match &args.job {
+        Some(file) => Job::read(file)?,
+        None => Job::default(),
+    };
+    if let Some(input) = args.input {
+        job.input = input;
+    }
+    if let Some(output) = args.output {
+        job.output = output;
+    }
+    if !args.code.is_empty() {
+        job.columns = vec![CodeColumn { name: args.code.join(","), ..CodeColumn::default() }];
+    }
+    let policy = args
+        .policy
+        .map(|name| {
+            Policy::from_code(&name)
+                .ok_or_else(|| anyhow!("there is no policy `{name}`; there is {}", Policy::ALL.map(Policy::code).join(", ")))
+        })
+        .transpose()?;
+    let unsettled = args
+        .unsettled
+        .map(|name| Unsettled::from_code(&name).ok_or_else(|| anyhow!("--unsettled is blank, source or reject, not `{name}`")))
+        .transpose()?;
+    let target_date = options::day("--target-date", args.target_date.as_deref())?;
+    let mut values = std::collections::BTreeMap::new();
+    for pair in &args.values {
+        let (value, system) = pair.split_once('=').ok_or_else(|| anyhow!("--values takes VALUE=SYSTEM, like 9=icd9cm,0=icd10cm"))?;
+        values.insert(value.trim().to_owned(), system.trim().to_owned());
+    }
+    for column in &mut job.columns {
+        if args.from.is_some() {
+            (column.from, column.from_column) = (args.from.clone(), None);
+        }
+        if args.from_column.is_some() {
+            (column.from, column.from_column) = (None, args.from_column.clone());
+            column.values.clone_from(&values);
+        }
+        if let Some(to) = &args.to {
+            column.to.clone_from(to);
+        }
+        column.policy = policy.unwrap_or(column.policy);
+        column.unsettled = unsettled.unwrap_or(column.unsettled);
+        column.strict |= args.strict;
+        column.split = args.split.clone().or(column.split.take());
+        column.map = args.map.clone().or(column.map.take());
+        column.target_date = target_date.or(column.target_date);
+        column.margin = args.margin.or(column.margin);
+    }
+    job.date = args.date.or(job.date);
+    job.age = args.age.or(job.age);
+    job.age_unit = args.age_unit.or(job.age_unit);
+    job.sex = args.sex.or(job.sex);
+    job.text = args.text.or(job.text);
+    job.report = args.report.or(job.report);
+    job.rejects = args.rejects.or(job.rejects);
+    job.encoding = args.encoding.or(job.encoding);
+    job.max_unsettled = args.max_unsettled.or(job.max_unsettled);
+    job.max_rejected = args.max_rejected.or(job.max_rejected);
+    if let Some(name) = args.records {
+        let known = RecordFormat::ALL.map(|(name, _)| name).join(", ");
+        job.format = Some(RecordFormat::from_code(&name).ok_or_else(|| anyhow!("--records is one of {known}, not `{name}`"))?);
+    }
+    if let Some(delimiter) = args.delimiter {
+        job.delimiter = Some(match delimiter.as_str() {
+            "\\t" | "tab" => '\t',
+            other => other.parse().map_err(|_| anyhow!("--delimiter is one character, or `tab`"))?,
+        });
+    }
+    if let Some(quote) = args.quote {
+        job.quote = Some(Quote::parse(&quote).ok_or_else(|| anyhow!("--quote is one ASCII character, or `none`"))?);
+    }
+    job.header &= !args.no_header;
+    job.sync |= args.sync;
+    job.max_record = args.max_record.unwrap_or(job.max_record);
+    job.threads = args.threads.unwrap_or(job.threads);
+    job.seed = args.seed.unwrap_or(job.seed);
+    Ok(job)
+}
+
+/// A bar on a terminal; in a log a line every ten seconds.
+struct Reporter<'s> {
+    session: &'s Session,
+    bar: Option<indicatif::ProgressBar>,
+    began: Instant,
+    told: Instant,
+}
+
+impl<'s> Reporter<'s> {
+    fn new(session: &'s Session) -> Reporter<'s> {
+        let style = indicatif::ProgressStyle::with_template("{bytes}/{total_bytes} {wide_bar} {binary_bytes_per_sec} {eta}")
+            .unwrap_or_else(|_| indicatif::ProgressStyle::default_bar());
+        let bar = std::io::stderr().is_terminal().then(|| indicatif::ProgressBar::new(0).with_style(style));
+        Reporter { session, bar, began: Instant::now(), told: Instant::now() }
+    }
+
+    fn tell(&mut self, p: Progress) {
+        const BETWEEN: Duration = Duration::from_secs(10);
+        if let Some(bar) = &self.bar {
+            bar.set_length(p.of.unwrap_or(p.bytes));
+            bar.set_position(p.bytes);
+        } else if self.told.elapsed() >= BETWEEN {
+            self.told = Instant::now();
+            let seconds = self.began.elapsed().as_secs_f64();
+            let left = p.of.filter(|of| *of > 0 && p.bytes > 0).map_or_else(String::new, |of| {
+                format!(
+                    ", {:.0} %, {:.0} s left",
+                    100.0 * p.bytes as f64 / of as f64,
+                    seconds * (of.saturating_sub(p.bytes)) as f64 / p.bytes as f64
+                )
+            });
+            let rate = p.records as f64 / seconds;
+            self.session.warn(&format!("{} records, {} a second{left}", thousands(p.records), thousands(rate as u64)));
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn text(run: &Run, d: &Document, paint: Paint) -> String {
+    let mut page = String::new();
+    let (r, c) = (&d.records, &d.codes);
+    let _ = writeln!(
+        page,
+        "{} records in, {} out, {} rejected; {:.1} s",
+        thousands(r.came),
+        thousands(r.went),
+        thousands(r.rejected),
+        run.seconds
+    );
+    let mut table = Table::default();
+    for outcome in Outcome::ALL {
+        let Some(o) = d.outcomes.iter().find(|o| o.outcome == outcome.code() && o.codes > 0) else { continue };
+        let ink = if o.settled == o.codes { Ink::Good } else { Ink::Doubtful };
+        let share = format!("{:.2} %", 100.0 * o.codes as f64 / c.codes.max(1) as f64);
+        let distinct = format!("{} distinct", thousands(o.distinct));
+        table.row(2, vec![(o.outcome.clone(), ink), (thousands(o.codes), Ink::Plain), (share, Ink::Plain), (distinct, Ink::Dim)]);
+    }
+    page.push_str(&table.print(paint));
+    let _ = writeln!(page, "{} of {} codes settled ({:.2} %)", thousands(c.settled), thousands(c.codes), 100.0 * c.coverage);
+    for (reason, n) in &r.reasons {
+        let _ = writeln!(page, "{}", paint.doubtful(&format!("{} records rejected: {reason}", thousands(*n))));
+    }
+    for t in d.thresholds.iter().filter(|t| !t.passed) {
+        let _ = writeln!(page, "{}", paint.bad(&format!("{}: {:.4}, at most {} was allowed", t.what, t.found, t.at_most)));
+    }
+    page
+}

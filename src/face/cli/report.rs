@@ -1,0 +1,113 @@
+//! `xwalk report`: signing off a conversion report, looking whether anything changed since, comparing two.
+
+use super::page::{Ink, Paint, Table, thousands};
+use super::{Session, Verdict};
+use crate::job::report::{self, Change, Diff, Found, Verified};
+use anyhow::Result;
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// Sign off the report of a conversion, verify that nothing changed since, compare two runs
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Bind your name to the hashes of input, output, report and index
+    Sign {
+        /// The report's folder
+        dir: PathBuf,
+        /// Who signs
+        #[arg(long)]
+        by: String,
+        /// As what
+        #[arg(long)]
+        role: String,
+    },
+    /// Whether anything changed since it was signed; exit code 1 if so, or if nobody signed
+    Verify {
+        dir: PathBuf,
+        /// Where the input is [default: beside the report, if it is there]
+        #[arg(long)]
+        input: Option<PathBuf>,
+        /// Where the output is [default: beside the report, if it is there]
+        #[arg(long)]
+        output: Option<PathBuf>,
+    },
+    /// What became something else from one run to another, code by code; exit code 1 if anything did
+    Diff {
+        before: PathBuf,
+        after: PathBuf,
+        /// Print all changes, however many
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+pub fn run(args: Args, session: &Session) -> Result<Verdict> {
+    match args.command {
+        Command::Sign { dir, by, role } => {
+            let signature = report::sign(&dir, &by, &role)?;
+            let text = |paint: Paint| format!("{} by {}, {}, at {}\n", paint.good("signed"), signature.name, signature.role, signature.at);
+            session.output().only(&signature, text)?;
+            Ok(Verdict::Settled)
+        }
+        Command::Verify { dir, input, output } => {
+            let verified = report::verify(&dir, input.as_deref(), output.as_deref())?;
+            session.output().only(&verified, |paint| verified_text(&verified, paint))?;
+            Ok(Verdict::settled_if(verified.holds()))
+        }
+        Command::Diff { before, after, all } => {
+            let diff = report::diff(&before, &after)?;
+            session.output().only(&diff, |paint| diff_text(&diff, if all { usize::MAX } else { 40 }, paint))?;
+            Ok(Verdict::settled_if(diff.changed.is_empty() && diff.only_before.is_empty() && diff.only_after.is_empty()))
+        }
+    }
+}
+
+fn verified_text(v: &Verified, paint: Paint) -> String {
+    let mut page = match &v.signature {
+        Some(s) => format!("signed by {}, {}, at {}\n", s.name, s.role, s.at),
+        None => format!("{}\n", paint.doubtful("nobody has signed this report")),
+    };
+    let mut table = Table::default();
+    for (what, found) in &v.found {
+        let (word, ink) = match found {
+            Found::Same => ("same", Ink::Good),
+            Found::Changed => ("CHANGED", Ink::Doubtful),
+            Found::Missing => ("MISSING", Ink::Doubtful),
+            Found::NotLookedAt => ("not looked at: name it", Ink::Dim),
+        };
+        table.row(2, vec![(what.clone(), Ink::Plain), (word.to_owned(), ink)]);
+    }
+    page.push_str(&table.print(paint));
+    page
+}
+
+fn diff_text(d: &Diff, most: usize, paint: Paint) -> String {
+    let mut page = String::new();
+    let mut list = |title: &str, changes: &[Change]| {
+        if changes.is_empty() {
+            return;
+        }
+        let _ = writeln!(page, "{} {title}", thousands(changes.len() as u64));
+        let mut table = Table::default();
+        for c in changes.iter().take(most) {
+            let count = format!("{} / {}", thousands(c.count_before), thousands(c.count_after));
+            let values = [(&c.code, Ink::Strong), (&c.before, Ink::Dim), (&c.after, Ink::Plain), (&count, Ink::Dim)];
+            table.row(2, values.map(|(text, ink)| (text.clone(), ink)).to_vec());
+        }
+        page.push_str(&table.print(paint));
+        if changes.len() > most {
+            let _ = writeln!(page, "  ... and {} more (--all prints them)", thousands((changes.len() - most) as u64));
+        }
+    };
+    list("codes became something else (before, after)", &d.changed);
+    list("codes only before", &d.only_before);
+    list("codes only after", &d.only_after);
+    let _ = writeln!(page, "{} codes became the same", thousands(d.same));
+    page
+}

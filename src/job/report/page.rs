@@ -1,0 +1,288 @@
+//! The page: one file, nothing fetched, readable on a screen and on paper. What it shows is the [`Document`]; it computes nothing.
+
+use super::{Document, FilePart};
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// Colour and meaning of each outcome; settled ones are cool, unsettled ones warm. Every colour stands beside its name.
+const OUTCOMES: [(&str, &str, &str); 10] = [
+    ("exact", "#0b6e4f", "one target, equivalent"),
+    ("approximate", "#3a8fb7", "one target, not identical"),
+    ("combination", "#6c5fa8", "several codes together"),
+    ("choice", "#e0a100", "alternatives remain"),
+    ("needs-facts", "#d9772b", "a rule waits for age, sex or a finding"),
+    ("not-valid-on-date", "#b8623e", "a code at another time"),
+    ("no-map", "#8a5a44", "the map says there is none"),
+    ("unmapped", "#9a9a9a", "no map has it"),
+    ("invalid-code", "#c0392b", "not a code of its system"),
+    ("unknown-system", "#7b241c", "no such code system"),
+];
+
+const STYLE: &str = "
+:root{--ink:#1c2430;--dim:#5c6773;--line:#d5dbe1;--paper:#fff;--soft:#f4f6f8}
+*{box-sizing:border-box}body{margin:0 auto;max-width:1080px;padding:28px 32px 48px;font:15px/1.45 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:var(--ink);background:var(--paper)}
+h1{font-size:25px;margin:0 0 2px}h2{font-size:17px;margin:30px 0 8px;border-bottom:1px solid var(--line);padding-bottom:4px}p{margin:6px 0}
+.dim{color:var(--dim)}.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}code,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5px}
+.hash{overflow-wrap:anywhere}table{border-collapse:collapse;width:100%;margin:8px 0}th,td{padding:4px 10px 4px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}th{font-weight:600;color:var(--dim);font-size:13px}
+th.num{text-align:right}.cards{display:grid;grid-template-columns:repeat(4,1fr);gap:12px;margin:18px 0}.card{background:var(--soft);border-radius:6px;padding:12px 14px}.card b{display:block;font-size:23px;font-variant-numeric:tabular-nums}
+.verdict{display:inline-block;padding:3px 12px;border-radius:4px;font-weight:600;color:#fff}.good{background:#0b6e4f}.bad{background:#b45309}.swatch{display:inline-block;width:11px;height:11px;border-radius:2px;margin-right:7px}
+svg{display:block;width:100%;height:auto}svg text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;fill:var(--ink)}.sign{display:grid;grid-template-columns:1fr 1fr 1fr;gap:28px;margin-top:44px}.sign div{border-top:1px solid var(--ink);padding-top:5px;color:var(--dim);font-size:13px}
+.options{overflow-wrap:anywhere;max-width:320px}
+@media(max-width:700px){body{padding:16px}.cards{grid-template-columns:repeat(2,1fr)}.wide{overflow-x:auto}}
+@media print{@page{margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}tr,.card,svg,.sign{break-inside:avoid}thead{display:table-header-group}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+";
+
+pub(super) fn page(d: &Document) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { "Conversion report: " (d.input.name) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                (head(d))
+                (cards(d))
+                (ledger(d))
+                (outcomes(d))
+                (unsettled(d))
+                (chapters(d))
+                (repairs(d))
+                (sample(d))
+                (identities(d))
+                (sign_off(d))
+            }
+        }
+    }
+    .into_string()
+}
+
+fn head(d: &Document) -> Markup {
+    let good = matches!(d.verdict.as_str(), "settled" | "passed");
+    let sentence = match d.verdict.as_str() {
+        "settled" => "Every record was converted and every code settled.",
+        "unsettled" => "Something is left for people: see the unsettled codes and the rejected records.",
+        "passed" => "All thresholds hold.",
+        _ => "A threshold does not hold.",
+    };
+    html! {
+        h1 { "Conversion report" }
+        p.dim { (d.input.name) " to " (d.output.name) ", " (d.run.started.replace('T', " ").trim_end_matches('Z')) " UTC, xwalk " (d.xwalk) }
+        p { span class={ "verdict " (if good { "good" } else { "bad" }) } { (d.verdict) } "  " (sentence) }
+        @if !d.thresholds.is_empty() {
+            table {
+                thead { tr { th { "Threshold" } th.num { "at most" } th.num { "found" } th { "" } } }
+                tbody { @for t in &d.thresholds {
+                    tr { td { (t.what) } td.num { (percent(t.at_most)) } td.num { (percent(t.found)) } td { (if t.passed { "holds" } else { "does not hold" }) } }
+                } }
+            }
+        }
+    }
+}
+
+fn cards(d: &Document) -> Markup {
+    let card = |number: String, what: &str| html! { div.card { b { (number) } span.dim { (what) } } };
+    html! {
+        div.cards {
+            (card(thousands(d.records.came), "records in"))
+            (card(thousands(d.records.went), "records out"))
+            (card(thousands(d.records.rejected), "records rejected"))
+            (card(percent(d.codes.coverage), "of codes settled"))
+        }
+    }
+}
+
+fn ledger(d: &Document) -> Markup {
+    html! {
+        h2 { "Ledger" }
+        p { (thousands(d.records.came)) " records in = " (thousands(d.records.went)) " out + " (thousands(d.records.rejected)) " rejected. "
+            (thousands(d.codes.codes)) " codes in = the sum of all outcomes. Both were counted in two places and agree." }
+        p { "Settled: " (thousands(d.codes.settled)) " of " (thousands(d.codes.codes)) " codes (" (percent(d.codes.coverage)) "), "
+            (thousands(d.codes.settled_distinct)) " of " (thousands(d.codes.distinct)) " distinct codes (" (percent(d.codes.coverage_distinct)) "). "
+            "Read the two together: few frequent codes make the first, the long tail makes the second."
+            @if d.codes.crowded { " So many distinct values came that the rarest were counted together." } }
+        @if !d.records.reasons.is_empty() {
+            table {
+                thead { tr { th { "Rejected because of" } th.num { "records" } } }
+                tbody { @for (reason, n) in &d.records.reasons { tr { td { (reason) } td.num { (thousands(*n)) } } } }
+            }
+        }
+        div.wide { table {
+            thead { tr { th { "Column" } th { "from" } th { "to" } th { "policy" } th.num { "blank" } th.num { "codes" } th.num { "settled" } th.num { "" } } }
+            tbody { @for c in &d.columns {
+                tr {
+                    td { (c.column) } td { (c.from) } td { (c.to) } td { (c.policy) @if c.strict { ", strict" } }
+                    td.num { (thousands(c.blank)) } td.num { (thousands(c.codes)) } td.num { (thousands(c.settled)) }
+                    td.num { (percent(if c.codes == 0 { 1.0 } else { c.settled as f64 / c.codes as f64 })) }
+                }
+            } }
+        } }
+        @for (what, n) in &d.facts_not_understood { p.dim { (thousands(*n)) " cells of the " (what) " column were not understood; rules that ask for it waited." } }
+    }
+}
+
+fn outcomes(d: &Document) -> Markup {
+    let all = d.codes.codes.max(1) as f64;
+    let of = |name: &str| d.outcomes.iter().find(|o| o.outcome == name).filter(|o| o.codes > 0);
+    let mut at = 0.0;
+    html! {
+        h2 { "What became of the codes" }
+        svg viewBox="0 0 1000 34" role="img" aria-label="Codes by outcome" {
+            @for (name, colour, _) in OUTCOMES {
+                @if let Some(o) = of(name) {
+                    @let width = 1000.0 * o.codes as f64 / all;
+                    rect x=(format!("{at:.2}")) y="4" width=(format!("{width:.2}")) height="26" fill=(colour) { title { (name) ": " (thousands(o.codes)) } }
+                    @let _moved = { at += width; };
+                }
+            }
+        }
+        table {
+            thead { tr { th { "Outcome" } th { "" } th.num { "codes" } th.num { "share" } th.num { "distinct" } th.num { "settled" } } }
+            tbody { @for (name, colour, meaning) in OUTCOMES {
+                @if let Some(o) = of(name) {
+                    tr {
+                        td { span.swatch style={ "background:" (colour) } {} (name) } td.dim { (meaning) }
+                        td.num { (thousands(o.codes)) } td.num { (percent(o.codes as f64 / all)) } td.num { (thousands(o.distinct)) } td.num { (thousands(o.settled)) }
+                    }
+                }
+            } }
+        }
+        @for (policy, n) in &d.policies { p.dim { (thousands(*n)) " codes were settled by the policy " (policy) "." } }
+    }
+}
+
+fn unsettled(d: &Document) -> Markup {
+    let most = d.unsettled.first().map_or(1, |u| u.codes).max(1) as f64;
+    html! {
+        h2 { "Unsettled codes, the most frequent first" }
+        @if d.unsettled.is_empty() { p { "None." } } @else {
+            div.wide { table {
+                thead { tr { th { "Code" } th { "" } th { "outcome" } th.num { "codes" } th style="width:120px" { "" } th { "may be" } } }
+                tbody { @for u in &d.unsettled {
+                    tr {
+                        td.mono { (u.code) } td { (u.display) @if u.display.is_empty() { span.dim { (u.message) } } } td { (u.outcome) } td.num { (thousands(u.codes)) }
+                        td { svg viewBox="0 0 120 12" aria-hidden="true" { rect x="0" y="1" height="10" width=(format!("{:.1}", 120.0 * u.codes as f64 / most)) fill="#e0a100" {} } }
+                        td.mono.options { (u.options) }
+                    }
+                } }
+            } }
+            p.dim { "review.csv has all of them. A + B are needed together, A / B are alternatives, | parts whole readings." }
+        }
+    }
+}
+
+fn chapters(d: &Document) -> Markup {
+    let most = d.chapters.iter().map(|c| c.before.max(c.after)).max().unwrap_or(1).max(1) as f64;
+    let height = 34 * d.chapters.len() + 4;
+    html! {
+        @if !d.chapters.is_empty() {
+            h2 { "Chapters before and after" }
+            p.dim { span.swatch style="background:#9fb3c4" {} "source codes  " span.swatch style="background:#3a8fb7" {} "target codes" }
+            svg viewBox={ "0 0 1000 " (height) } role="img" aria-label="Codes by chapter before and after" {
+                @for (i, c) in d.chapters.iter().enumerate() {
+                    @let y = 34 * i;
+                    text x="250" y=(y + 19) text-anchor="end" { (c.chapter) }
+                    rect x="260" y=(y + 4) height="11" width=(format!("{:.1}", 600.0 * c.before as f64 / most)) fill="#9fb3c4" {}
+                    rect x="260" y=(y + 16) height="11" width=(format!("{:.1}", 600.0 * c.after as f64 / most)) fill="#3a8fb7" {}
+                    text x="870" y=(y + 19) { (thousands(c.before)) " / " (thousands(c.after)) }
+                }
+            }
+        }
+    }
+}
+
+fn repairs(d: &Document) -> Markup {
+    let meaning = |kind: &str| match kind {
+        "blank" => "blanks around or inside",
+        "case" => "lower case",
+        "dot" => "the dot left out, added, or in another place",
+        "letter" => "a letter O for a zero, I or l for a one",
+        "leading-zero" => "zeros in front, lost or added",
+        _ => "zeros at the end, lost or added",
+    };
+    html! {
+        @if !d.repairs.is_empty() {
+            h2 { "What was repaired" }
+            table {
+                thead { tr { th { "Repair" } th { "" } th.num { "codes" } th.num { "distinct" } } }
+                tbody { @for r in &d.repairs { tr { td { (r.kind) } td.dim { (meaning(&r.kind)) } td.num { (thousands(r.codes)) } td.num { (thousands(r.distinct)) } } } }
+            }
+        }
+    }
+}
+
+fn sample(d: &Document) -> Markup {
+    html! {
+        @if !d.sample.records.is_empty() {
+            h2 { "Sample for manual check" }
+            p.dim { "Of each outcome some records, drawn by lot (seed " (d.sample.seed) "): look them up in the input by line." }
+            table {
+                thead { tr { th { "Outcome" } th.num { "line" } th { "column" } th { "code" } th { "target" } th { "checked" } } }
+                tbody { @for s in &d.sample.records {
+                    tr { td { (s.outcome) } td.num { (s.line) } td { (s.column) } td.mono { (s.code) } td.mono { (s.target) } td { "\u{2610}" } }
+                } }
+            }
+        }
+    }
+}
+
+fn identities(d: &Document) -> Markup {
+    let file = |what: &str, f: &FilePart| {
+        html! { tr { td { (what) } td { (f.name) @if let Some(e) = &f.encoding { span.dim { ", " (e) } } @if let Some(c) = &f.compression { span.dim { ", " (c) } } }
+        td.num { (thousands(f.bytes)) } td.mono.hash { (f.blake3) } } }
+    };
+    html! {
+        h2 { "Identities" }
+        table {
+            thead { tr { th { "" } th { "File" } th.num { "bytes" } th { "BLAKE3" } } }
+            tbody {
+                (file("input", &d.input)) (file("output", &d.output))
+                @if let Some(r) = &d.rejects { (file("rejects", r)) }
+                tr { td { "index" } td { "fingerprint" } td {} td.mono.hash { (d.index.fingerprint) } }
+            }
+        }
+        table {
+            thead { tr { th { "Release" } th { "version" } th { "SHA-256 of its files" } } }
+            tbody { @for r in &d.index.releases { tr { td { (r.of) } td { (r.version) } td.mono.hash { (r.sha256) } } } }
+        }
+        p.dim { (thousands(d.records.came)) " records in " (format!("{:.1}", d.run.seconds)) " seconds, " (thousands(d.run.records_per_second)) " a second." }
+    }
+}
+
+fn sign_off(d: &Document) -> Markup {
+    html! {
+        h2 { "Sign-off" }
+        p { "I have looked at this report, at the rejected records, at the unsettled codes and at the sample. The verdict is: " b { (d.verdict) } "." }
+        div.sign { div { "Name" } div { "Role" } div { "Date and signature" } }
+    }
+}
+
+fn percent(share: f64) -> String {
+    // What is not all must not round to all.
+    let percent = share * 100.0;
+    if percent < 100.0 && percent > 99.99 { String::from("> 99.99 %") } else { format!("{percent:.2} %") }
+}
+
+fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!([0, 999, 1000, 10_000_000].map(thousands), ["0", "999", "1,000", "10,000,000"]);
+        assert_eq!([1.0, 0.999_999, 0.5, 0.0].map(percent), ["100.00 %", "> 99.99 %", "50.00 %", "0.00 %"]);
+    }
+}
