@@ -352,18 +352,17 @@ fn tally(translator: &Translator<'_>, t: &Translation<'_>) -> Tally {
     let chosen = t.chosen().0;
     let settled = !chosen.is_empty() || (t.outcome == Outcome::NoMap && t.picked.is_some());
     let join = |values: Vec<String>| values.join(" ");
-    let id = |m: crate::index::ConceptMap<'_>| format!("{}|{}", m.id(), m.version());
     let mut maps: Vec<String> = chosen
         .iter()
         .map(|o| match o.origin {
             Origin::Decision(number) => format!("decision {number}"),
             Origin::Text => String::from("text"),
-            _ => o.origin.map().map_or_else(String::new, id),
+            _ => o.origin.map().map_or_else(String::new, |m| format!("{}|{}", m.id(), m.version())),
         })
         .collect();
     maps.dedup();
     if maps.is_empty() {
-        maps.extend(t.map.map(id).filter(|_| t.source.is_some()));
+        maps.extend(t.map.filter(|_| t.source.is_some()).map(|m| format!("{}|{}", m.id(), m.version())));
     }
     let policy = t.picked.as_ref().map_or_else(String::new, |p| match p.margin {
         Some(margin) => format!("{} {margin:.2}", p.policy.code()),

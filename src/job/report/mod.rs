@@ -335,11 +335,11 @@ fn index_part(engine: &Engine, run: &Run) -> IndexPart {
             sha256: hashes(&r.files),
         }));
     }
-    let asked = |m: &crate::index::ConceptMap<'_>| {
-        let name = format!("{}|{}", m.id(), m.version());
-        run.columns.iter().any(|c| c.maps.contains(&name))
-    };
-    for map in index.maps().filter(asked) {
+    for map in index.maps() {
+        let name = format!("{}|{}", map.id(), map.version());
+        if !run.columns.iter().any(|c| c.maps.contains(&name)) {
+            continue;
+        }
         let sha256 = hashes(&map.meta().files);
         releases.push(ReleasePart { of: map.id().to_owned(), version: map.version().to_owned(), sha256 });
     }

@@ -2,7 +2,6 @@
 
 mod bad;
 mod formats;
-mod report;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
