@@ -672,12 +672,15 @@ fn lot(seed: u64, record: u64, column: usize) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
+/// A date, if one was given, and between which turns it lies.
+type DateClass = (Option<Date>, u16);
+
 /// Dates of service. What an answer depends on is not the day, but between which releases it lies.
 #[derive(Default)]
 struct Dates {
     /// Days on which some code began or ceased to be one.
     turns: Vec<Date>,
-    known: HashMap<Box<[u8]>, Option<(Option<Date>, u16)>, foldhash::fast::FixedState>,
+    known: HashMap<Box<[u8]>, Option<DateClass>, foldhash::fast::FixedState>,
 }
 
 impl Dates {
@@ -700,7 +703,7 @@ impl Dates {
     }
 
     /// The date and its class; `None` for what is no date. A blank is no date given.
-    fn find(&mut self, cell: &[u8]) -> Option<(Option<Date>, u16)> {
+    fn find(&mut self, cell: &[u8]) -> Option<DateClass> {
         if let Some(known) = self.known.get(cell) {
             return *known;
         }

@@ -213,7 +213,7 @@ impl Delimited {
     pub fn run(&mut self, data: &[u8], clean: bool, last: bool, ends: &mut Vec<u32>, work: &mut Work<'_>) -> Result<usize, Error> {
         let mut at = 0;
         if self.header || work.is_at_start() {
-            at = data.starts_with(BOM).then_some(BOM.len()).unwrap_or(0);
+            at = if data.starts_with(BOM) { BOM.len() } else { 0 };
             work.out.extend_from_slice(&data[..at]);
         }
         let mut begin = at;
@@ -366,11 +366,9 @@ mod tests {
             let cut = cut.min(data.len());
             let (mut at, mut ends) = (0, Vec::new());
             let mut whole = Vec::new();
-            loop {
-                match d.find(data, at, &mut ends, true) {
-                    Found::Record { next } | Found::Blank { next } => { whole.push((at, next, ends.clone())); at = next; }
-                    _ => break,
-                }
+            while let Found::Record { next } | Found::Blank { next } = d.find(data, at, &mut ends, true) {
+                whole.push((at, next, ends.clone()));
+                at = next;
             }
             at = 0;
             for (start, next, expected) in whole {

@@ -437,8 +437,11 @@ fn review(engine: &Engine, run: &Run) -> Vec<u8> {
     table("system,code,display,outcome,count,options,map,message", rows)
 }
 
+/// System, code, outcome, target, relationship, map, policy.
+type Becomes<'r> = (&'r str, String, &'r str, &'r str, &'r str, &'r str, &'r str);
+
 fn codes(run: &Run) -> Vec<u8> {
-    let mut sums: BTreeMap<(&str, String, &str, &str, &str, &str, &str), u64> = BTreeMap::new();
+    let mut sums: BTreeMap<Becomes<'_>, u64> = BTreeMap::new();
     for t in run.ledger.tallies.iter().filter(|t| t.count > 0) {
         let outcome = t.outcome.map_or("", Outcome::code);
         *sums.entry((&t.system, shown(t), outcome, &t.target, &t.relationship, &t.map, &t.policy)).or_default() += t.count;

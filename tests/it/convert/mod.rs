@@ -176,9 +176,8 @@ fn the_records_own_bytes_are_never_rewritten() {
     let text = claims(3000, 2);
     let (out, _) = converted(&text, |_| {});
     let mut rest = out.as_str();
-    let mut lines = text.split_inclusive('\n');
     // Each line of the input, its end apart, is found again in order.
-    while let Some(line) = lines.next() {
+    for line in text.split_inclusive('\n') {
         let line = line.trim_end_matches('\n');
         let at = rest.find(line).unwrap_or_else(|| panic!("{line:?} is gone"));
         rest = &rest[at + line.len()..];
