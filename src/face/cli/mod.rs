@@ -1,7 +1,7 @@
 //! The command line: grammar and output, one file per command.
 //!
 //! A command is a module with an `Args` (what may be typed) and a `run` (ask the engine, print what it says); adding one is its `mod`
-//! line and its line in [`commands!`]. What all commands share is in `session` (the index that is meant), `subjects` (arguments or
+//! line and its line in `commands!`. What all commands share is in `session` (the index that is meant), `subjects` (arguments or
 //! standard input), `output` (text, JSON, NDJSON) and `page` (columns and colours for people).
 //!
 //! Exit codes: 0 all settled, 1 something left unsettled or invalid, 2 could not run. A reader that closes the pipe has had enough: 0.
