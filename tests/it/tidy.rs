@@ -27,6 +27,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Faces that start another: `xwalk serve` is a command, and the workbench is served.
 const DOORS: &[(&str, &str)] = &[
     ("face/cli/serve.rs", "face/http"),
+    ("face/cli/serve.rs", "face/web"),
     ("face/cli/token.rs", "face/http"),
     ("face/cli/audit.rs", "face/http"),
     ("face/http", "face/web"),
@@ -50,7 +51,7 @@ const CONFINED: &[(&str, &[&str])] = &[
     ("rusqlite", &["src/decisions/"]),
     ("clap", &["src/face/cli/"]),
     ("anyhow", &["src/face/cli/", "src/main.rs"]),
-    ("axum", &["src/face/http/", "src/face/web/"]),
+    ("axum", &["src/face/http/", "src/face/web/", "src/face/cli/serve.rs"]),
     ("memmap2", &["src/index/format.rs"]),
     ("fst::", &["src/index/", "src/engine/suggest.rs", "src/engine/search/"]),
 ];
@@ -183,11 +184,8 @@ fn invariant_2_plain_values() {
 /// Invariant 8: the one `unsafe` is the map.
 #[test]
 fn invariant_8_one_unsafe() {
-    let unsafes: Vec<(String, usize)> = sources()
-        .iter()
-        .map(|f| (f.path.clone(), f.code.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|w| *w == "unsafe").count()))
-        .filter(|(_, n)| *n > 0)
-        .collect();
+    let unsafes: Vec<(String, usize)> =
+        sources().iter().map(|f| (f.path.clone(), f.code.matches("unsafe ").count())).filter(|(_, n)| *n > 0).collect();
     assert_eq!(unsafes, [("src/index/format.rs".to_owned(), 1)]);
 }
 
