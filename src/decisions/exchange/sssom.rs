@@ -87,6 +87,8 @@ fn header<'i>(items: impl Iterator<Item = &'i Exchanged>, context: &Context, to:
     writeln!(to, "#   semapv: \"https://w3id.org/semapv/vocab/\"")?;
     writeln!(to, "#   skos: \"http://www.w3.org/2004/02/skos/core#\"")?;
     writeln!(to, "#   sssom: \"https://w3id.org/sssom/\"")?;
+    // Ours begin with it; sssom-py takes every URI with an unknown prefix for a mistake.
+    writeln!(to, "#   urn: \"urn:\"")?;
     let set = if context.set.is_empty() { "urn:xwalk:decisions" } else { &context.set };
     writeln!(to, "# mapping_set_id: {}", yaml(set))?;
     // The decisions are their authors', who have not said more.
