@@ -29,11 +29,14 @@ pub struct Meaning {
     pub kind: Kind,
 }
 
+/// A phrase without its first word, and what it may stand for.
+type Phrase = (Box<[Box<str>]>, Vec<Meaning>);
+
 /// Phrases and what they may stand for.
 #[derive(Debug, Default)]
 pub struct Lexicon {
     /// By first word: the other words of the phrase, and its meanings. Longest phrases first.
-    phrases: HashMap<Box<str>, Vec<(Box<[Box<str>]>, Vec<Meaning>)>>,
+    phrases: HashMap<Box<str>, Vec<Phrase>>,
 }
 
 impl Lexicon {

@@ -68,6 +68,8 @@ impl Words {
         if let Some(start) = self.non.take() {
             self.push("non", start, start + 3);
         }
+        // The last one read may have been two words.
+        self.spans.truncate(most);
         self
     }
 

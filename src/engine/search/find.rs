@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::gather;
 use super::question::{How, Question, Reader};
-use super::rank::{Alignment, Features, Ranker};
+use super::rank::{Alignment, Ranker};
 use super::weights::{ELSEWHERE, WEIGHTS};
 use crate::index::terms::{Shorthand, Terms};
 
@@ -30,7 +30,6 @@ pub struct Found {
     /// How likely it is what was meant.
     pub score: f32,
     pub why: Vec<String>,
-    pub features: Features,
 }
 
 /// Finds concepts by the words of their terms.
@@ -69,15 +68,14 @@ impl Finder<'_> {
         let mut other = Alignment::default();
         for (score, ordinal, number) in hits {
             let Some(term) = self.terms.term(number) else { continue };
-            let mut features = ranker.features(&term, concepts.is_header(ordinal), &mut alignment);
+            ranker.features(&term, concepts.is_header(ordinal), &mut alignment);
             let mut total = score;
             if found.len() < LOOK_FURTHER {
                 let parents = concepts.parent(ordinal).into_iter().flat_map(|p| self.terms.terms_of(p));
                 let others = self.terms.terms_of(ordinal).filter(|t| *t != number).chain(parents);
-                features[ELSEWHERE] = ranker.elsewhere(&alignment.met, others, &mut other);
-                total += features[ELSEWHERE] * WEIGHTS[ELSEWHERE];
+                total += ranker.elsewhere(&alignment.met, others, &mut other) * WEIGHTS[ELSEWHERE];
             }
-            found.push(Found { ordinal, term: number, score: total, why: self.why(question, &alignment), features });
+            found.push(Found { ordinal, term: number, score: total, why: self.why(question, &alignment) });
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         let scores: Vec<f32> = found.iter().map(|f| f.score).collect();

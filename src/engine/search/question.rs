@@ -55,12 +55,8 @@ pub struct Reading {
 #[derive(Clone, Debug)]
 pub struct Asked {
     pub text: String,
-    pub start: usize,
-    pub end: usize,
     /// How much it tells: the rarer, the more.
     pub rarity: f32,
-    /// In the vocabulary, and not only as shorthand.
-    pub known: bool,
 }
 
 /// The question, read against one vocabulary.
@@ -102,7 +98,7 @@ impl Reader<'_> {
         for (i, word) in words.iter().enumerate() {
             let mut found = Found { terms: self.terms, from: i as u8, readings: Vec::new() };
             let last = self.complete && i + 1 == texts.len();
-            let known = self.one(&mut found, word.text, last, &mut guesses);
+            self.one(&mut found, word.text, last, &mut guesses);
             self.phrases(&mut found, &texts[i..]);
             if let Some(next) = texts.get(i + 1) {
                 let joined = format!("{}{next}", word.text);
@@ -111,7 +107,7 @@ impl Reader<'_> {
                 }
             }
             let rarity = self.rarity(&found.readings);
-            question.words.push(Asked { text: word.text.to_owned(), start: word.start, end: word.end, rarity, known });
+            question.words.push(Asked { text: word.text.to_owned(), rarity });
             found.readings.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.targets.cmp(&b.targets)));
             found.readings.truncate(MOST_READINGS);
             question.readings.append(&mut found.readings);
@@ -131,8 +127,8 @@ impl Reader<'_> {
             .map_or(5.0, |r| if best < 0.5 { r.min(5.0) } else { r.min(12.0) })
     }
 
-    /// Readings of one word by itself. Returns whether it is a word of full titles.
-    fn one(&self, found: &mut Found<'_>, word: &str, last: bool, guesses: &mut usize) -> bool {
+    /// Readings of one word by itself.
+    fn one(&self, found: &mut Found<'_>, word: &str, last: bool, guesses: &mut usize) {
         let same = self.terms.find(word);
         let known = same.is_some_and(|id| !self.terms.is_shorthand(id));
         if let Some(id) = same {
@@ -157,7 +153,7 @@ impl Reader<'_> {
         }
         let digits = word.bytes().any(|b| b.is_ascii_digit());
         if known || digits || letters < 2 || *guesses >= MOST_GUESSED {
-            return known;
+            return;
         }
         *guesses += 1;
         if same.is_none() {
@@ -196,7 +192,6 @@ impl Reader<'_> {
                 }
             }
         }
-        known
     }
 
     /// The word is not in the vocabulary, but others with its stem may be.
@@ -218,10 +213,11 @@ impl Reader<'_> {
             return;
         }
         for cut in 3..word.len().saturating_sub(2) {
-            if let (Some(left), Some(right)) = (self.terms.find(&word[..cut]), self.terms.find(&word[cut..])) {
-                if !self.terms.is_shorthand(left) && !self.terms.is_shorthand(right) {
-                    found.add(1, &[left, right], 0.85, How::Joined);
-                }
+            if let (Some(left), Some(right)) = (self.terms.find(&word[..cut]), self.terms.find(&word[cut..]))
+                && !self.terms.is_shorthand(left)
+                && !self.terms.is_shorthand(right)
+            {
+                found.add(1, &[left, right], 0.85, How::Joined);
             }
         }
     }

@@ -23,15 +23,14 @@ impl ShorthandWriter {
     }
 
     pub fn push_times(&mut self, short: &str, long: &str, times: u32) {
-        if !self.counts.contains_key(short) {
-            self.counts.insert(short.to_owned(), BTreeMap::new());
-        }
-        if let Some(longs) = self.counts.get_mut(short) {
-            match longs.get_mut(long) {
-                Some(count) => *count = count.saturating_add(times),
-                None => {
-                    longs.insert(long.to_owned(), times);
-                }
+        let Some(longs) = self.counts.get_mut(short) else {
+            self.counts.insert(short.to_owned(), BTreeMap::from([(long.to_owned(), times)]));
+            return;
+        };
+        match longs.get_mut(long) {
+            Some(count) => *count = count.saturating_add(times),
+            None => {
+                longs.insert(long.to_owned(), times);
             }
         }
     }

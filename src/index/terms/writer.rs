@@ -231,7 +231,7 @@ fn piece<'a>(text: &'a str, ends: &[u32], n: u32) -> &'a str {
 fn quarters(with: u32, all: u32) -> u32 {
     let ratio = (u64::from(all) << 16) / u64::from(with.max(1));
     let power = ratio.max(1 << 16).ilog2();
-    let log2 = (u64::from(power) - 16 << 16) + ((ratio << 16 >> power) - (1 << 16));
+    let log2 = ((u64::from(power) - 16) << 16) + ((ratio << 16 >> power) - (1 << 16));
     ((log2 * 4 * 181_704) >> 34) as u32
 }
 
