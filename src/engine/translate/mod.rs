@@ -9,6 +9,7 @@ mod pick;
 mod scenarios;
 
 use super::answer::{Origin, Outcome, Policy, Repair, Scenario, Target, TargetState, Translation};
+use super::search::{SearchOptions, Searcher};
 use super::{Engine, Refusal, overlay, succession, suggest};
 use crate::index::{CodeSystem, Concept, ConceptMap};
 use crate::model::rule::Facts;
@@ -67,6 +68,8 @@ pub struct Translator<'e> {
     chains: Vec<(ConceptMap<'e>, ConceptMap<'e>)>,
     /// The system of co-existing findings.
     findings: Option<CodeSystem<'e>>,
+    /// Weighs options by the record's own words.
+    searcher: Searcher<'e>,
     options: TranslatorOptions,
 }
 
@@ -124,7 +127,8 @@ impl<'e> Translator<'e> {
         };
         let chains = if maps.is_empty() && !options.reverse { beyond::chains(engine.index(), source, target) } else { Vec::new() };
         let findings = engine.index().system("snomed");
-        Ok(Translator { engine, source, target, maps, chains, findings, options })
+        let searcher = engine.searcher(target, SearchOptions::default())?;
+        Ok(Translator { engine, source, target, maps, chains, findings, searcher, options })
     }
 
     pub fn source(&self) -> CodeSystem<'e> {
@@ -188,7 +192,10 @@ impl<'e> Translator<'e> {
         }
         self.settle(&mut t);
         if t.outcome == Outcome::Choice {
-            pick::pick(self.engine, &self.options, asked, &mut t);
+            if let Some(text) = asked.text.filter(|text| !text.trim().is_empty()) {
+                pick::weigh(&self.searcher, text, &mut t);
+            }
+            pick::pick(&self.options, &mut t);
         }
         t
     }

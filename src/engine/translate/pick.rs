@@ -1,17 +1,61 @@
 //! Settles a choice by the policy that was asked for. What a policy picks it says; what it cannot settle stays a choice.
 
-use super::super::Engine;
 use super::super::answer::{Group, Picked, Policy, Scenario, Target, TargetState, Translation};
-use super::{Asked, TranslatorOptions};
+use super::super::search::Searcher;
+use super::TranslatorOptions;
 
-pub(super) fn pick(_engine: &Engine, options: &TranslatorOptions, _asked: &Asked<'_>, t: &mut Translation<'_>) {
+/// By how much the best must lead the next best under [`Policy::Text`] if nobody says otherwise: near ties go to a person. Not calibrated.
+const DEFAULT_MARGIN: f32 = 0.2;
+
+pub(super) fn pick(options: &TranslatorOptions, t: &mut Translation<'_>) {
     let policy = options.policy;
+    let plain = |(scenario, options)| (scenario, options, None);
     t.picked = match policy {
-        Policy::Review | Policy::Decision | Policy::Text => None,
-        Policy::First => first(&t.scenarios),
-        Policy::Unspecified => unspecified(&t.scenarios),
+        Policy::Review | Policy::Decision => None,
+        Policy::First => first(&t.scenarios).map(plain),
+        Policy::Unspecified => unspecified(&t.scenarios).map(plain),
+        Policy::Text => by_score(&t.scenarios, options.margin.unwrap_or(DEFAULT_MARGIN)),
     }
-    .map(|(scenario, options)| Picked { scenario, options, policy, margin: None, decision: None });
+    .map(|(scenario, options, margin)| Picked { scenario, options, policy, margin, decision: None });
+}
+
+/// Weighs every option by the record's own words and puts the best of each group first; `priority` keeps the map's order.
+pub(super) fn weigh(searcher: &Searcher<'_>, text: &str, t: &mut Translation<'_>) {
+    let concepts: Vec<_> = t.targets().map(|o| o.concept).collect();
+    let mut scores = searcher.weigh(text, &concepts).into_iter();
+    for group in t.scenarios.iter_mut().flat_map(|s| &mut s.groups) {
+        group.options.iter_mut().for_each(|o| o.score = scores.next());
+        group.options.sort_by(|a, b| b.score.unwrap_or(0.0).total_cmp(&a.score.unwrap_or(0.0)));
+    }
+}
+
+/// The scenario whose best options fit the words best, if it leads the next scenario, and in every group the first option the second, by
+/// the margin.
+fn by_score(scenarios: &[Scenario<'_>], margin: f32) -> Option<(usize, Vec<usize>, Option<f32>)> {
+    let score = |o: &Target<'_>| o.score.unwrap_or(0.0);
+    // Of each scenario: how well its best options fit on average, which they are, and the smallest lead within a group.
+    let mut settled = Vec::new();
+    for (s, scenario) in scenarios.iter().enumerate() {
+        let (mut picked, mut sum, mut lead) = (Vec::new(), 0.0, f32::INFINITY);
+        for group in &scenario.groups {
+            let mut usable = group.options.iter().enumerate().filter(|(_, o)| usable(o));
+            let Some((best, option)) = usable.next() else { break };
+            if let Some((_, next)) = usable.next() {
+                lead = lead.min(score(option) - score(next));
+            }
+            sum += score(option);
+            picked.push(best);
+        }
+        if picked.len() == scenario.groups.len() {
+            settled.push((sum / picked.len() as f32, s, picked, lead));
+        }
+    }
+    settled.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let next = settled.get(1).map(|other| other.0);
+    let (best, s, picked, lead) = settled.into_iter().next()?;
+    let lead = next.map_or(lead, |next| lead.min(best - next));
+    // A lead of nothing over nothing is none.
+    (best > 0.0 && lead.is_finite() && lead >= margin).then_some((s, picked, Some(lead)))
 }
 
 /// Whether a policy may take it: a code that nobody can record is never picked.
