@@ -60,7 +60,7 @@ impl<'i> Diff<'i> {
         for (a, b) in side_by_side(newest(before), newest(after), |m| m.id().to_owned()) {
             let d = maps(a, b);
             let same_version = a.map(|m| m.version().to_owned()) == b.map(|m| m.version().to_owned());
-            if !same_version || !(d.added.is_empty() && d.removed.is_empty() && d.changed.is_empty()) {
+            if !(same_version && d.added.is_empty() && d.removed.is_empty() && d.changed.is_empty()) {
                 diff.maps.push(d);
             }
         }

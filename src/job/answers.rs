@@ -97,7 +97,7 @@ const fn masks(from: usize) -> [u64; 17] {
     let mut masks = [0; 17];
     let mut length = 0;
     while length <= 16 {
-        let bytes = if length <= from { 0 } else { length - from };
+        let bytes = length.saturating_sub(from);
         masks[length] = if bytes >= 8 { u64::MAX } else { (1 << (8 * bytes)) - 1 };
         length += 1;
     }

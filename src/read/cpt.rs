@@ -101,7 +101,7 @@ impl Layout {
             return Some(Layout::Fixed);
         }
         // "12345 ..." may begin a line of prose too; the short file is 34 wide and in capitals.
-        let text = line.from_column(7);
+        let text = line.columns_from(7);
         let short = line.blank_at(6) && !text.is_empty() && text.trim_end().len() <= 28 && !text.bytes().any(|b| b.is_ascii_lowercase());
         short.then_some(Layout::Short)
     }

@@ -85,7 +85,7 @@ impl Layout {
     fn flags<'r>(&self, field: &dyn Fn(usize) -> std::borrow::Cow<'r, str>) -> Result<GemFlags, String> {
         let parse = |digits: &str| GemFlags::parse(digits).ok_or_else(|| format!("{} are not the five flags of a GEM", excerpt(digits)));
         let whole = self.flags.map(|i| parse(&format!("{:0>5}", field(i)))).transpose()?;
-        let split = self.split.map(|s| parse(&s.map(|i| field(i)).concat())).transpose()?;
+        let split = self.split.map(|s| parse(&s.map(field).concat())).transpose()?;
         match (whole, split) {
             (Some(whole), Some(split)) if whole != split => Err(format!("flags {whole} in one column, {split} in five")),
             (Some(flags), _) | (None, Some(flags)) => Ok(flags),

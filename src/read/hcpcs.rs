@@ -38,7 +38,7 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &SystemRelease, sink: &m
         if record.first {
             open.close(system, sink);
             let Some(code) = key_of(record.code, form, place, sink) else { continue };
-            if !seen.is_new(format_args!("{code}"), line.from_column(6).trim_end(), place, sink) {
+            if !seen.is_new(format_args!("{code}"), line.columns_from(6).trim_end(), place, sink) {
                 continue;
             }
             let from = date(&line, 269, file, sink);

@@ -171,11 +171,10 @@ impl Tabular<'_> {
                 let character = diag.seventh.last().map_or("", |(character, _)| character);
                 note(self.sink, self.system, &diag.code, NoteKind::SeventhCharacter, &format!("{character}: {text}"));
             }
-            ("note", "inclusionTerm", 1) => {
-                if !diag.code.is_empty() && !text.is_empty() {
-                    self.sink.designation(self.system, &diag.code, DesignationUse::InclusionTerm, "", &text);
-                }
+            ("note", "inclusionTerm", 1) if !diag.code.is_empty() && !text.is_empty() => {
+                self.sink.designation(self.system, &diag.code, DesignationUse::InclusionTerm, "", &text);
             }
+            ("note", "inclusionTerm", 1) => {}
             ("note", _, 1) => {
                 let Some(kind) = note_kind(parent) else {
                     let what = format!("notes in <{parent}> of {} are of no known kind; left out", diag.code);

@@ -74,7 +74,7 @@ pub fn read(input: &mut dyn BufRead, file: &str, layout: Layout, form: CodeForm,
             Layout::Order => OrderRow::parse_from(&line, 14, true),
             Layout::OrderWithoutFlag => OrderRow::parse_from(&line, 14, false),
             Layout::Codes if line.blank_at(21) => {
-                Ok(OrderRow { code: line.columns(14, 20).trim_end(), long: line.from_column(22).trim(), ..OrderRow::default() })
+                Ok(OrderRow { code: line.columns(14, 20).trim_end(), long: line.columns_from(22).trim(), ..OrderRow::default() })
             }
             Layout::Codes => Err((21, format!("{} where a blank should be", excerpt(line.columns(21, 21))))),
         };

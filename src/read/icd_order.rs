@@ -40,7 +40,7 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &SystemRelease, sink: &m
         order.follow(&row, file, line.number, sink);
         let place = Place { file, line: line.number, column: 7 };
         let Some(code) = key_of(row.code, form, place, sink) else { continue };
-        if !seen.is_new(format_args!("{code}"), line.from_column(15).trim_end(), place, sink) {
+        if !seen.is_new(format_args!("{code}"), line.columns_from(15).trim_end(), place, sink) {
             continue;
         }
         sink.concept(system, ConceptRow { code: &code, status: row.status, from: None, to: None });
@@ -87,7 +87,7 @@ impl<'a> OrderRow<'a> {
         let status = status_at(line, 15)?;
         blank_at(line, &[6, 14, 16, 77])?;
         let code = line.columns(7, 13).trim_end_matches(' ');
-        Ok(OrderRow { order, code, status, short: line.columns(17, 76).trim_matches(' '), long: line.from_column(78).trim_matches(' ') })
+        Ok(OrderRow { order, code, status, short: line.columns(17, 76).trim_matches(' '), long: line.columns_from(78).trim_matches(' ') })
     }
 
     /// The row as addenda write it: from `start` on the flag (if there is one), a blank, the code, and the titles.
@@ -96,7 +96,7 @@ impl<'a> OrderRow<'a> {
         blank_at(line, &[at - 1, at + 7, at + 68])?;
         let code = line.columns(at, at + 6).trim_end_matches(' ');
         let short = line.columns(at + 8, at + 67).trim_matches(' ');
-        Ok(OrderRow { order: 0, code, status, short, long: line.from_column(at + 69).trim_matches(' ') })
+        Ok(OrderRow { order: 0, code, status, short, long: line.columns_from(at + 69).trim_matches(' ') })
     }
 }
 

@@ -102,7 +102,7 @@ impl<'a> Line<'a> {
     }
 
     /// The text from a 1-based column on.
-    pub fn from_column(&self, from: usize) -> &str {
+    pub fn columns_from(&self, from: usize) -> &str {
         &self.text[self.offset(from)..]
     }
 
@@ -200,8 +200,8 @@ mod tests {
             let mut input = bytes;
             let mut lines = Lines::new(&mut input);
             let line = lines.next().unwrap().unwrap();
-            assert_eq!((line.columns(1, 5), line.columns(7, 13), line.from_column(15)), ("38600", "Ménière", "X"));
-            assert_eq!((line.columns(40, 50), line.from_column(16)), ("", ""));
+            assert_eq!((line.columns(1, 5), line.columns(7, 13), line.columns_from(15)), ("38600", "Ménière", "X"));
+            assert_eq!((line.columns(40, 50), line.columns_from(16)), ("", ""));
             assert_eq!(line.encoding_finding("f").map(|f| f.column), Some(8));
         }
     }

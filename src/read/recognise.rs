@@ -84,7 +84,7 @@ fn by_text(base: &str, head: &[u8]) -> Option<(Format, Content)> {
                 .lines
                 .iter()
                 .filter_map(|line| line.get(13..14))
-                .any(|first| layout != icd_addenda::Layout::Order && first >= "0" && first <= "9");
+                .any(|first| layout != icd_addenda::Layout::Order && ("0"..="9").contains(&first));
         return Some((Format::IcdAddenda, Content::System(if pcs { "icd10pcs" } else { "icd10cm" })));
     }
     gem(&sample).or_else(|| sample.order()).or_else(|| sample.records()).or_else(|| sample.titles()).or_else(|| sample.code_list())
@@ -136,7 +136,7 @@ impl Sample {
         let lower = self.lines.iter().any(|line| line.bytes().any(|b| b.is_ascii_lowercase()));
         let layout = |width: usize, fits: fn(&str) -> bool| {
             self.mostly(|line| {
-                let title = line.from_column(width + 2);
+                let title = line.columns_from(width + 2);
                 fits(line.columns(1, width).trim_end()) && line.blank_at(width + 1) && !title.is_empty() && !title.starts_with(' ')
             })
         };

@@ -36,7 +36,7 @@ pub(super) fn read_titles(
             sink.finding(finding);
         }
         let Some(code) = key_of(line.columns(1, width).trim_end_matches(' '), form, place, sink) else { continue };
-        let title = line.from_column(width + 2).trim_matches(' ');
+        let title = line.columns_from(width + 2).trim_matches(' ');
         if !seen.is_new(format_args!("{code}"), title, place, sink) {
             continue;
         }

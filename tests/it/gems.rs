@@ -189,7 +189,8 @@ fn backward(engine: &Engine, file: &Published, map: ConceptMap<'_>) {
     for concept in map.target().concepts() {
         let mut expected = by_target.remove(&concept.ordinal()).unwrap_or_default();
         let mut got: Vec<u32> = map.rows_to(concept).map(|r| r.line()).collect();
-        (expected.sort_unstable(), got.sort_unstable());
+        expected.sort_unstable();
+        got.sort_unstable();
         assert_eq!(got, expected, "{} {concept:?}", file.member);
         let t = translator.translate(&Asked::code(concept.code()));
         assert!(!t.automatic, "{concept:?}: a reversed row is a candidate, never automatic");

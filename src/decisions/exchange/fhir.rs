@@ -72,7 +72,7 @@ fn element(item: &Exchanged, version: Version) -> Value {
     let verdict = item.verdict.as_ref();
     let mut parts = Vec::new();
     let mut add = |name: &str, kind: &str, value: Value| {
-        if value != Value::from("") {
+        if value != "" {
             parts.push(json!({ "url": name, kind: value }));
         }
     };

@@ -57,6 +57,7 @@ impl Verdict {
 macro_rules! commands {
     ($($(#[$attribute:meta])* $variant:ident => $module:ident),* $(,)?) => {
         #[derive(clap::Subcommand)]
+        #[allow(clippy::large_enum_variant, reason = "one is made, once")]
         enum Command { $($(#[$attribute])* $variant($module::Args)),* }
 
         impl Command {

@@ -48,13 +48,16 @@ pub struct Person {
     pub role: Role,
 }
 
+/// Who holds a token today.
+type ByToken = Arc<dyn Fn(&str) -> Option<Person> + Send + Sync>;
+
 /// How people prove who they are.
 #[derive(Clone)]
 pub enum SignIn {
     /// One machine, one user, loopback: whatever name they say.
     Name,
     /// By a token of the service; `None` for one that does not hold today.
-    Token(Arc<dyn Fn(&str) -> Option<Person> + Send + Sync>),
+    Token(ByToken),
 }
 
 /// What the workbench is given.

@@ -31,7 +31,7 @@ use serde::{Serialize, Serializer};
 
 /// Writes an answer as JSON, in one line or for eyes too.
 pub fn write(out: &mut impl std::io::Write, answer: &impl Serialize, pretty: bool) -> std::io::Result<()> {
-    Ok(if pretty { serde_json::to_writer_pretty(out, answer)? } else { serde_json::to_writer(out, answer)? })
+    Ok(if pretty { serde_json::to_writer_pretty(out, answer) } else { serde_json::to_writer(out, answer) }?)
 }
 
 /// A date by ISO 8601.

@@ -189,13 +189,13 @@ impl<'c> Part<'c> {
     fn each(&self, most: usize, add: &mut dyn FnMut(Concept<'c>) -> bool) -> bool {
         match (&self.system, &self.codes) {
             (Some((_, system)), Some(codes)) => {
-                codes.iter().filter_map(|(code, _)| system.concept(code)).filter(|c| self.has(*c)).all(|c| add(c))
+                codes.iter().filter_map(|(code, _)| system.concept(code)).filter(|c| self.has(*c)).all(add)
             }
-            (Some((_, system)), None) => system.concepts().filter(|c| c.is_listed() && self.has(*c)).all(|c| add(c)),
+            (Some((_, system)), None) => system.concepts().filter(|c| c.is_listed() && self.has(*c)).all(&mut add),
             (None, _) => {
                 let Some(first) = self.sets.first() else { return true };
                 let Some(concepts) = first.concepts(most) else { return false };
-                concepts.into_iter().filter(|c| self.has(*c)).all(|c| add(c))
+                concepts.into_iter().filter(|c| self.has(*c)).all(add)
             }
         }
     }
