@@ -222,7 +222,7 @@ fn the_state_is_what_the_events_amount_to() {
             6 => store.act(id, None, by(person), Action::Flagged).map(|_| ()),
             7 => store.act(id, None, by(person), Action::Rejected).map(|_| ()),
             _ => {
-                let second = ((n >> 52) % 4 == 0).then(|| "bob".to_owned());
+                let second = (n >> 52).is_multiple_of(4).then(|| "bob".to_owned());
                 store.act(id, None, by(person), Action::Assigned { to: "ann".into(), second }).map(|_| ())
             }
         };

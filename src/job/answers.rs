@@ -95,7 +95,7 @@ fn words(data: &[u8], start: usize, length: usize) -> (u64, u64) {
 
 const fn masks(from: usize) -> [u64; 17] {
     let mut masks = [0; 17];
-    let mut length = 0;
+    let mut length = 0usize;
     while length <= 16 {
         let bytes = length.saturating_sub(from);
         masks[length] = if bytes >= 8 { u64::MAX } else { (1 << (8 * bytes)) - 1 };

@@ -78,7 +78,7 @@ impl Table {
         for (at, name) in header.iter().enumerate() {
             let name = String::from_utf8_lossy(name).trim().to_owned();
             let fits = |k: &&str| k.strip_suffix('*').map_or(**k == name, |stem| name.starts_with(stem));
-            if !needed.iter().chain(known).any(|k| fits(k)) {
+            if !needed.iter().chain(known).any(fits) {
                 problems.push(Problem { line: skipped + 1, what: format!("column `{name}` is not known and was left out") });
             }
             if columns.insert(name.clone(), at).is_some() {

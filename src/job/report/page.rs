@@ -125,16 +125,21 @@ fn ledger(d: &Document) -> Markup {
 fn outcomes(d: &Document) -> Markup {
     let all = d.codes.codes.max(1) as f64;
     let of = |name: &str| d.outcomes.iter().find(|o| o.outcome == name).filter(|o| o.codes > 0);
+    // Where each bar begins, and how wide it is.
     let mut at = 0.0;
+    let mut bars = Vec::new();
+    for (name, colour, _) in OUTCOMES {
+        if let Some(o) = of(name) {
+            let width = 1000.0 * o.codes as f64 / all;
+            bars.push((name, colour, o.codes, at, width));
+            at += width;
+        }
+    }
     html! {
         h2 { "What became of the codes" }
         svg viewBox="0 0 1000 34" role="img" aria-label="Codes by outcome" {
-            @for (name, colour, _) in OUTCOMES {
-                @if let Some(o) = of(name) {
-                    @let width = 1000.0 * o.codes as f64 / all;
-                    rect x=(format!("{at:.2}")) y="4" width=(format!("{width:.2}")) height="26" fill=(colour) { title { (name) ": " (thousands(o.codes)) } }
-                    @let _moved = { at += width; };
-                }
+            @for (name, colour, codes, at, width) in bars {
+                rect x=(format!("{at:.2}")) y="4" width=(format!("{width:.2}")) height="26" fill=(colour) { title { (name) ": " (thousands(codes)) } }
             }
         }
         table {

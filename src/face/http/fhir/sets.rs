@@ -188,10 +188,8 @@ impl<'c> Part<'c> {
     /// Hands every concept to `add` until it says no; `false` if it did.
     fn each(&self, most: usize, add: &mut dyn FnMut(Concept<'c>) -> bool) -> bool {
         match (&self.system, &self.codes) {
-            (Some((_, system)), Some(codes)) => {
-                codes.iter().filter_map(|(code, _)| system.concept(code)).filter(|c| self.has(*c)).all(add)
-            }
-            (Some((_, system)), None) => system.concepts().filter(|c| c.is_listed() && self.has(*c)).all(&mut add),
+            (Some((_, system)), Some(codes)) => codes.iter().filter_map(|(code, _)| system.concept(code)).filter(|c| self.has(*c)).all(add),
+            (Some((_, system)), None) => system.concepts().filter(|c| c.is_listed() && self.has(*c)).all(&mut *add),
             (None, _) => {
                 let Some(first) = self.sets.first() else { return true };
                 let Some(concepts) = first.concepts(most) else { return false };
