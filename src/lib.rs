@@ -1,5 +1,4 @@
 #![doc = include_str!("README.md")]
-
 // A module tells its reader where things are, and its reader has the sources.
 #![allow(rustdoc::private_intra_doc_links)]
 

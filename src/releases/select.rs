@@ -303,7 +303,8 @@ mod tests {
         let data = tempfile::tempdir().expect("tempdir");
         let vocab = data.path().join("vocab");
         std::fs::create_dir(&vocab).expect("create");
-        let manifest = "[[release]]\nid = \"local-1\"\nsystem = \"local\"\nversion = \"1\"\nformat = \"table\"\nfile = \"local.csv\"\n";
+        let manifest =
+            "[[release]]\nid = \"local-1\"\nsystem = \"local\"\nversion = \"1\"\nformat = \"icd10-codes\"\nfile = \"local.csv\"\n";
         std::fs::write(vocab.join("manifest.toml"), manifest).expect("write");
         let dirs = Dirs { data: Some(data.path().to_owned()), cache: None };
         let error = from_user(&dirs).expect_err("the file is missing").to_string();

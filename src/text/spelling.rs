@@ -448,7 +448,9 @@ fn singular(word: &str) -> Cow<'_, str> {
             return Cow::Owned(format!("{}{one}", cut(plural.len())));
         }
     }
-    if !word.ends_with('s') || word.ends_with("ss") || word.ends_with("us") || word.ends_with("is") || word.len() < 4 {
+    // What stands behind a digit is no plural: `abc0s` stays one word.
+    let after_digit = word.len() >= 2 && word.as_bytes()[word.len() - 2].is_ascii_digit();
+    if after_digit || !word.ends_with('s') || word.ends_with("ss") || word.ends_with("us") || word.ends_with("is") || word.len() < 4 {
         return Cow::Borrowed(word);
     }
     for ses in ["oses", "yses", "tases", "ptyses", "rheses"] {

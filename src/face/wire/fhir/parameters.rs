@@ -323,7 +323,7 @@ mod tests {
     fn what_is_wrong_is_said() {
         let wrong: [(&[u8], &str); 6] = [
             (b"{", "not JSON"),
-            (b"[]", "not JSON"),
+            (b"[]", "without resourceType"),
             (br#"{"resourceType":"Patient"}"#, "is a Patient"),
             (br#"{}"#, "without resourceType"),
             (br#"{"resourceType":"Parameters","parameter":[{"valueString":"x"}]}"#, "without a name"),
