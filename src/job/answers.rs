@@ -370,6 +370,7 @@ fn tally(translator: &Translator<'_>, t: &Translation<'_>) -> Tally {
     });
     Tally {
         system: translator.source().alias().to_owned(),
+        to: translator.target().alias().to_owned(),
         code: t.source.map_or_else(|| t.given.trim().to_owned(), |s| s.code().to_owned()),
         known: t.source.is_some(),
         outcome: Some(t.outcome),

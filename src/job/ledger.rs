@@ -16,6 +16,9 @@ const MOST_TALLIES: usize = 200_000;
 pub struct Tally {
     /// The system's alias; empty if a record named none that is known.
     pub system: String,
+    /// Alias of the system that it was to be translated to; empty where `system` is.
+    #[serde(default)]
+    pub to: String,
     /// As its system prints it; as given, blanks around it apart, if it is no code.
     pub code: String,
     /// Whether `code` is a code of the system.
@@ -228,7 +231,7 @@ impl Ledger {
 fn key(t: &Tally) -> Vec<u8> {
     let outcome = t.outcome.map_or("", Outcome::code);
     let mut key = Vec::with_capacity(64);
-    for part in [&*t.system, &t.code, outcome, &t.target, &t.relationship, &t.map, &t.policy] {
+    for part in [&*t.system, &t.to, &t.code, outcome, &t.target, &t.relationship, &t.map, &t.policy] {
         key.extend_from_slice(&(part.len() as u32).to_le_bytes());
         key.extend_from_slice(part.as_bytes());
     }

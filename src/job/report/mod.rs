@@ -352,9 +352,9 @@ fn hashes(files: &[(String, String)]) -> String {
 
 /// The unsettled codes, spellings of one code together, the most frequent first.
 fn unsettled(run: &Run) -> Vec<Tally> {
-    let mut codes: BTreeMap<(&str, &str, Option<Outcome>), Tally> = BTreeMap::new();
+    let mut codes: BTreeMap<(&str, &str, &str, Option<Outcome>), Tally> = BTreeMap::new();
     for t in run.ledger.tallies.iter().filter(|t| !t.settled && t.count > 0) {
-        codes.entry((&t.system, &t.code, t.outcome)).and_modify(|sum| sum.count += t.count).or_insert_with(|| t.clone());
+        codes.entry((&t.system, &t.to, &t.code, t.outcome)).and_modify(|sum| sum.count += t.count).or_insert_with(|| t.clone());
     }
     let mut codes: Vec<Tally> = codes.into_values().collect();
     codes.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| (&a.system, &a.code).cmp(&(&b.system, &b.code))));
@@ -432,9 +432,10 @@ fn review(engine: &Engine, run: &Run) -> Vec<u8> {
             t.options.clone(),
             t.map.clone(),
             t.message,
+            t.to,
         ]
     });
-    table("system,code,display,outcome,count,options,map,message", rows)
+    table("system,code,display,outcome,count,options,map,message,target_system", rows)
 }
 
 /// System, code, outcome, target, relationship, map, policy.
