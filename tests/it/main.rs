@@ -4,6 +4,10 @@ mod cli;
 mod convert;
 mod gems;
 mod golden;
+#[cfg(feature = "serve")]
+mod http;
+#[cfg(feature = "serve")]
+mod http_safety;
 mod index;
 mod kit;
 mod published;

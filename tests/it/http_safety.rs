@@ -1,0 +1,254 @@
+//! The service's doors over a real socket: tokens, TLS, limits, slow and rude clients, reload, audit.
+
+use crate::http::{Service, exchange, get, reply, serve};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+use xwalk::face::http::tokens::{self, Role};
+use xwalk::face::http::{Config, Error, Limits, Server, Tls, audit};
+
+fn with_token(service: &Service, method: &str, path: &str, token: &str) -> u16 {
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    exchange(service.address, request.as_bytes()).status
+}
+
+#[test]
+fn tokens_let_in_whom_they_should() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tokens.toml");
+    let day = |text: &str| text.parse().ok();
+    let reader = tokens::add(&file, "reader", Role::Read, None).expect("a token");
+    let admin = tokens::add(&file, "admin", Role::Admin, None).expect("a token");
+    let expired = tokens::add(&file, "old", Role::Admin, day("2020-01-01")).expect("a token");
+    let service = serve(|c| c.tokens = Some(file.clone()));
+    let question = "/v1/lookup?system=icd10cm&code=A00.0";
+    assert_eq!(with_token(&service, "GET", question, &reader), 200);
+    assert_eq!(with_token(&service, "GET", question, "xw_wrong"), 401);
+    assert_eq!(with_token(&service, "GET", question, &expired), 401);
+    assert_eq!(with_token(&service, "GET", "/fhir/r4/metadata", &expired), 401);
+    assert_eq!(with_token(&service, "POST", "/admin/reload", &reader), 403);
+    assert_eq!(with_token(&service, "POST", "/admin/reload", &admin), 200);
+    assert_eq!(with_token(&service, "GET", "/metrics", &reader), 403);
+    let none = get(&service, question);
+    assert_eq!(none.status, 401);
+    assert!(none.head.to_ascii_lowercase().contains("www-authenticate: bearer"));
+    assert_eq!(get(&service, "/health/live").status, 200, "whether it lives everyone may ask");
+}
+
+#[test]
+fn other_addresses_demand_tls_and_tokens() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a thread");
+    let bind = |change: &dyn Fn(&mut Config)| {
+        let mut config = Config::local(0);
+        config.listen = "0.0.0.0:0".parse().expect("an address");
+        change(&mut config);
+        runtime.block_on(Server::bind(config, Box::new(|| Ok(crate::http::small())), None)).err()
+    };
+    assert!(matches!(bind(&|_| ()), Some(Error::NeedsTls { .. })));
+    assert!(matches!(bind(&|c| c.behind_proxy = true), Some(Error::NeedsTokens { .. })));
+}
+
+#[test]
+fn pages_of_other_sites_get_nothing() {
+    let service = serve(|_| ());
+    let send = |headers: &str| {
+        exchange(service.address, format!("POST /admin/reload HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n\r\n").as_bytes()).status
+    };
+    assert_eq!(send("Host: evil.example"), 421, "a name that somebody pointed at us");
+    assert_eq!(send("Host: localhost:1\r\nOrigin: http://evil.example"), 403);
+    assert_eq!(send("Host: 127.0.0.1:1\r\nOrigin: http://127.0.0.1:1"), 200);
+    let plain = get(&service, "/v1/systems");
+    let head = plain.head.to_ascii_lowercase();
+    assert!(head.contains("x-content-type-options: nosniff") && head.contains("cache-control: no-store") && head.contains("x-request-id: "));
+    assert!(!head.contains("access-control"), "no CORS: {head}");
+}
+
+#[test]
+fn limits_have_answers_of_their_own() {
+    let limits = Limits { body: 1_000, line: 100, rate: None, ..Limits::default() };
+    let service = serve(|c| c.limits = limits);
+    let header = format!("GET /v1/systems HTTP/1.1\r\nHost: localhost\r\nX-Long: {}\r\n\r\n", "x".repeat(100_000));
+    assert_eq!(exchange(service.address, header.as_bytes()).status, 431);
+    let post = |path: &str, headers: &str, body: &str| {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n");
+        exchange(service.address, format!("{head}{body}").as_bytes()).status
+    };
+    assert_eq!(post("/fhir/r4/ConceptMap/$translate", "", &"x".repeat(2_000)), 413);
+    assert_eq!(post("/v1/validate?system=icd10cm", "", &format!("\"{}\"", "x".repeat(200))), 400, "a line that is too long");
+    assert_eq!(post("/fhir/r4/ConceptMap/$translate", "Content-Encoding: gzip\r\n", "\x1f\x08"), 415);
+    let busy = serve(|c| c.limits.concurrent = 0);
+    let refused = get(&busy, "/v1/systems");
+    assert_eq!(refused.status, 503);
+    assert!(refused.head.to_ascii_lowercase().contains("retry-after: 1"));
+    assert_eq!(get(&busy, "/health/live").status, 200);
+    let slow_down = serve(|c| c.limits.rate = std::num::NonZeroU32::new(3));
+    let statuses: Vec<u16> = (0..8).map(|_| get(&slow_down, "/v1/systems").status).collect();
+    assert_eq!(statuses[..3], [200; 3]);
+    assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+#[test]
+fn rude_clients_are_let_go_and_the_others_served() {
+    let service = serve(|c| {
+        c.limits.header_time = Duration::from_millis(300);
+        c.limits.body_time = Duration::from_millis(300);
+    });
+    // Slow: half a head, then nothing.
+    let mut slow = TcpStream::connect(service.address).expect("a connection");
+    slow.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
+    slow.write_all(b"GET /v1/systems HT").expect("written");
+    // Slow: a head that promises a body, then nothing.
+    let promised = b"POST /fhir/r4/ConceptMap/$translate HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{";
+    assert_eq!(exchange(service.address, promised).status, 408);
+    // Half-closed: the question is whole, our side is shut, the answer still comes.
+    let mut half = TcpStream::connect(service.address).expect("a connection");
+    half.write_all(b"GET /v1/systems HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("written");
+    half.shutdown(std::net::Shutdown::Write).expect("half closed");
+    let mut bytes = Vec::new();
+    half.read_to_end(&mut bytes).expect("an answer");
+    assert_eq!(reply(&bytes).status, 200);
+    // Gone: many who ask and do not wait.
+    for _ in 0..50 {
+        let mut gone = TcpStream::connect(service.address).expect("a connection");
+        let _ = gone.write_all(b"GET /v1/systems HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    }
+    // Garbage.
+    assert_eq!(exchange(service.address, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n").status, 400);
+    let mut rest = Vec::new();
+    let ended = slow.read_to_end(&mut rest);
+    assert!(ended.is_ok() || !rest.is_empty(), "the slow one is let go");
+    assert_eq!(get(&service, "/health/ready").status, 200);
+}
+
+#[test]
+fn many_connections_at_once() {
+    let service = serve(|_| ());
+    let mut open: Vec<TcpStream> = Vec::new();
+    for _ in 0..2_000 {
+        match TcpStream::connect(service.address) {
+            Ok(stream) => open.push(stream),
+            // The machine's own limit on file handles; what it gave is what is tested.
+            Err(_) => break,
+        }
+    }
+    assert!(open.len() > 200, "{}", open.len());
+    for stream in open.iter_mut().step_by(97) {
+        stream.write_all(b"GET /v1/systems HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("written");
+        let mut bytes = Vec::new();
+        stream.read_to_end(&mut bytes).expect("an answer");
+        assert_eq!(reply(&bytes).status, 200);
+    }
+}
+
+#[test]
+fn reload_under_load_loses_no_request() {
+    let service = serve(|_| ());
+    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let clients: Vec<_> = (0..4)
+        .map(|_| {
+            let (stop, asked, address) = (Arc::clone(&stop), Arc::clone(&asked), service.address);
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let request = b"GET /v1/translate?from=icd9cm&to=icd10cm&code=001.0 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+                    let reply = exchange(address, request);
+                    assert_eq!((reply.status, reply.json()["outcome"].as_str()), (200, Some("exact")), "{}", reply.head);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for _ in 0..5 {
+        let reloaded = exchange(service.address, b"POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        assert_eq!(reloaded.status, 200, "{}", reloaded.body);
+    }
+    stop.store(true, Ordering::Relaxed);
+    clients.into_iter().for_each(|c| c.join().expect("no request was lost"));
+    assert!(asked.load(Ordering::Relaxed) > 0);
+    assert!(get(&service, "/metrics").body.contains("xwalk_reloads_total 6"), "one at the start, five asked for");
+}
+
+#[test]
+fn a_stream_is_finished_when_the_service_stops() {
+    let service = serve(|_| ());
+    let mut stream = TcpStream::connect(service.address).expect("a connection");
+    stream
+        .write_all(b"POST /v1/validate?system=icd10cm HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 16\r\n\r\n\"A00.0\"\n")
+        .expect("written");
+    std::thread::sleep(Duration::from_millis(200));
+    service.handle.stop();
+    std::thread::sleep(Duration::from_millis(200));
+    stream.write_all(b"\"A00.9\"\n").expect("the connection is still there");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("an answer");
+    assert_eq!(reply(&bytes).body.lines().count(), 2);
+}
+
+#[test]
+fn the_audit_log_says_who_and_what_but_not_which_code() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("audit.ndjson");
+    {
+        let service = serve(|c| c.audit = Some(file.clone()));
+        get(&service, "/v1/translate?from=icd9cm&to=icd10cm&code=001.0&sex=female");
+        get(&service, "/v1/nothing");
+        get(&service, "/health/live");
+    }
+    assert_eq!(audit::verify(&file).expect("in order").lines, 2);
+    let text = std::fs::read_to_string(&file).expect("a log");
+    assert!(text.contains("\"operation\":\"v1/translate\"") && text.contains("\"status\":404"));
+    assert!(!text.contains("001.0") && !text.contains("female"), "{text}");
+}
+
+/// A certificate for localhost, made by the openssl program.
+fn certificate(folder: &Path) -> Option<Tls> {
+    let (certificates, key) = (folder.join("cert.pem"), folder.join("key.pem"));
+    let made = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+        .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
+        .arg("-keyout")
+        .arg(&key)
+        .arg("-out")
+        .arg(&certificates)
+        .output();
+    match made {
+        Ok(output) if output.status.success() => Some(Tls { certificates, key }),
+        _ => {
+            eprintln!("TLS: skipped, the program openssl is not here");
+            None
+        }
+    }
+}
+
+#[test]
+fn tls_is_spoken_and_plain_text_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Some(tls) = certificate(folder.path()) else { return };
+    let pem = std::fs::read(&tls.certificates).expect("a certificate");
+    let service = serve(|c| c.tls = Some(tls.clone()));
+    let mut roots = rustls::RootCertStore::empty();
+    for certificate in rustls_pemfile::certs(&mut &pem[..]) {
+        roots.add(certificate.expect("PEM")).expect("a root");
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let name = rustls::pki_types::ServerName::try_from("localhost").expect("a name");
+    let mut connection = rustls::ClientConnection::new(Arc::new(config), name).expect("a client");
+    let mut socket = TcpStream::connect(service.address).expect("a connection");
+    let mut stream = rustls::Stream::new(&mut connection, &mut socket);
+    stream.write_all(b"GET /v1/systems HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").expect("written");
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes);
+    let answer = reply(&bytes);
+    assert_eq!(answer.status, 200);
+    assert!(answer.head.to_ascii_lowercase().contains("strict-transport-security"));
+    assert_ne!(get(&service, "/v1/systems").status, 200, "plain text gets nothing");
+}
