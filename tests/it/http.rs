@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 use xwalk::engine::Engine;
-use xwalk::face::http::{Config, Handle, Server};
+use xwalk::face::http::{Config, Handle, Open, Server};
 use xwalk::model::MapKind;
 use xwalk::read::Format;
 
@@ -44,6 +44,15 @@ pub fn small() -> Engine {
 }
 
 pub fn serve(change: impl FnOnce(&mut Config)) -> Service {
+    serve_with(Box::new(|| Ok(small())), change)
+}
+
+/// A service that answers from an engine that is there already.
+pub fn serve_engine(engine: &'static Engine, change: impl FnOnce(&mut Config)) -> Service {
+    serve_with(Box::new(move || Ok(engine.clone())), change)
+}
+
+fn serve_with(open: Open, change: impl FnOnce(&mut Config)) -> Service {
     let mut config = Config::local(0);
     config.grace = Duration::from_secs(5);
     change(&mut config);
@@ -51,7 +60,7 @@ pub fn serve(change: impl FnOnce(&mut Config)) -> Service {
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
         runtime.block_on(async {
-            let server = Server::bind(config, Box::new(|| Ok(small())), None).await.expect("a service");
+            let server = Server::bind(config, open, None).await.expect("a service");
             let address = server.address().expect("an address");
             server.run(|handle| told.send((address, handle)).expect("somebody waits")).await;
         });

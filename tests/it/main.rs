@@ -7,6 +7,12 @@ mod golden;
 #[cfg(feature = "serve")]
 mod http;
 #[cfg(feature = "serve")]
+mod http_convert;
+#[cfg(feature = "serve")]
+mod http_golden;
+#[cfg(feature = "serve")]
+mod http_program;
+#[cfg(feature = "serve")]
 mod http_safety;
 mod index;
 mod kit;

@@ -273,7 +273,7 @@ async fn answer(
         Route::Ready => ops::ready(state),
         Route::Metrics => Ok(ops::metrics(state)),
         Route::OpenApi => Ok(own::openapi::document()),
-        Route::Docs => Ok(own::openapi::page()),
+        Route::Docs => Ok(own::page()),
         Route::Reload => ops::reload(state).await,
         Route::Own(question) => own::answer(state, question, parts, body, busy).await,
         Route::Fhir(version, interaction) => {

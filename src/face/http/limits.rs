@@ -8,6 +8,10 @@ use std::time::Duration;
 pub struct Limits {
     /// Bytes of a body that is held as a whole: 413 beyond. Streams have no such limit, only their lines have ([`Limits::line`]).
     pub body: usize,
+    /// Bytes of a file to convert, which is laid down on the disk: 413 beyond.
+    pub file: u64,
+    /// Files that are converted at a time: 503 beyond.
+    pub conversions: usize,
     /// Bytes of one line of a stream: 413 beyond.
     pub line: usize,
     /// Bytes of request line and headers together: 431 beyond.
@@ -38,6 +42,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             body: 8 << 20,
+            file: 4 << 30,
+            conversions: 2,
             line: 64 << 10,
             headers: 16 << 10,
             header_time: Duration::from_secs(10),

@@ -31,6 +31,7 @@ pub struct Server {
 #[derive(Clone)]
 pub struct Handle {
     state: Arc<State>,
+    certificate: Option<Arc<Certificate>>,
     stop: Arc<watch::Sender<bool>>,
 }
 
@@ -40,8 +41,11 @@ impl Handle {
         self.stop.send_replace(true);
     }
 
-    /// Opens the index and the tokens anew, as at SIGHUP.
+    /// Opens the index, the tokens and the certificates anew, as at SIGHUP.
     pub async fn reload(&self) -> Result<String, String> {
+        if let Some(certificate) = &self.certificate {
+            certificate.look();
+        }
         self.state.doors.reload().map_err(|e| e.to_string())?;
         self.state.reload().await
     }
@@ -75,6 +79,7 @@ impl Server {
             fingerprint: ArcSwap::from_pointee(fingerprint),
             doors,
             audit,
+            converting: Arc::new(Semaphore::new(config.limits.conversions)),
             limits: config.limits,
             inline: fhir::inline::Cache::default(),
             others,
@@ -91,9 +96,9 @@ impl Server {
     pub async fn run(self, started: impl FnOnce(Handle)) {
         let Server { state, listener, tls, grace } = self;
         let (stop, mut stopping) = watch::channel(false);
-        let handle = Handle { state: Arc::clone(&state), stop: Arc::new(stop) };
-        started(handle.clone());
         let certificate = tls.as_ref().map(|(_, certificate)| Arc::clone(certificate));
+        let handle = Handle { state: Arc::clone(&state), certificate: certificate.clone(), stop: Arc::new(stop) };
+        started(handle.clone());
         let tidy = tokio::spawn(tidy(Arc::clone(&state), certificate));
         let free = Arc::new(Semaphore::new(state.limits.connections));
         // Every connection holds a sender; when the last is gone, nothing is left to wait for.
@@ -155,8 +160,7 @@ where
         .max_header_size(limits.headers)
         .max_headers(64)
         // Who closes his half after the request still wants the answer.
-        .half_close(true)
-        .pipeline_flush(true);
+        .half_close(true);
     let shared = Arc::clone(&state);
     let service = service_fn(move |request| {
         let state = Arc::clone(&shared);

@@ -110,6 +110,8 @@ struct State {
     audit: Option<audit::Audit>,
     limits: Limits,
     inline: fhir::inline::Cache,
+    /// Places for files to be converted.
+    converting: Arc<tokio::sync::Semaphore>,
     /// What else is served: the review workbench.
     others: Option<axum::Router>,
 }

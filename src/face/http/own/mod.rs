@@ -3,7 +3,10 @@
 //! `GET` asks one question, all of it in the query string. `POST` asks many: what they have in common stands in the query string, the
 //! subjects in the body, as a JSON array or as NDJSON, each a text (a code, or words for `search`) or an object with facts of its own.
 //! Answers come in the order of the questions, in the format they came in; a subject that cannot be read has an `error` in its place.
+//! `convert` takes a whole file of records.
 
+mod convert;
+mod docs;
 pub(super) mod openapi;
 mod question;
 mod split;
@@ -17,6 +20,7 @@ use crate::face::wire::fhir::parameters::Parameters;
 use axum::body::Body;
 use axum::http::{Method, Response, request::Parts};
 use hyper::body::Incoming;
+pub(super) use docs::page;
 use question::Question;
 use serde_json::json;
 use std::sync::Arc;
@@ -32,7 +36,7 @@ pub(super) async fn answer(state: &Arc<State>, own: Own, parts: &Parts, body: In
             known(&parameters, &[])?;
             Ok(reply::ok(JSON, maps(state)))
         }
-        Own::Convert => Err(Failure::not_found("converting files is done by `xwalk convert`; it is not served yet")),
+        Own::Convert => convert::answer(state, &parameters, &parts.headers, body, busy).await,
         _ => {
             let many = parts.method == Method::POST;
             let question = Question::read(own, &parameters, many, &state.limits)?;

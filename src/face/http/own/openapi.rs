@@ -1,21 +1,13 @@
-//! The description of `/v1`: an OpenAPI 3.1 document for programs, and a page for people, which asks nothing of other hosts.
+//! The description of `/v1` for programs: an OpenAPI 3.1 document. For people [`docs`](super::docs) makes a page of it.
 
 use super::super::reply::{self, JSON};
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, header};
+use axum::http::Response;
 
-const DOCUMENT: &str = include_str!("openapi.json");
-const PAGE: &str = include_str!("docs.html");
+pub(super) const DOCUMENT: &str = include_str!("openapi.json");
 
 pub(in crate::face::http) fn document() -> Response<Body> {
     reply::ok(JSON, DOCUMENT.as_bytes().to_vec())
-}
-
-pub(in crate::face::http) fn page() -> Response<Body> {
-    let mut response = reply::ok(HeaderValue::from_static("text/html; charset=utf-8"), PAGE.as_bytes().to_vec());
-    let policy = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
-    response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-    response
 }
 
 #[cfg(test)]
@@ -29,7 +21,6 @@ mod tests {
         let document: Value = serde_json::from_str(DOCUMENT).unwrap();
         for (path, methods) in document["paths"].as_object().unwrap() {
             let route = Route::of(path);
-            assert!(PAGE.contains(path.as_str()), "the page does not tell of {path}");
             assert_ne!(route, Route::Elsewhere, "{path}");
             for method in methods.as_object().unwrap().keys() {
                 let method = method.to_uppercase().parse().unwrap();

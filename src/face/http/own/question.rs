@@ -63,16 +63,16 @@ const TRANSLATE: &[&str] = &[
     "ancestor",
 ];
 
-fn wrong(name: &str, mend: &str) -> Failure {
+pub(super) fn wrong(name: &str, mend: &str) -> Failure {
     // Dates, ages and sexes are private: what cannot be read is not repeated.
     Failure::from(Issue::error("invalid", format!("{name} cannot be read; {mend}")).at(name))
 }
 
-fn required(name: &str) -> Failure {
+pub(super) fn required(name: &str) -> Failure {
     Failure::from(Issue::error("required", format!("{name} is needed")).at(name))
 }
 
-fn day(name: &str, text: Option<&str>) -> Result<Option<Date>, Failure> {
+pub(super) fn day(name: &str, text: Option<&str>) -> Result<Option<Date>, Failure> {
     text.map(|t| t.trim().parse().map_err(|_| wrong(name, "say YYYY-MM-DD"))).transpose()
 }
 

@@ -6,6 +6,7 @@
 
 use super::super::State;
 use super::super::guard::{Busy, Chunks, check_encoding};
+use super::super::limits::Limits;
 use super::super::reply::{self, Failure, JSON, Spelling};
 use super::question::Question;
 use super::split::Splitter;
@@ -60,6 +61,14 @@ pub(super) async fn answer(
     Ok(response)
 }
 
+/// The next piece of a body that may go on for hours, but not stand still.
+pub(super) async fn next(chunks: &mut Chunks, limits: &Limits) -> Result<Option<Bytes>, Failure> {
+    tokio::time::timeout(limits.idle, chunks.next()).await.unwrap_or_else(|_| {
+        let what = format!("nothing came for {} seconds", limits.idle.as_secs());
+        Err(Failure::new(StatusCode::REQUEST_TIMEOUT, Issue::error("timeout", what)))
+    })
+}
+
 struct Work {
     splitter: Splitter,
     chunks: Chunks,
@@ -87,14 +96,9 @@ impl Work {
                 self.end(&mut out);
                 return Ok(out);
             }
-            match tokio::time::timeout(self.state.limits.idle, self.chunks.next()).await {
-                Ok(Ok(Some(bytes))) => self.splitter.push(&bytes),
-                Ok(Ok(None)) => body_ended = true,
-                Ok(Err(failure)) => return Err(failure),
-                Err(_) => {
-                    let what = format!("nothing came for {} seconds", self.state.limits.idle.as_secs());
-                    return Err(Failure::new(StatusCode::REQUEST_TIMEOUT, Issue::error("timeout", what)));
-                }
+            match next(&mut self.chunks, &self.state.limits).await? {
+                Some(bytes) => self.splitter.push(&bytes),
+                None => body_ended = true,
             }
         }
     }

@@ -1,0 +1,224 @@
+//! `xwalk serve` as a process: signals, shutdown, what it logs, and very many connections.
+
+use crate::cli;
+use crate::http::{Reply, exchange, reply};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// The running program. It is killed with the value.
+struct Program {
+    child: Child,
+    address: SocketAddr,
+    log: Arc<Mutex<String>>,
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Program {
+    /// Starts it with the embedded data on a free port, and waits until it listens.
+    fn start(options: &[&str]) -> Program {
+        let home = cli::home("embedded");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_xwalk"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--log-json", "--log", "debug"])
+            .args(options)
+            .env("XDG_DATA_HOME", home.join("data"))
+            .env("XDG_CACHE_HOME", home.join("cache"))
+            .env_remove("XWALK_INDEX")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("its log"));
+        let log = Arc::new(Mutex::new(String::new()));
+        let address = loop {
+            let mut line = String::new();
+            assert_ne!(lines.read_line(&mut line).expect("a line"), 0, "it ended: {}", log.lock().expect("the log"));
+            log.lock().expect("the log").push_str(&line);
+            let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if entry["fields"]["message"] == "listening" {
+                break entry["fields"]["address"].as_str().and_then(|a| a.parse().ok()).expect("an address");
+            }
+        };
+        let kept = Arc::clone(&log);
+        std::thread::spawn(move || {
+            for line in lines.lines().map_while(Result::ok) {
+                let mut log = kept.lock().expect("the log");
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        Program { child, address, log }
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().expect("kill");
+        assert!(sent.success());
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().expect("the log").clone()
+    }
+
+    /// Waits until the log says something so many times.
+    fn wait_for(&self, text: &str, times: usize) {
+        let began = Instant::now();
+        while self.log().matches(text).count() < times {
+            assert!(began.elapsed() < Duration::from_secs(60), "the log never said {text}: {}", self.log());
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn get(&self, path: &str) -> Reply {
+        exchange(self.address, format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes())
+    }
+}
+
+#[test]
+fn signals_reload_and_stop_without_losing_a_request() {
+    let mut program = Program::start(&["--grace", "30"]);
+    let (stop, asked) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let clients: Vec<_> = (0..3)
+        .map(|_| {
+            let (stop, asked, address) = (Arc::clone(&stop), Arc::clone(&asked), program.address);
+            std::thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let path = "/v1/translate?from=icd9cm&to=icd10cm&code=250.00";
+                    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+                    let reply = exchange(address, request.as_bytes());
+                    assert_eq!((reply.status, &reply.json()["codes"][0]), (200, &"E11.9".into()), "{}", reply.head);
+                    asked.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for times in 1..=3 {
+        program.signal("HUP");
+        program.wait_for("index reloaded", times);
+    }
+    stop.store(true, Ordering::Relaxed);
+    clients.into_iter().for_each(|c| c.join().expect("no request was lost"));
+    assert!(asked.load(Ordering::Relaxed) > 0);
+
+    // A stream that has begun is finished after SIGTERM; new connections are not taken.
+    let mut stream = TcpStream::connect(program.address).expect("a connection");
+    let head = "POST /v1/validate?system=icd10cm HTTP/1.1\r\nHost: localhost\r\nContent-Length: 16\r\n\r\n\"E11.9\"\n";
+    stream.write_all(head.as_bytes()).expect("written");
+    std::thread::sleep(Duration::from_millis(300));
+    program.signal("TERM");
+    program.wait_for("stopping", 1);
+    let began = Instant::now();
+    while TcpStream::connect(program.address).is_ok() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it still takes connections");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    stream.write_all(b"\"E11.8\"\n").expect("the connection is still there");
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).expect("an answer");
+    let answer = reply(&bytes);
+    assert_eq!((answer.status, answer.body.lines().count()), (200, 2), "{}", answer.body);
+    assert_eq!(program.child.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn logs_and_metrics_say_what_was_done_and_not_what_was_asked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let audit = folder.path().join("audit.ndjson");
+    let mut program = Program::start(&["--audit", audit.to_str().expect("a name")]);
+    let secrets = ["250.00", "E11.9", "17y", "female", "grandmother", "1931-05-17"];
+    for path in [
+        "/v1/translate?from=icd9cm&to=icd10cm&code=250.00&age=17y&sex=female&date=1931-05-17&text=grandmother",
+        "/v1/lookup?system=icd10cm&code=E11.9&colour=grandmother",
+        "/v1/search?system=icd10cm&text=grandmother",
+        "/fhir/r4/CodeSystem/$lookup?system=http://hl7.org/fhir/sid/icd-10-cm&code=E11.9&date=1931-05-17",
+        "/fhir/r5/CodeSystem/$lookup?system=grandmother&code=E11.9",
+        "/grandmother",
+    ] {
+        program.get(path);
+    }
+    let named = exchange(
+        program.address,
+        b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: my-own-id\r\nConnection: close\r\n\r\n",
+    );
+    assert!(named.head.to_ascii_lowercase().contains("x-request-id: my-own-id"), "{}", named.head);
+    assert_eq!(named.json()["status"], "ready");
+    assert_eq!(program.get("/health/live").json()["status"], "live");
+    let metrics = program.get("/metrics").body;
+    for says in [
+        "xwalk_requests_total{operation=\"v1/translate\",class=\"2xx\"} 1",
+        "xwalk_requests_total{operation=\"v1/lookup\",class=\"4xx\"} 1",
+        "xwalk_request_seconds_bucket",
+        "xwalk_index_info{fingerprint=",
+    ] {
+        assert!(metrics.contains(says), "{says}: {metrics}");
+    }
+    program.signal("TERM");
+    assert_eq!(program.child.wait().expect("it ends").code(), Some(0));
+    let audited = std::fs::read_to_string(&audit).expect("the audit log");
+    assert_eq!(audited.lines().count(), 7, "{audited}");
+    let log = program.log();
+    assert!(log.lines().filter(|l| l.contains("\"request\"")).count() >= 8, "debug tells of every request: {log}");
+    for secret in secrets {
+        for (what, text) in [("the log", &log), ("the audit log", &audited), ("the metrics", &metrics)] {
+            assert!(!text.contains(secret), "{what} tells {secret}: {text}");
+        }
+    }
+    let verified = cli::xwalk().args(["audit", "verify"]).arg(&audit).output().expect("a run");
+    assert_eq!(verified.status.code(), Some(0));
+    assert!(String::from_utf8_lossy(&verified.stdout).contains("in order: 7 lines"));
+}
+
+/// How many files this process may open.
+fn open_files() -> usize {
+    let limits = std::fs::read_to_string(Path::new("/proc/self/limits")).unwrap_or_default();
+    let line = limits.lines().find_map(|l| l.strip_prefix("Max open files")).unwrap_or_default();
+    line.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(256)
+}
+
+#[test]
+fn ten_thousand_connections() {
+    let program = Program::start(&[]);
+    let wanted = 10_000.min(open_files().saturating_sub(300));
+    if wanted < 10_000 {
+        eprintln!("ten_thousand_connections: {wanted} only, more files may not be opened here (ulimit -n)");
+    }
+    // All stay busy: each has begun a body that it does not end yet.
+    let begun = b"POST /v1/validate?system=icd10cm HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 8\r\n\r\n";
+    let mut open: Vec<TcpStream> = Vec::with_capacity(wanted);
+    for _ in 0..wanted {
+        let mut stream = TcpStream::connect(program.address).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a time limit");
+        if open.len() < 1_000 {
+            stream.write_all(begun).expect("written");
+        } else {
+            // The others have said half of their head.
+            stream.write_all(b"GET /health/live HTTP/1.1\r\n").expect("written");
+        }
+        open.push(stream);
+    }
+    let live = program.get("/health/live");
+    assert_eq!(live.status, 200, "in the crowd, somebody new is answered");
+    for (at, stream) in open.iter_mut().enumerate() {
+        let rest: &[u8] = if at < 1_000 { b"\"E11.9\"\n" } else { b"Host: localhost\r\nConnection: close\r\n\r\n" };
+        // Who was too slow in all this was let go with 408 or a closed connection, never forgotten.
+        let _ = stream.write_all(rest);
+    }
+    let mut answered = 0;
+    for mut stream in open {
+        let mut bytes = Vec::new();
+        if stream.read_to_end(&mut bytes).is_ok() && reply(&bytes).status == 200 {
+            answered += 1;
+        }
+    }
+    assert!(answered * 10 >= wanted * 9, "{answered} of {wanted} were answered");
+    assert_eq!(program.get("/health/ready").status, 200);
+}
