@@ -285,7 +285,8 @@ async fn answer(
                 Method::POST => Some(read_fhir(parts, body, &state.limits).await?),
                 _ => None,
             };
-            fhir::answer(state, version, interaction, parts.uri.query().unwrap_or(""), body).await
+            let language = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|l| l.to_str().ok()).unwrap_or("");
+            fhir::answer(state, version, interaction, parts.uri.query().unwrap_or(""), language, body).await
         }
         Route::Elsewhere => match &state.others {
             Some(router) => {

@@ -72,7 +72,13 @@ struct EntryRequest {
 }
 
 /// `POST` of a Bundle to the root.
-pub(super) async fn answer(state: &Arc<State>, version: Version, engine: &Engine, body: &[u8]) -> Result<Vec<u8>, Failure> {
+pub(super) async fn answer(
+    state: &Arc<State>,
+    version: Version,
+    engine: &Engine,
+    language: &str,
+    body: &[u8],
+) -> Result<Vec<u8>, Failure> {
     let bundle: Bundle =
         serde_json::from_slice(body).map_err(|e| Failure::invalid(format!("the body is not a Bundle that can be read: {e}")))?;
     if bundle.kind != "Bundle" || bundle.purpose != "batch" {
@@ -84,7 +90,7 @@ pub(super) async fn answer(state: &Arc<State>, version: Version, engine: &Engine
     }
     let mut answers = Vec::with_capacity(bundle.entry.len());
     for entry in bundle.entry {
-        answers.push(entry_answer(state, version, engine, entry).await);
+        answers.push(entry_answer(state, version, engine, language, entry).await);
         // A batch of a thousand must not keep the others waiting.
         tokio::task::yield_now().await;
     }
@@ -116,7 +122,13 @@ pub(super) async fn answer(state: &Arc<State>, version: Version, engine: &Engine
     Ok(json.into_bytes())
 }
 
-async fn entry_answer(state: &Arc<State>, version: Version, engine: &Engine, entry: Entry) -> Result<Vec<u8>, Failure> {
+async fn entry_answer(
+    state: &Arc<State>,
+    version: Version,
+    engine: &Engine,
+    language: &str,
+    entry: Entry,
+) -> Result<Vec<u8>, Failure> {
     let request = entry.request.ok_or_else(|| Failure::invalid("an entry of a batch has a request"))?;
     let (path, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
     let address = format!("/fhir/{}/{}", version.name(), path.trim_start_matches('/'));
@@ -133,7 +145,7 @@ async fn entry_answer(state: &Arc<State>, version: Version, engine: &Engine, ent
     }
     match route {
         Route::Fhir(_, Fhir::Batch) => Err(Failure::invalid("a batch cannot hold a batch")),
-        Route::Fhir(_, interaction) => super::one(state, version, engine, interaction, query, body.as_deref()).await,
+        Route::Fhir(_, interaction) => super::one(state, version, engine, interaction, query, language, body.as_deref()).await,
         _ => Err(Failure::not_found("an entry's url stays inside this service")),
     }
 }

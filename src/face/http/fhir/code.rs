@@ -1,11 +1,11 @@
 //! `CodeSystem/$lookup`, `$validate-code` and `$subsumes`.
 
 use super::super::reply::Failure;
-use super::{Context, check_names, clip, coding, date};
+use super::{Context, check_names, clip, coding, date, judge};
 use crate::engine::Engine;
-use crate::face::wire::fhir::answers::{self, Telling, Wanted};
+use crate::face::wire::fhir::answers::{self, Wanted};
 use crate::face::wire::fhir::outcome::Issue;
-use crate::face::wire::fhir::parameters::{self, Coding, Parameters, Value};
+use crate::face::wire::fhir::parameters::{Coding, Parameters, Value};
 use crate::index::CodeSystem;
 
 /// A code and where it was found in the request.
@@ -16,7 +16,7 @@ pub(super) struct Given {
 }
 
 /// The codes that a request asks about, from the one input that it may use.
-pub(super) fn given(context: &Context<'_>, p: &Parameters, instance: Option<CodeSystem<'_>>) -> Result<Vec<Given>, Failure> {
+pub(super) fn given(p: &Parameters, instance: Option<CodeSystem<'_>>) -> Result<Vec<Given>, Failure> {
     let one = |coding: Coding, path: &str| Given { coding, path: path.to_owned() };
     let mut all = Vec::new();
     if let Some(code) = p.text("code")? {
@@ -51,7 +51,6 @@ pub(super) fn given(context: &Context<'_>, p: &Parameters, instance: Option<Code
         }
         Some(_) => return Err(Failure::from(Issue::error("invalid", "codeableConcept must be a CodeableConcept").at("codeableConcept"))),
     }
-    let _ = context;
     match all.len() {
         0 => {
             let what =
@@ -83,7 +82,7 @@ fn system_of<'c>(context: &'c Context<'_>, coding: &Coding) -> Result<(&'c Engin
 pub(super) fn lookup(context: &Context<'_>, instance: Option<&str>, p: &Parameters) -> Result<Vec<u8>, Failure> {
     check_names(p, &["code", "system", "version", "coding", "date", "property", "useSupplement"])?;
     let instance = instance.map(|id| context.instance_system(id)).transpose()?;
-    let given = given(context, p, instance)?;
+    let given = given(p, instance)?;
     let coding = &one_of(&given, "$lookup")?.coding;
     let (engine, system) = system_of(context, coding)?;
     let date = date(p, "date")?;
@@ -101,8 +100,10 @@ pub(super) fn lookup(context: &Context<'_>, instance: Option<&str>, p: &Paramete
         return Err(Failure::from(Issue::error("not-found", what).tx("invalid-code").at("code")));
     };
     let wanted = Wanted::new(p.all("property").filter_map(|v| v.text().map(|t| t.into_owned())).collect());
-    let language = p.text("displayLanguage")?.unwrap_or_default();
-    Ok(answers::lookup(concept, date, &wanted, &language))
+    let language = p.text("displayLanguage")?.unwrap_or(context.language.into());
+    let detail = context.inline.and_then(|i| i.details.system(system.uri()));
+    let own = detail.and_then(|d| Some((d.name.as_str(), d.concept(concept.code())?)));
+    Ok(answers::lookup(concept, date, &wanted, &language, own))
 }
 
 const VALIDATE: &[&str] = &[
@@ -127,58 +128,15 @@ const VALIDATE: &[&str] = &[
 
 pub(super) fn validate(context: &Context<'_>, instance: Option<&str>, p: &Parameters) -> Result<Vec<u8>, Failure> {
     let instance = instance.map(|id| context.instance_system(id)).transpose()?;
-    let given = given(context, p, instance)?;
+    let mut given = given(p, instance)?;
     check_names(p, VALIDATE)?;
-    if let Some(Value::CodeableConcept(concept)) = p.one("codeableConcept")? {
+    if given.len() > 1 {
         // Valid if one of its codings is; that one is told, or else the first.
-        let valid = |g: &&Given| system_of(context, &g.coding).is_ok_and(|(e, s)| e.validate(s, &g.coding.code, None, None).is_valid());
-        let best = given.iter().find(valid).or(given.first());
-        let _ = concept;
-        return best.map_or_else(|| Err(Failure::invalid("the codeableConcept has no coding")), |g| validated(context, g, p));
+        let valid = |g: &Given| system_of(context, &g.coding).is_ok_and(|(e, s)| e.validate(s, &g.coding.code, None, None).is_valid());
+        let best = given.iter().position(valid).unwrap_or(0);
+        given = vec![given.swap_remove(best)];
     }
-    validated(context, one_of(&given, "$validate-code")?, p)
-}
-
-fn validated(context: &Context<'_>, given: &Given, p: &Parameters) -> Result<Vec<u8>, Failure> {
-    let coding = &given.coding;
-    let (engine, system) = match system_of(context, coding) {
-        Ok(found) => found,
-        // A system that is not here makes the code unknown, which is an answer, not an error.
-        Err(failure) if failure.status == axum::http::StatusCode::NOT_FOUND => return Ok(unknown_system(&failure, coding)),
-        Err(failure) => return Err(failure),
-    };
-    let telling = telling(p, given)?;
-    let date = telling.date;
-    let validation = engine.validate(system, &coding.code, date, Some(&coding.display).filter(|d| !d.is_empty()).map(String::as_str));
-    Ok(parameters::body(|out| {
-        answers::validate(&validation, &telling, out);
-    }))
-}
-
-pub(super) fn telling<'t>(p: &'t Parameters, given: &'t Given) -> Result<Telling<'t>, Failure> {
-    let language = match p.one("displayLanguage")? {
-        Some(Value::Text(text)) => text,
-        _ => "",
-    };
-    Ok(Telling {
-        path: &given.path,
-        display: &given.coding.display,
-        language,
-        date: date(p, "date")?,
-        lenient: p.boolean("lenient-display-validation")?.unwrap_or(false),
-        abstract_allowed: p.boolean("abstract")?.unwrap_or(false),
-        set: None,
-    })
-}
-
-pub(super) fn unknown_system(failure: &Failure, coding: &Coding) -> Vec<u8> {
-    parameters::body(|out| {
-        out.boolean("result", false);
-        out.text_if("code", "valueCode", &coding.code);
-        out.text_if("system", "valueUri", &coding.system);
-        out.text("message", "valueString", failure.issues.first().map_or("", |i| &i.text));
-        out.resource("issues", |o| crate::face::wire::fhir::outcome::write(o, &failure.issues));
-    })
+    judge::answer(context, &given, None, p)
 }
 
 pub(super) fn subsumes(context: &Context<'_>, instance: Option<&str>, p: &Parameters) -> Result<Vec<u8>, Failure> {

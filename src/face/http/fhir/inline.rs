@@ -4,6 +4,7 @@
 //! by the hash of their bytes.
 
 use super::super::reply::Failure;
+use super::detail::Details;
 use crate::compile;
 use crate::engine::Engine;
 use crate::face::wire::fhir::outcome::Issue;
@@ -23,6 +24,8 @@ pub(in crate::face::http) struct Inline {
     pub value_sets: Vec<serde_json::Value>,
     /// The maps as given: what an index has no room for (scopes) is looked up here.
     pub maps: Vec<serde_json::Value>,
+    /// What the code systems say beyond what an index keeps.
+    pub details: Details,
 }
 
 #[derive(Default)]
@@ -83,7 +86,7 @@ impl Cache {
 }
 
 fn make(resources: Vec<serde_json::Value>) -> Result<Inline, Failure> {
-    let mut inline = Inline { engine: None, value_sets: Vec::new(), maps: Vec::new() };
+    let mut inline = Inline { engine: None, value_sets: Vec::new(), maps: Vec::new(), details: Details::default() };
     let folder = tempfile::tempdir().map_err(|e| cannot(&e))?;
     let mut inputs = Vec::new();
     for (number, mut resource) in resources.into_iter().enumerate() {
@@ -92,7 +95,7 @@ fn make(resources: Vec<serde_json::Value>) -> Result<Inline, Failure> {
                 inline.value_sets.push(resource);
                 continue;
             }
-            "CodeSystem" => {}
+            "CodeSystem" => inline.details.add(&resource),
             "ConceptMap" => {
                 inline.maps.push(resource.clone());
                 // Two maps of one id would be two halves of one map; here they are what the client says they are, two.

@@ -2,7 +2,9 @@
 
 mod batch;
 mod code;
+mod detail;
 pub(super) mod inline;
+mod judge;
 mod sets;
 mod translate;
 mod valueset;
@@ -27,6 +29,8 @@ struct Context<'c> {
     engine: &'c Engine,
     /// What the request brought along as `tx-resource`.
     inline: Option<&'c inline::Inline>,
+    /// `Accept-Language`: of displays, where no parameter says it.
+    language: &'c str,
 }
 
 /// Parameters that the ecosystem sends to every operation. Those that would change an answer are handled where they do.
@@ -53,14 +57,15 @@ pub(super) async fn answer(
     version: Version,
     interaction: Fhir<'_>,
     query: &str,
+    language: &str,
     body: Option<Bytes>,
 ) -> Result<Response<Body>, Failure> {
     let engine = state.engine();
     if let Fhir::Batch = interaction {
-        let bundle = batch::answer(state, version, &engine, &body.unwrap_or_default()).await?;
+        let bundle = batch::answer(state, version, &engine, language, &body.unwrap_or_default()).await?;
         return Ok(reply::ok(FHIR_JSON, bundle));
     }
-    one(state, version, &engine, interaction, query, body.as_deref()).await.map(|body| reply::ok(FHIR_JSON, body))
+    one(state, version, &engine, interaction, query, language, body.as_deref()).await.map(|body| reply::ok(FHIR_JSON, body))
 }
 
 /// One interaction, alone or as an entry of a batch.
@@ -70,6 +75,7 @@ async fn one(
     engine: &Engine,
     interaction: Fhir<'_>,
     query: &str,
+    language: &str,
     body: Option<&[u8]>,
 ) -> Result<Vec<u8>, Failure> {
     let base = format!("/fhir/{}", version.name());
@@ -90,7 +96,7 @@ async fn one(
         Fhir::Search(kind) => search(version, engine, kind, &parameters, &base),
         Fhir::Operation(operation, instance) => {
             let inline = state.inline.take_from(&mut parameters).await?;
-            let context = Context { state, version, engine, inline: inline.as_deref() };
+            let context = Context { state, version, engine, inline: inline.as_deref(), language };
             context.operation(operation, instance, &parameters)
         }
         Fhir::Batch | Fhir::Unknown => Err(Failure::not_found("nothing is served at this address; /metadata says what is")),

@@ -6,19 +6,30 @@
 
 use super::super::reply::Failure;
 use super::Context;
+use super::detail::Detail;
 use crate::engine::Engine;
 use crate::face::wire::fhir::outcome::Issue;
 use crate::index::{CodeSystem, Concept};
 use crate::model::Status;
+use regex::Regex;
 use serde_json::Value;
 
 /// Value sets may import value sets so deep; a circle is deeper.
 const DEEPEST: usize = 8;
 
 /// A value set, made of parts of systems.
+#[derive(Default)]
 pub(super) struct Set<'c> {
     /// As it was asked for.
     pub url: String,
+    /// As it came, if it was brought along.
+    pub resource: Option<&'c Value>,
+    /// Of displays, where the set says it.
+    pub language: String,
+    /// Systems that it names and that are not here.
+    pub unknown: Vec<String>,
+    /// Value sets that it is made of.
+    pub imports: Vec<String>,
     include: Vec<Part<'c>>,
     exclude: Vec<Part<'c>>,
     pub inactive_too: bool,
@@ -27,6 +38,8 @@ pub(super) struct Set<'c> {
 /// Codes of one system that all its conditions hold for; or of other sets.
 struct Part<'c> {
     system: Option<(&'c Engine, CodeSystem<'c>)>,
+    /// Its system is not here: nothing that is here is in it.
+    is_unknown: bool,
     /// Listed one by one.
     codes: Option<Vec<(String, Option<String>)>>,
     filters: Vec<Filter<'c>>,
@@ -41,8 +54,22 @@ enum Filter<'c> {
     IsNotA(Concept<'c>),
     Codes(Vec<String>, bool),
     Inactive(bool),
+    /// The code matches, all of it.
+    CodePattern(Regex),
+    /// A property of a client's own system.
+    Property(&'c Detail, String, Test),
     /// The code that the filter names is none: nothing fits.
     Nothing,
+}
+
+/// What a property's values have to be.
+enum Test {
+    /// One of these.
+    Among(Vec<String>),
+    NotAmong(Vec<String>),
+    /// One matches, all of it.
+    Pattern(Regex),
+    Exists(bool),
 }
 
 impl Filter<'_> {
@@ -55,6 +82,16 @@ impl Filter<'_> {
             Filter::IsNotA(c) => !concept.is_a(*c),
             Filter::Codes(codes, among) => codes.iter().any(|c| c == concept.code()) == *among,
             Filter::Inactive(wanted) => (concept.status() == Some(Status::Inactive)) == *wanted,
+            Filter::CodePattern(pattern) => pattern.is_match(concept.code()),
+            Filter::Property(detail, name, test) => {
+                let mut values = detail.property(concept.code(), name);
+                match test {
+                    Test::Among(wanted) => values.any(|v| wanted.contains(&v)),
+                    Test::NotAmong(wanted) => !values.any(|v| wanted.contains(&v)),
+                    Test::Pattern(pattern) => values.any(|v| pattern.is_match(&v)),
+                    Test::Exists(wanted) => values.next().is_some() == *wanted,
+                }
+            }
             Filter::Nothing => false,
         }
     }
@@ -91,26 +128,52 @@ impl<'c> Set<'c> {
                     vec![Filter::IsA(concept.ok_or_else(|| Failure::not_found(format!("{code} is not a code of {}", system.alias())))?)]
                 }
             };
-            let part = Part { system: Some((engine, system)), codes: None, filters, sets: Vec::new() };
-            return Ok(Set { url: url.to_owned(), include: vec![part], exclude: Vec::new(), inactive_too: false });
+            let part = Part { system: Some((engine, system)), is_unknown: false, codes: None, filters, sets: Vec::new() };
+            let empty = Set::default();
+            return Ok(Set { url: url.to_owned(), include: vec![part], ..empty });
         }
         let what = format!("A definition for the value Set '{url}' could not be found");
         Err(Failure::from(Issue::error("not-found", what).tx("not-found").message_id("Unable_to_resolve_value_Set_")))
     }
 
     /// A value set as a resource.
-    pub fn of_resource(context: &'c Context<'_>, resource: &Value, depth: usize) -> Result<Set<'c>, Failure> {
+    pub fn of_resource(context: &'c Context<'_>, resource: &'c Value, depth: usize) -> Result<Set<'c>, Failure> {
         if depth > DEEPEST {
             let what = "value sets import each other too deep, or in a circle";
             return Err(Failure::from(Issue::error("processing", what).tx("vs-invalid").message_id("VALUESET_CIRCULAR_REFERENCE")));
         }
         let url = [resource["url"].as_str(), resource["version"].as_str()].into_iter().flatten().collect::<Vec<_>>().join("|");
-        let parts = |key: &str| -> Result<Vec<Part<'c>>, Failure> {
+        let (mut unknown, mut imports) = (Vec::new(), Vec::new());
+        let mut parts = |key: &str| -> Result<Vec<Part<'c>>, Failure> {
             let list = resource["compose"][key].as_array().map_or(&[][..], Vec::as_slice);
-            list.iter().map(|p| Part::read(context, p, depth)).collect()
+            let place = |at: usize| format!("ValueSet.compose.{key}[{at}]");
+            let reading = |(at, part)| Part::read(context, resource, part, &place(at), depth, (&mut unknown, &mut imports));
+            list.iter().enumerate().map(reading).collect()
         };
+        let (include, exclude) = (parts("include")?, parts("exclude")?);
         let inactive_too = resource["compose"]["inactive"].as_bool().unwrap_or(true);
-        Ok(Set { url, include: parts("include")?, exclude: parts("exclude")?, inactive_too })
+        // The set's own expansion parameter comes before the language that it is written in.
+        let stated = resource["compose"]["extension"].as_array().into_iter().flatten().find_map(|e| {
+            let parts = e["extension"].as_array()?;
+            let value = |url: &str| parts.iter().find(|p| p["url"] == url).and_then(|p| p["valueCode"].as_str().or(p["valueString"].as_str()));
+            value("name").filter(|n| *n == "displayLanguage").and_then(|_| value("value"))
+        });
+        let language = stated.or(resource["language"].as_str()).unwrap_or("").to_owned();
+        Ok(Set { url, resource: Some(resource), language, unknown, imports, include, exclude, inactive_too })
+    }
+
+    /// The systems that are in it, wholly or in part.
+    pub fn systems(&self) -> Vec<CodeSystem<'c>> {
+        let mut all = Vec::new();
+        for part in &self.include {
+            let inner = part.sets.iter().flat_map(Set::systems);
+            for system in part.system.iter().map(|(_, s)| *s).chain(inner) {
+                if !all.contains(&system) {
+                    all.push(system);
+                }
+            }
+        }
+        all
     }
 
     /// Whether a code of a system is in it.
@@ -159,26 +222,58 @@ impl<'c> Set<'c> {
 }
 
 impl<'c> Part<'c> {
-    fn read(context: &'c Context<'_>, part: &Value, depth: usize) -> Result<Part<'c>, Failure> {
-        let system = part["system"].as_str().map(|uri| context.system(uri, part["version"].as_str())).transpose()?;
+    fn read(
+        context: &'c Context<'_>,
+        whole: &'c Value,
+        part: &'c Value,
+        place: &str,
+        depth: usize,
+        (unknown, imports): (&mut Vec<String>, &mut Vec<String>),
+    ) -> Result<Part<'c>, Failure> {
+        let mut system = None;
+        if let Some(uri) = part["system"].as_str() {
+            match context.system(uri, part["version"].as_str()) {
+                Ok(found) => system = Some(found),
+                Err(_) => unknown.push(uri.to_owned()),
+            }
+        }
+        let is_unknown = system.is_none() && part["system"].is_string();
         let codes = part["concept"].as_array().map(|list| {
             let text = |c: &Value, key: &str| c[key].as_str().map(str::to_owned);
             list.iter().map(|c| (text(c, "code").unwrap_or_default(), text(c, "display"))).collect()
         });
         let mut filters = Vec::new();
-        for filter in part["filter"].as_array().into_iter().flatten() {
-            let Some((_, system)) = system else { return Err(not_supported("a filter needs a system".into())) };
-            filters.push(Filter::read(system, filter)?);
+        for (at, filter) in part["filter"].as_array().into_iter().flatten().enumerate() {
+            match system {
+                Some((_, system)) => filters.push(Filter::read(context, system, filter, &format!("{place}.filter[{at}]"))?),
+                None if is_unknown => {}
+                None => return Err(not_supported("a filter needs a system".into())),
+            }
         }
         let mut sets = Vec::new();
         for url in part["valueSet"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-            sets.push(Set::find(context, url, depth + 1)?);
+            let set = match url.strip_prefix('#') {
+                Some(id) => {
+                    let contained = whole["contained"].as_array().into_iter().flatten().find(|r| r["id"] == id);
+                    let missing = || Failure::from(Issue::error("not-found", format!("the value set contains nothing with the id {id}")));
+                    Set::of_resource(context, contained.ok_or_else(missing)?, depth + 1)?
+                }
+                None => {
+                    let set = Set::find(context, url, depth + 1)?;
+                    imports.push(set.url.clone());
+                    set
+                }
+            };
+            imports.extend(set.imports.iter().cloned());
+            unknown.extend(set.unknown.iter().cloned());
+            sets.push(set);
         }
-        Ok(Part { system, codes, filters, sets })
+        Ok(Part { system, is_unknown, codes, filters, sets })
     }
 
     fn has(&self, concept: Concept<'_>) -> bool {
-        self.system.is_none_or(|(_, s)| s == concept.system())
+        !self.is_unknown
+            && self.system.is_none_or(|(_, s)| s == concept.system())
             && self.codes.as_ref().is_none_or(|codes| codes.iter().any(|(c, _)| c == concept.code()))
             && self.filters.iter().all(|f| f.holds(concept))
             && self.sets.iter().all(|s| s.has(concept))
@@ -200,9 +295,20 @@ impl<'c> Part<'c> {
 }
 
 impl<'c> Filter<'c> {
-    fn read(system: CodeSystem<'c>, filter: &Value) -> Result<Filter<'c>, Failure> {
+    fn read(context: &'c Context<'_>, system: CodeSystem<'c>, filter: &Value, place: &str) -> Result<Filter<'c>, Failure> {
         let text = |key: &str| filter[key].as_str().unwrap_or("");
         let (property, op, value) = (text("property"), text("op"), text("value"));
+        if value.is_empty() {
+            let what = format!("The system {} filter with property = {property}, op = {op} has no value", system.uri());
+            return Err(Failure::from(Issue::error("invalid", what).tx("vs-invalid").at(place)));
+        }
+        let pattern = || {
+            // All of it has to match; time is linear in the text, and a pattern that would unfold too far is refused.
+            regex::RegexBuilder::new(&format!("^(?:{value})$")).size_limit(1 << 18).build().map_err(|_| {
+                Failure::from(Issue::error("invalid", "the filter's regular expression cannot be used").tx("vs-invalid").at(place))
+            })
+        };
+        let detail = context.inline.and_then(|i| i.details.system(system.uri()));
         let of = |make: fn(Concept<'c>) -> Filter<'c>| system.concept(value).map_or(Filter::Nothing, make);
         let list = || value.split(',').map(|c| c.trim().to_owned()).collect();
         Ok(match (property, op) {
@@ -214,7 +320,21 @@ impl<'c> Filter<'c> {
             ("concept" | "code", "in") => Filter::Codes(list(), true),
             ("concept" | "code", "not-in") => Filter::Codes(list(), false),
             ("concept" | "code", "=") => Filter::Codes(vec![value.to_owned()], true),
+            ("concept" | "code", "regex") => Filter::CodePattern(pattern()?),
             ("inactive", "=") => Filter::Inactive(value == "true"),
+            _ if detail.is_some() && matches!(op, "=" | "in" | "not-in" | "regex" | "exists") => {
+                let test = match op {
+                    "=" => Test::Among(vec![value.to_owned()]),
+                    "in" => Test::Among(list()),
+                    "not-in" => Test::NotAmong(list()),
+                    "exists" => Test::Exists(value == "true"),
+                    _ => Test::Pattern(pattern()?),
+                };
+                match detail {
+                    Some(detail) => Filter::Property(detail, property.to_owned(), test),
+                    None => Filter::Nothing,
+                }
+            }
             _ => {
                 let what =
                     format!("the filter `{property} {op} {value}` asks for what is not kept here; concept, code, parent and inactive are");

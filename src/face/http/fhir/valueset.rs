@@ -3,13 +3,14 @@
 use super::super::reply::Failure;
 use super::code::{self, Given};
 use super::sets::Set;
-use super::{Context, check_names, clip, date, number};
+use super::{Context, check_names, clip, date, judge, number};
 use crate::engine::search::SearchOptions;
-use crate::face::wire::fhir::Json;
-use crate::face::wire::fhir::answers::{self, Telling};
+use crate::face::wire::fhir::{Json, Version};
+use crate::face::wire::fhir::answers::{self, Marks, Telling, Verdict};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::{self, Parameters, Value};
 use crate::index::Concept;
+use axum::http::StatusCode;
 
 const VALIDATE: &[&str] = &[
     "url",
@@ -60,55 +61,71 @@ pub(super) fn validate(context: &Context<'_>, instance: Option<&str>, p: &Parame
     let own = Parameters { parameter: p.parameter.iter().filter(|q| !matches!(q.name.as_str(), "url" | "version")).cloned().collect() };
     let infer = p.boolean("inferSystem")?.unwrap_or(false);
     let given = match (p.text("code")?, p.text("system")?) {
-        (Some(code), None) if infer => vec![Given { coding: infer_system(context, instance, p, &code)?, path: String::new() }],
-        _ => code::given(context, &own, None)?,
+        (Some(code), None) if infer => {
+            let set = set(context, instance, p)?;
+            match infer_system(context, &set, p, &code) {
+                Ok(coding) => vec![Given { coding, path: String::new() }],
+                Err(issues) => {
+                    let told = Verdict { code: &code, issues, ..Verdict::default() };
+                    return Ok(parameters::body(|out| answers::validation(&told, None, out)));
+                }
+            }
+        }
+        _ => code::given(&own, None)?,
     };
     check_names(p, VALIDATE)?;
-    let set = set(context, instance, p)?;
-    let mut told = None;
-    for given in &given {
-        let (valid, body) = validated(context, &set, given, p)?;
-        if valid {
-            return Ok(body);
-        }
-        told = told.or(Some(body));
-    }
-    told.ok_or_else(|| Failure::invalid("there is no coding to validate"))
-}
-
-fn infer_system(context: &Context<'_>, instance: Option<&str>, p: &Parameters, code: &str) -> Result<parameters::Coding, Failure> {
-    let set = set(context, instance, p)?;
-    let engines = || context.inline.iter().filter_map(|i| i.engine.as_ref()).chain(std::iter::once(context.engine));
-    let mut found = engines().flat_map(|e| e.index().systems()).filter_map(|s| s.concept(code)).filter(|c| set.has(*c));
-    match (found.next(), found.next()) {
-        (Some(one), None) => {
-            let display = p.text("display")?.map(|d| d.into_owned()).unwrap_or_default();
-            Ok(parameters::Coding { system: one.system().uri().to_owned(), code: one.code().to_owned(), display, ..Default::default() })
-        }
-        (None, _) => Err(Failure::from(
-            Issue::error("code-invalid", format!("no system of the value set has the code {}", clip(code))).tx("cannot-infer"),
-        )),
-        _ => Err(Failure::from(
-            Issue::error("code-invalid", format!("several systems of the value set have the code {}", clip(code))).tx("cannot-infer"),
-        )),
-    }
-}
-
-fn validated(context: &Context<'_>, set: &Set<'_>, given: &Given, p: &Parameters) -> Result<(bool, Vec<u8>), Failure> {
-    let coding = &given.coding;
-    let (engine, system) = match context.system(&coding.system, Some(&coding.version).filter(|v| !v.is_empty()).map(String::as_str)) {
-        Ok(found) => found,
-        Err(failure) if failure.status == axum::http::StatusCode::NOT_FOUND => return Ok((false, code::unknown_system(&failure, coding))),
+    let set = match set(context, instance, p) {
+        Ok(set) => set,
+        Err(failure) if failure.status == StatusCode::NOT_FOUND && is_brought_along(context, p) => return import_missing(failure, &given, p),
         Err(failure) => return Err(failure),
     };
-    let mut telling = code::telling(p, given)?;
-    let validation =
-        engine.validate(system, &coding.code, telling.date, Some(&coding.display).filter(|d| !d.is_empty()).map(String::as_str));
-    let inside = validation.concept.is_some_and(|c| set.has(c));
-    telling.set = Some((&set.url, inside));
-    let mut valid = false;
-    let body = parameters::body(|out| valid = answers::validate(&validation, &telling, out));
-    Ok((valid, body))
+    judge::answer(context, &given, Some(&set), p)
+}
+
+/// Whether the value set itself is at hand, so that what is missing is one that it imports.
+fn is_brought_along(context: &Context<'_>, p: &Parameters) -> bool {
+    let url = p.text("url").ok().flatten().or(p.text("valueSet").ok().flatten()).unwrap_or_default();
+    let name = url.split('|').next().unwrap_or_default();
+    context.inline.is_some_and(|i| i.value_sets.iter().any(|v| v["url"].as_str().unwrap_or("") == name))
+}
+
+/// A value set that cannot be known whole makes no code valid; which part is missing is said.
+fn import_missing(failure: Failure, given: &[Given], p: &Parameters) -> Result<Vec<u8>, Failure> {
+    let concept = match p.one("codeableConcept")? {
+        Some(Value::CodeableConcept(concept)) => Some(concept),
+        _ => None,
+    };
+    let first = given.first().map(|g| &g.coding);
+    let told = Verdict {
+        code: first.map_or("", |c| &c.code),
+        system: first.map_or("", |c| &c.system),
+        issues: failure.issues,
+        ..Verdict::default()
+    };
+    Ok(parameters::body(|out| answers::validation(&told, concept, out)))
+}
+
+/// The system that a bare code must have been meant in: the only one of the set that has it.
+fn infer_system(context: &Context<'_>, set: &Set<'_>, p: &Parameters, code: &str) -> Result<parameters::Coding, Vec<Issue>> {
+    let mut found: Vec<Concept<'_>> = Vec::new();
+    let engines = context.inline.iter().filter_map(|i| i.engine.as_ref()).chain(std::iter::once(context.engine));
+    for concept in engines.flat_map(|e| e.index().systems()).filter_map(|s| s.concept(code)).filter(|c| set.has(*c)) {
+        if !found.iter().any(|f| f.system().uri() == concept.system().uri()) {
+            found.push(concept);
+        }
+    }
+    if let [one] = found[..] {
+        let display = p.text("display").ok().flatten().map(|d| d.into_owned()).unwrap_or_default();
+        return Ok(parameters::Coding { system: one.system().uri().to_owned(), code: one.code().to_owned(), display, ..Default::default() });
+    }
+    let mut what = format!("The System URI could not be determined for the code '{}' in the ValueSet '{}'", clip(code), set.url);
+    if !found.is_empty() {
+        let systems: Vec<&str> = found.iter().map(|c| c.system().uri()).collect();
+        what.push_str(&format!(": value set expansion has multiple matches: [{}]", systems.join(", ")));
+    }
+    let id = if found.is_empty() { "UNABLE_TO_INFER_CODESYSTEM" } else { "Unable_to_resolve_system__value_set_has_multiple_matches" };
+    let inferred = Issue::error("not-found", what).tx("cannot-infer").at("code").message_id(id);
+    Err(vec![answers::not_in_set("", &clip(code), &Telling::default(), &set.url), inferred])
 }
 
 const EXPAND: &[&str] = &[
@@ -134,10 +151,17 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
     check_names(p, EXPAND)?;
     let limits = &context.state.limits;
     let set = set(context, instance, p)?;
+    if let Some(system) = set.unknown.first() {
+        context.system(system, None)?;
+    }
     let (offset, count) = (number(p, "offset")?.unwrap_or(0), number(p, "count")?);
     let active = p.boolean("activeOnly")?.unwrap_or(false);
     let designations = p.boolean("includeDesignations")?.unwrap_or(false);
-    let language = p.text("displayLanguage")?.unwrap_or_default();
+    let language = match p.text("displayLanguage")? {
+        Some(language) => language,
+        None if !set.language.is_empty() => set.language.clone().into(),
+        None => context.language.into(),
+    };
     let date = date(p, "date")?;
     let filter = p.text("filter")?;
     let costly =
@@ -158,6 +182,7 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
             total = system.concepts().filter(listed).count();
             concepts = system.concepts().filter(listed).skip(offset).take(count.unwrap_or(0)).collect();
             return Ok(written(
+                context,
                 &set,
                 p,
                 (concepts, total, offset),
@@ -188,11 +213,12 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
     if page.len() > limits.expansion {
         return Err(costly(limits.expansion));
     }
-    Ok(written(&set, p, (page, total, offset), designations, &Telling { language: &language, date, ..Telling::default() }))
+    Ok(written(context, &set, p, (page, total, offset), designations, &Telling { language: &language, date, ..Telling::default() }))
 }
 
 /// The ValueSet with its expansion.
 fn written(
+    context: &Context<'_>,
     set: &Set<'_>,
     p: &Parameters,
     (page, total, offset): (Vec<Concept<'_>>, usize, usize),
@@ -212,7 +238,14 @@ fn written(
         o.field("resourceType", "ValueSet");
         o.field_if("url", url);
         o.field_if("version", version);
-        o.field("status", "active");
+        // What the set says of itself, an expansion of it says too.
+        let said = |name: &str| set.resource.map(|r| &r[name]).filter(|v| !v.is_null());
+        for name in ["name", "title", "experimental", "date", "publisher"] {
+            if let Some(value) = said(name) {
+                o.member(name, value);
+            }
+        }
+        o.field("status", said("status").and_then(|s| s.as_str()).unwrap_or("active"));
         o.key("expansion").object(|e| {
             e.field("identifier", &uuid);
             e.field("timestamp", &jiff::Timestamp::now().to_string());
@@ -220,9 +253,21 @@ fn written(
             if p.one("offset").is_ok_and(|o| o.is_some()) {
                 e.key("offset").number(offset);
             }
-            e.key("parameter").array(|a| used_parameters(a, p, &page));
+            e.key("parameter").array(|a| used_parameters(a, p, set));
+            let marked: Vec<(Concept<'_>, Marks<'_>)> = page.iter().map(|c| (*c, marks(context, *c))).collect();
+            if context.version == Version::R5 && marked.iter().any(|(_, m)| !m.status.is_empty()) {
+                e.key("property").array(|a| {
+                    a.object(|o| {
+                        o.field("code", "status");
+                        o.field("uri", "http://hl7.org/fhir/concept-properties#status");
+                    });
+                });
+            }
             if !page.is_empty() {
-                e.key("contains").array(|a| page.iter().for_each(|c| answers::contains(a, *c, telling, designations)));
+                let each = |a: &mut Json| {
+                    marked.iter().for_each(|(c, marks)| answers::contains(a, context.version, *c, telling, *marks, designations));
+                };
+                e.key("contains").array(each);
             }
         });
     });
@@ -230,7 +275,7 @@ fn written(
 }
 
 /// Which parameters and which versions of systems made the expansion.
-fn used_parameters(a: &mut Json, p: &Parameters, page: &[Concept<'_>]) {
+fn used_parameters(a: &mut Json, p: &Parameters, set: &Set<'_>) {
     for parameter in &p.parameter {
         let kind = match (&*parameter.name, &parameter.value) {
             ("filter", _) => "valueString",
@@ -252,16 +297,29 @@ fn used_parameters(a: &mut Json, p: &Parameters, page: &[Concept<'_>]) {
             }
         });
     }
-    let mut told: Vec<&str> = Vec::new();
-    for system in page.iter().map(Concept::system).filter(|s| !s.uri().is_empty()) {
-        if told.contains(&system.uri()) {
-            continue;
-        }
-        told.push(system.uri());
+    for system in set.systems().into_iter().filter(|s| !s.uri().is_empty()) {
         let used = if system.version().is_empty() { system.uri().to_owned() } else { format!("{}|{}", system.uri(), system.version()) };
         a.object(|o| {
             o.field("name", "used-codesystem");
             o.field("valueUri", &used);
         });
+    }
+    for used in &set.imports {
+        a.object(|o| {
+            o.field("name", "used-valueset");
+            o.field("valueUri", used);
+        });
+    }
+}
+
+/// What a client's own system says of a concept beyond what an index keeps.
+fn marks<'c>(context: &Context<'c>, concept: Concept<'_>) -> Marks<'c> {
+    let Some(detail) = context.inline.and_then(|i| i.details.system(concept.system().uri())) else { return Marks::default() };
+    let code = concept.code();
+    let status = detail.text(code, "status");
+    Marks {
+        header: detail.is(code, "notSelectable", &["true"]),
+        inactive: detail.is(code, "inactive", &["true"]) || matches!(status, "retired" | "inactive"),
+        status,
     }
 }

@@ -1,11 +1,12 @@
 //! The answers of `$lookup`, `$validate-code` and `$subsumes`.
 
 use super::outcome::{self, Issue, Severity};
-use super::parameters::{self, Parts};
-use super::{EXTENSION, Json};
-use crate::engine::{Subsumption, Validation, ValidationStatus};
+use super::parameters::{self, CodeableConcept, Parts};
+use super::{EXTENSION, Json, Version};
+use crate::engine::{RepairKind, Subsumption, Validation, ValidationIssue, ValidationStatus};
 use crate::index::{Concept, Designation};
 use crate::model::{Date, DesignationUse, NoteKind, Status};
+use serde_json::Value;
 
 /// What `$lookup` is to tell: the `property` parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,12 +28,14 @@ impl Wanted {
 
 /// The text to show in a language: the first designation that is in it, else the display.
 pub fn display<'i>(concept: Concept<'i>, date: Option<Date>, language: &str) -> Option<&'i str> {
-    let wanted = language.split(['-', ',', ';']).next().unwrap_or("");
-    if !wanted.is_empty() && !wanted.eq_ignore_ascii_case("en") && wanted != "*" {
-        let speaks = |d: &Designation<'_>| d.language.split('-').next().is_some_and(|l| l.eq_ignore_ascii_case(wanted));
-        if let Some(found) = concept.designations().find(speaks) {
-            return Some(found.text);
-        }
+    let wanted = language.split(['-', ',', ';']).next().unwrap_or("").trim();
+    let default = |d: &Designation<'_>| d.language.is_empty() || d.language.starts_with("en");
+    if !wanted.is_empty()
+        && wanted != "*"
+        && (!wanted.eq_ignore_ascii_case("en") || !concept.designations().any(|d| default(&d)))
+        && let Some(found) = concept.designations().find(|d| speaks(d, wanted))
+    {
+        return Some(found.text);
     }
     date.map_or_else(|| concept.display(), |d| concept.display_on(d))
 }
@@ -49,15 +52,20 @@ pub fn is_inactive(concept: Concept<'_>, date: Option<Date>) -> bool {
 }
 
 /// The Parameters of `$lookup`.
-pub fn lookup(concept: Concept<'_>, date: Option<Date>, wanted: &Wanted, language: &str) -> Vec<u8> {
+///
+/// `own`: of a system that the client brought along, its name and the concept as it came.
+pub fn lookup(concept: Concept<'_>, date: Option<Date>, wanted: &Wanted, language: &str, own: Option<(&str, &Value)>) -> Vec<u8> {
     let system = concept.system();
     parameters::body(|p| {
-        p.text("name", "valueString", system.title());
+        p.text("name", "valueString", own.map(|(name, _)| name).filter(|n| !n.is_empty()).unwrap_or(system.title()));
         p.text_if("version", "valueString", system.version());
         p.text("display", "valueString", display(concept, date, language).unwrap_or(concept.code()));
         p.text("code", "valueCode", concept.code());
         p.text_if("system", "valueUri", system.uri());
-        let is_header = date.map_or(concept.status(), |d| concept.status_on(d)) == Some(Status::Header);
+        let listed = |own: &Value, key: &str| own[key].as_array().cloned().unwrap_or_default();
+        let properties = own.map(|(_, own)| listed(own, "property")).unwrap_or_default();
+        let is_header = date.map_or(concept.status(), |d| concept.status_on(d)) == Some(Status::Header)
+            || properties.iter().any(|q| q["code"] == "notSelectable" && q["valueBoolean"] == true);
         p.boolean("abstract", is_header);
         if wanted.has("definition", true)
             && let Some(note) = concept.notes().find(|n| n.kind == NoteKind::Note)
@@ -65,7 +73,10 @@ pub fn lookup(concept: Concept<'_>, date: Option<Date>, wanted: &Wanted, languag
             p.text("definition", "valueString", note.text);
         }
         if wanted.has("designation", true) {
-            concept.designations().for_each(|d| designation(p, &d));
+            match own {
+                Some((_, own)) => listed(own, "designation").iter().for_each(|d| own_designation(p, d)),
+                None => concept.designations().for_each(|d| designation(p, &d)),
+            }
         }
         if wanted.has("inactive", true) {
             property(p, "inactive", |v| v.boolean("value", is_inactive(concept, date)));
@@ -91,6 +102,14 @@ pub fn lookup(concept: Concept<'_>, date: Option<Date>, wanted: &Wanted, languag
         }
         for note in concept.notes().filter(|n| n.kind != NoteKind::Note && wanted.has(n.kind.code(), false)) {
             property(p, note.kind.code(), |v| v.text("value", "valueString", note.text));
+        }
+        const SAID: [&str; 4] = ["inactive", "parent", "child", "notSelectable"];
+        for own in &properties {
+            let code = own["code"].as_str().unwrap_or("");
+            let value = own.as_object().and_then(|o| o.iter().find(|(key, _)| key.starts_with("value")));
+            if let Some((kind, value)) = value.filter(|_| !SAID.contains(&code) && wanted.has(code, true)) {
+                property(p, code, |v| v.with("value", |o| o.member(kind, value)));
+            }
         }
     })
 }
@@ -118,6 +137,17 @@ fn designation(p: &mut Parts<'_>, d: &Designation<'_>) {
     });
 }
 
+/// A designation as a client's own system has it.
+fn own_designation(p: &mut Parts<'_>, d: &Value) {
+    p.part("designation", |v| {
+        v.text_if("language", "valueCode", d["language"].as_str().unwrap_or(""));
+        if d["use"].is_object() {
+            v.with("use", |o| o.member("valueCoding", &d["use"]));
+        }
+        v.text_if("value", "valueString", d["value"].as_str().unwrap_or(""));
+    });
+}
+
 /// The coding of a designation's use: the standards' own where there is one.
 fn designation_use(usage: DesignationUse) -> (std::borrow::Cow<'static, str>, &'static str, &'static str) {
     const SNOMED: &str = "http://snomed.info/sct";
@@ -133,7 +163,7 @@ fn designation_use(usage: DesignationUse) -> (std::borrow::Cow<'static, str>, &'
 /// How `$validate-code` is to be told.
 #[derive(Clone, Debug, Default)]
 pub struct Telling<'t> {
-    /// `Coding.`, `code` and so on: where issues are.
+    /// `Coding`, `CodeableConcept.coding[0]` or nothing: where issues are.
     pub path: &'t str,
     pub display: &'t str,
     pub language: &'t str,
@@ -142,80 +172,132 @@ pub struct Telling<'t> {
     pub lenient: bool,
     /// Headers are welcome.
     pub abstract_allowed: bool,
+    /// Retired codes are not.
+    pub active_only: bool,
     /// The value set that the code has to be in, and whether it is.
     pub set: Option<(&'t str, bool)>,
+    /// Only whether it is in the set is asked.
+    pub membership_only: bool,
+    /// One coding of a CodeableConcept: another one may be in the set in its stead.
+    pub among_others: bool,
+    pub spelling: Spelling,
+    /// `retired` and the like, where the system has such a property.
+    pub status: &'t str,
 }
 
-/// The Parameters of `$validate-code`, and whether the code is valid.
-pub fn validate(v: &Validation<'_>, telling: &Telling<'_>, p: &mut Parts<'_>) -> bool {
-    let issues = issues(v, telling);
-    let valid = !issues.iter().any(|i| i.severity == Severity::Error);
-    p.boolean("result", valid);
-    let code = if v.concept.is_some() && !v.repairs.is_empty() { v.given.trim() } else { v.concept.map_or(v.given.trim(), |c| c.code()) };
-    p.text_if("code", "valueCode", code);
-    p.text_if("system", "valueUri", v.system.uri());
-    p.text_if("version", "valueString", v.system.version());
-    if let Some(concept) = v.concept {
-        p.text_if("display", "valueString", display(concept, telling.date, telling.language).unwrap_or(""));
-        if !v.repairs.is_empty() {
-            p.text("normalized-code", "valueCode", concept.code());
-        }
-        if is_inactive(concept, telling.date) && concept.status() == Some(Status::Inactive) {
-            p.boolean("inactive", true);
-        }
+/// How codes of a system may be spelled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Spelling {
+    /// A classification's: what is plainly meant is taken, and said.
+    #[default]
+    Repaired,
+    /// A system of the client's own: codes are what they are.
+    Exact,
+    /// The same, but it says of itself that case does not count.
+    AnyCase,
+}
+
+/// What is to be said of one coding.
+#[derive(Clone, Debug, Default)]
+pub struct Verdict<'v> {
+    pub system: &'v str,
+    pub version: &'v str,
+    pub code: &'v str,
+    pub display: &'v str,
+    /// As the system spells it, if that is not as given.
+    pub normalized: Option<&'v str>,
+    pub inactive: bool,
+    pub status: &'v str,
+    /// It is in the value set; without one, it is a code.
+    pub inside: bool,
+    /// A parameter that names the system that is not here.
+    pub unknown_system: Option<&'static str>,
+    pub issues: Vec<Issue>,
+}
+
+impl Verdict<'_> {
+    pub fn is_valid(&self) -> bool {
+        !self.issues.iter().any(|i| i.severity == Severity::Error)
     }
-    if !issues.is_empty() {
-        let mut texts: Vec<&str> = issues.iter().filter(|i| i.severity != Severity::Information).map(|i| i.text.as_str()).collect();
-        texts.dedup();
-        p.text_if("message", "valueString", &texts.join("; "));
-        p.resource("issues", |o| outcome::write(o, &issues));
-    }
-    valid
 }
 
 /// What the engine found, in the words of the terminology ecosystem.
-fn issues(v: &Validation<'_>, t: &Telling<'_>) -> Vec<Issue> {
+pub fn verdict<'v>(v: &Validation<'v>, code: &'v str, t: &Telling<'v>) -> Verdict<'v> {
+    let code = code.trim();
+    let by_case_only = || v.repairs.iter().all(|r| r.kind == RepairKind::Case);
+    let concept = match t.spelling {
+        Spelling::Repaired => v.concept,
+        Spelling::Exact => v.concept.filter(|_| v.repairs.is_empty()),
+        Spelling::AnyCase => v.concept.filter(|_| by_case_only()),
+    };
+    let mut verdict = Verdict { system: v.system.uri(), version: v.system.version(), code, ..Verdict::default() };
+    let is_inside = concept.is_some() && t.set.is_none_or(|(_, inside)| inside);
+    if let Some(concept) = concept {
+        verdict.display = display(concept, t.date, t.language).unwrap_or("");
+        verdict.normalized = Some(concept.code()).filter(|c| *c != code);
+        verdict.inactive = is_inactive(concept, t.date) && concept.status() == Some(Status::Inactive);
+        verdict.status = t.status;
+    }
+    let kept_out = t.active_only && verdict.inactive;
+    verdict.inside = is_inside && !kept_out;
     let at = |part: &str| if t.path.is_empty() { part.to_owned() } else { format!("{}.{part}", t.path) };
-    let (uri, given) = (v.system.uri(), v.given.trim());
-    let mut issues = Vec::new();
-    if let Some((set, false)) = t.set {
-        let shown = if t.display.is_empty() { String::new() } else { format!(" ('{}')", t.display) };
-        issues.push(
-            Issue::error("code-invalid", format!("The provided code '{uri}#{given}{shown}' was not found in the value set '{set}'"))
-                .tx("not-in-vs")
-                .at(at("code"))
-                .message_id("None_of_the_provided_codes_are_in_the_value_set_one"),
+    if let Some((set, _)) = t.set.filter(|_| !verdict.inside) {
+        verdict.issues.push(not_in_set(verdict.system, code, t, set));
+    }
+    if kept_out {
+        let what = format!("The concept '{code}' is valid but is not active");
+        verdict.issues.push(Issue::error("business-rule", what).tx("code-rule").at(at("code")).message_id("STATUS_CODE_WARNING_CODE"));
+    }
+    if t.membership_only {
+        return verdict;
+    }
+    match concept {
+        Some(concept) => {
+            found(v, concept, t, &mut verdict);
+            verdict.issues.extend(wrong_display(concept, code, t));
+        }
+        None => unknown(v, code, t, &mut verdict),
+    }
+    verdict
+}
+
+/// That a code is not in a value set: an error, but for one of several codings.
+pub fn not_in_set(system: &str, code: &str, t: &Telling<'_>, set: &str) -> Issue {
+    let shown = if t.display.is_empty() { String::new() } else { format!(" ('{}')", t.display) };
+    let what = format!("The provided code '{system}#{code}{shown}' was not found in the value set '{set}'");
+    let at = if t.path.is_empty() { "code".to_owned() } else { format!("{}.code", t.path) };
+    let issue = Issue::error("code-invalid", what).at(at).message_id("None_of_the_provided_codes_are_in_the_value_set_one");
+    if t.among_others { issue.with_severity(Severity::Information).tx("this-code-not-in-vs") } else { issue.tx("not-in-vs") }
+}
+
+fn found(v: &Validation<'_>, concept: Concept<'_>, t: &Telling<'_>, verdict: &mut Verdict<'_>) {
+    let at = |part: &str| if t.path.is_empty() { part.to_owned() } else { format!("{}.{part}", t.path) };
+    if t.spelling == Spelling::AnyCase && !v.repairs.is_empty() {
+        let (system, right) = (v.system, concept.code());
+        let what = format!(
+            "The code '{}' differs from the correct code '{right}' by case. Although the code system '{}|{}' is case insensitive, \
+             implementers are strongly encouraged to use the correct case anyway",
+            verdict.code,
+            system.uri(),
+            system.version()
         );
+        let issue = Issue::error("business-rule", what).with_severity(Severity::Information).tx("code-rule").at(at("code"));
+        verdict.issues.push(issue.message_id("CODE_CASE_DIFFERENCE"));
     }
     for issue in &v.issues {
-        let mut text = issue.message.clone();
-        let near: Vec<&str> = issue.suggestions.iter().take(5).map(|s| s.concept.code()).collect();
-        if !near.is_empty() {
-            text.push_str(&format!(" (see {})", near.join(", ")));
-        }
-        issues.push(match issue.code {
+        let text = told(issue);
+        verdict.issues.push(match issue.code {
+            "display" => continue,
+            "repaired" if t.spelling == Spelling::AnyCase => continue,
             "repaired" => Issue::error("business-rule", text).with_severity(Severity::Warning).tx("code-rule").at(at("code")),
             "coverage" => Issue::error("informational", text).with_severity(Severity::Information).tx("code-comment"),
-            "ambiguous" => Issue::error("code-invalid", text).with_severity(Severity::Warning).tx("code-comment").at(at("code")),
-            "header" if t.abstract_allowed => continue,
+            // Of a client's own system such a code is in the value sets that say so, and `$expand` marks it.
+            "header" if t.abstract_allowed || t.spelling != Spelling::Repaired => continue,
             "header" => Issue::error("business-rule", text).tx("code-rule").at(at("code")).message_id("ABSTRACT_CODE_NOT_ALLOWED"),
-            "display" => {
-                let valid = v.concept.and_then(|c| display(c, t.date, t.language)).unwrap_or("");
-                let what = format!(
-                    "Wrong Display Name '{}' for {uri}#{given}. Valid display is '{valid}' (en) (for the language(s) '{}')",
-                    t.display,
-                    if t.language.is_empty() { "--" } else { t.language }
-                );
-                let severity = if t.lenient { Severity::Warning } else { Severity::Error };
-                Issue::error("invalid", what)
-                    .with_severity(severity)
-                    .tx("invalid-display")
-                    .at(at("display"))
-                    .message_id("Display_Name_for__should_be_one_of__instead_of")
-            }
             // Retired by the system's own word, without a date to ask about: a code still, whose use should be looked at.
-            "not-valid-on-date" if t.date.is_none() && v.concept.and_then(|c| c.status()) == Some(Status::Inactive) => {
-                let what = format!("The concept '{given}' has a status of inactive and its use should be reviewed");
+            "not-valid-on-date" if t.date.is_none() && concept.status() == Some(Status::Inactive) => {
+                let status = if matches!(t.status, "" | "inactive") { String::new() } else { format!("{} and ", t.status) };
+                let what = format!("The concept '{}' has a status of {status}inactive and its use should be reviewed", verdict.code);
                 Issue::error("business-rule", what)
                     .with_severity(Severity::Warning)
                     .tx("code-comment")
@@ -223,19 +305,120 @@ fn issues(v: &Validation<'_>, t: &Telling<'_>) -> Vec<Issue> {
                     .message_id("INACTIVE_CONCEPT_FOUND")
             }
             "not-valid-on-date" => Issue::error("business-rule", text).tx("code-rule").at(at("code")),
-            _ => {
-                let version = v.system.version();
-                let said = match v.status {
-                    ValidationStatus::Unknown if !version.is_empty() && near.is_empty() && v.concept.is_none() => {
-                        format!("Unknown code '{given}' in the CodeSystem '{uri}' version '{version}'")
-                    }
-                    _ => text,
-                };
-                Issue::error("code-invalid", said).tx("invalid-code").at(at("code")).message_id("Unknown_Code_in_Version")
-            }
+            _ => Issue::error("code-invalid", text).tx("invalid-code").at(at("code")).message_id("Unknown_Code_in_Version"),
         });
     }
-    issues
+}
+
+fn unknown(v: &Validation<'_>, code: &str, t: &Telling<'_>, verdict: &mut Verdict<'_>) {
+    let at = || if t.path.is_empty() { "code".to_owned() } else { format!("{}.code", t.path) };
+    let (uri, version) = (v.system.uri(), v.system.version());
+    let plain = || match version {
+        "" => format!("Unknown code '{code}' in the CodeSystem '{uri}'"),
+        _ => format!("Unknown code '{code}' in the CodeSystem '{uri}' version '{version}'"),
+    };
+    for issue in &v.issues {
+        let text = match t.spelling {
+            Spelling::Repaired if !issue.suggestions.is_empty() || v.status != ValidationStatus::Unknown => told(issue),
+            _ => plain(),
+        };
+        let is_side_issue = issue.code == "ambiguous";
+        if is_side_issue && t.spelling == Spelling::Repaired {
+            let warning = Issue::error("code-invalid", text).with_severity(Severity::Warning).tx("code-comment");
+            verdict.issues.push(warning.at(at()));
+        } else if !verdict.issues.iter().any(|i| i.tx == "invalid-code") {
+            let error = Issue::error("code-invalid", text).tx("invalid-code");
+            verdict.issues.push(error.at(at()).message_id("Unknown_Code_in_Version"));
+        }
+    }
+}
+
+/// The engine's words, with the codes that may have been meant.
+fn told(issue: &ValidationIssue<'_>) -> String {
+    let mut text = issue.message.clone();
+    let near: Vec<&str> = issue.suggestions.iter().take(5).map(|s| s.concept.code()).collect();
+    if !near.is_empty() {
+        text.push_str(&format!(" (see {})", near.join(", ")));
+    }
+    text
+}
+
+/// Whether a designation is in one of the languages of `en, en-AU;q=0.4`; its own is English where it says none.
+fn speaks(designation: &Designation<'_>, languages: &str) -> bool {
+    let primary = |tag: &str| tag.split(['-', ';']).next().unwrap_or("").trim().to_ascii_lowercase();
+    let own = if designation.language.is_empty() { "en".to_owned() } else { primary(designation.language) };
+    languages.split(',').map(primary).any(|wanted| wanted == own || wanted == "*")
+}
+
+/// A display that the code does not have, or not in the language asked for. Case does not count, everything else does.
+fn wrong_display(concept: Concept<'_>, code: &str, t: &Telling<'_>) -> Option<Issue> {
+    let given = t.display;
+    if given.is_empty() {
+        return None;
+    }
+    let same = |text: &str| text == given || text.to_lowercase() == given.to_lowercase();
+    let right = concept.designations().any(|d| same(d.text) && (t.language.is_empty() || speaks(&d, t.language)));
+    if right {
+        return None;
+    }
+    let at = if t.path.is_empty() { "display".to_owned() } else { format!("{}.display", t.path) };
+    let issue = |what: String| Issue::error("invalid", what).tx("invalid-display").at(at.clone());
+    let (uri, languages) = (concept.system().uri(), if t.language.is_empty() { "--" } else { t.language });
+    let default = concept.display().unwrap_or("");
+    let has_language = t.language.is_empty() || concept.designations().any(|d| speaks(&d, t.language));
+    let error = if has_language {
+        let valid = display(concept, t.date, t.language).unwrap_or("");
+        issue(format!(
+            "Wrong Display Name '{given}' for {uri}#{code}. Valid display is '{valid}' (en) (for the language(s) '{languages}')"
+        ))
+        .message_id("Display_Name_for__should_be_one_of__instead_of")
+    } else if concept.designations().any(|d| same(d.text)) {
+        let what = format!(
+            "There are no valid display names found for the code {uri}#{code} for language(s) '{languages}'. The display is '{given}' which \
+             is a valid display for the default language"
+        );
+        return Some(issue(what).with_severity(Severity::Information).message_id("NO_VALID_DISPLAY_FOUND_LANG_SOME_one"));
+    } else {
+        issue(format!(
+            "Wrong Display Name '{given}' for {uri}#{code}. There are no valid display names found for language(s) '{languages}'. Default \
+             display is '{default}'"
+        ))
+        .message_id("NO_VALID_DISPLAY_FOUND_NONE_FOR_LANG_ERR")
+    };
+    Some(if t.lenient { error.with_severity(Severity::Warning) } else { error })
+}
+
+/// The Parameters of `$validate-code`: of one coding, or of a CodeableConcept with the coding that is told of.
+pub fn validation(told: &Verdict<'_>, concept: Option<&CodeableConcept>, p: &mut Parts<'_>) {
+    p.boolean("result", told.is_valid());
+    // Of a concept none of whose codings is in the set, no coding is told of.
+    if concept.is_none() || told.inside {
+        p.text_if("code", "valueCode", told.code);
+        p.text_if("system", "valueUri", told.system);
+        p.text_if("version", "valueString", told.version);
+        p.text_if("display", "valueString", told.display);
+        if let Some(code) = told.normalized {
+            p.text("normalized-code", "valueCode", code);
+        }
+        if told.inactive {
+            p.boolean("inactive", true);
+        }
+        p.text_if("status", "valueCode", if told.inactive { told.status } else { "" });
+    }
+    if let Some(concept) = concept {
+        p.with("codeableConcept", |o| o.key("valueCodeableConcept").object(|c| parameters::write_concept(c, concept)));
+    }
+    if let Some(name) = told.unknown_system {
+        p.text_if(name, "valueCanonical", told.system);
+    }
+    if !told.issues.is_empty() {
+        // What is only for information stands among the issues; but of the display it is the message.
+        let counts = |i: &&Issue| i.severity != Severity::Information || i.tx == "invalid-display";
+        let mut texts: Vec<&str> = told.issues.iter().filter(counts).map(|i| i.text.as_str()).collect();
+        texts.dedup();
+        p.text_if("message", "valueString", &texts.join("; "));
+        p.resource("issues", |o| outcome::write(o, &told.issues));
+    }
 }
 
 /// The Parameters of `$subsumes`.
@@ -243,14 +426,40 @@ pub fn subsumes(answer: Subsumption) -> Vec<u8> {
     parameters::body(|p| p.text("outcome", "valueCode", answer.code()))
 }
 
+/// What a concept of an expansion carries beside its code.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Marks<'m> {
+    /// Not to be recorded, or no longer; beyond what the index says.
+    pub header: bool,
+    pub inactive: bool,
+    /// The value of its status property.
+    pub status: &'m str,
+}
+
 /// One concept of an expansion.
-pub fn contains(json: &mut Json, concept: Concept<'_>, telling: &Telling<'_>, designations: bool) {
+pub fn contains(json: &mut Json, version: Version, concept: Concept<'_>, telling: &Telling<'_>, marks: Marks<'_>, designations: bool) {
     json.object(|o| {
+        // R4 has no place for properties in an expansion; there the extension of R5 has them.
+        if !marks.status.is_empty() && version == Version::R4 {
+            o.key("extension").array(|a| {
+                a.object(|e| {
+                    e.field("url", "http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.expansion.contains.property");
+                    e.key("extension").array(|a| {
+                        for (url, kind, value) in [("code", "valueCode", "status"), ("value", "valueCode", marks.status)] {
+                            a.object(|e| {
+                                e.field("url", url);
+                                e.field(kind, value);
+                            });
+                        }
+                    });
+                });
+            });
+        }
         o.field_if("system", concept.system().uri());
-        if concept.status() == Some(Status::Header) {
+        if marks.header || concept.status() == Some(Status::Header) {
             o.key("abstract").bool(true);
         }
-        if is_inactive(concept, telling.date) {
+        if marks.inactive || is_inactive(concept, telling.date) {
             o.key("inactive").bool(true);
         }
         o.field("code", concept.code());
@@ -265,6 +474,14 @@ pub fn contains(json: &mut Json, concept: Concept<'_>, telling: &Telling<'_>, de
                         o.field("value", d.text);
                     });
                 }
+            });
+        }
+        if !marks.status.is_empty() && version == Version::R5 {
+            o.key("property").array(|a| {
+                a.object(|p| {
+                    p.field("code", "status");
+                    p.field("valueCode", marks.status);
+                });
             });
         }
     });

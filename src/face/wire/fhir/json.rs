@@ -81,6 +81,14 @@ impl Json {
         self.raw(value.to_string().as_bytes());
     }
 
+    /// A member from a tree, under a name that is not ours.
+    pub fn member(&mut self, name: &str, value: &serde_json::Value) {
+        self.string(name);
+        self.out.push(b':');
+        self.comma = false;
+        self.value(value);
+    }
+
     /// A member that is a text.
     pub fn field(&mut self, name: &'static str, text: &str) {
         self.key(name).string(text);

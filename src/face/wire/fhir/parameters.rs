@@ -297,6 +297,22 @@ pub(super) fn write_coding(json: &mut Json, system: &str, code: &str, display: &
     json.field_if("display", display);
 }
 
+pub(super) fn write_concept(json: &mut Json, concept: &CodeableConcept) {
+    if !concept.coding.is_empty() {
+        json.key("coding").array(|a| {
+            for coding in &concept.coding {
+                a.object(|c| {
+                    c.field_if("system", &coding.system);
+                    c.field_if("version", &coding.version);
+                    c.field_if("code", &coding.code);
+                    c.field_if("display", &coding.display);
+                });
+            }
+        });
+    }
+    json.field_if("text", &concept.text);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
