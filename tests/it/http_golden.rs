@@ -161,16 +161,19 @@ fn no_map_unmapped_rule_and_nothing_are_three_answers() {
         }
         map
     };
+    let system = json!({"resourceType": "CodeSystem", "url": "http://example.org/s", "status": "active", "content": "complete",
+        "concept": [{"code": "x"}, {"code": "none"}, {"code": "without-a-row"}]});
     for version in ["r4", "r5"] {
         let ask = |code: &str| {
             translate(
                 version,
                 json!([{"name": "url", "valueUri": "http://example.org/m"}, {"name": "sourceCode", "valueCode": code},
-                    {"name": "system", "valueUri": "http://example.org/s"}, {"name": "tx-resource", "resource": map(version)}]),
+                    {"name": "system", "valueUri": "http://example.org/s"}, {"name": "tx-resource", "resource": map(version)},
+                    {"name": "tx-resource", "resource": system}]),
             )
         };
         let result = |answer: &Value| answer["others"].as_array().and_then(|o| o.iter().find(|p| p["name"] == "result")).cloned();
-        let (no_map, rule) = (ask("none"), ask("unheard-of"));
+        let (no_map, rule) = (ask("none"), ask("without-a-row"));
         assert_eq!(result(&no_map).expect("a result")["valueBoolean"], false);
         assert_eq!(no_map["matches"][0]["noMap"], true, "{version}: the map says that there is none");
         assert_eq!(result(&rule).expect("a result")["valueBoolean"], true);

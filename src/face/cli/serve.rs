@@ -53,6 +53,9 @@ pub struct Args {
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Seconds that a body, or somebody reading an answer, may stand still
+    #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().idle.as_secs())]
+    idle: u64,
     /// Seconds that streams may go on after the service was told to stop
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     grace: u64,
@@ -71,7 +74,13 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
         behind_proxy: args.behind_proxy,
         tokens: args.tokens,
         audit: args.audit,
-        limits: Limits { rate: args.rate, concurrent: args.concurrent, connections: args.connections, ..Limits::default() },
+        limits: Limits {
+            rate: args.rate,
+            concurrent: args.concurrent,
+            connections: args.connections,
+            idle: Duration::from_secs(args.idle),
+            ..Limits::default()
+        },
         grace: Duration::from_secs(args.grace),
     };
     let log = tracing_subscriber::fmt().with_max_level(args.log).with_writer(std::io::stderr).with_target(false);
@@ -92,8 +101,10 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     runtime.block_on(async {
         let server = Server::bind(config, open, workbench).await?;
         let address = server.address().context("cannot tell the address")?;
+        // Heard from before anyone can know that we are here: a SIGHUP that nobody hears ends the process.
+        let signals = Signals::hear().context("signals cannot be heard")?;
         tracing::info!(%address, "listening");
-        server.run(|handle| drop(tokio::spawn(signals(handle)))).await;
+        server.run(|handle| drop(tokio::spawn(signals.obey(handle)))).await;
         anyhow::Ok(())
     })?;
     Ok(Verdict::Settled)
@@ -139,31 +150,51 @@ fn person(path: &Path, token: &str) -> Option<Person> {
 
 /// SIGHUP reloads; SIGTERM and SIGINT stop.
 #[cfg(unix)]
-async fn signals(handle: Handle) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut reload), Ok(mut term), Ok(mut interrupt)) =
-        (signal(SignalKind::hangup()), signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("signals cannot be heard; stop the process to stop the service");
-        return;
-    };
-    loop {
-        tokio::select! {
-            _ = reload.recv() => {
-                // What went wrong is logged where it happened; the old index and tokens go on.
-                if let Err(why) = handle.reload().await {
-                    tracing::error!(%why, "SIGHUP");
+struct Signals {
+    reload: tokio::signal::unix::Signal,
+    term: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    fn hear() -> std::io::Result<Signals> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Signals {
+            reload: signal(SignalKind::hangup())?,
+            term: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn obey(mut self, handle: Handle) {
+        loop {
+            tokio::select! {
+                _ = self.reload.recv() => {
+                    // What went wrong is logged where it happened; the old index and tokens go on.
+                    if let Err(why) = handle.reload().await {
+                        tracing::error!(%why, "SIGHUP");
+                    }
                 }
+                _ = self.term.recv() => return handle.stop(),
+                _ = self.interrupt.recv() => return handle.stop(),
             }
-            _ = term.recv() => return handle.stop(),
-            _ = interrupt.recv() => return handle.stop(),
         }
     }
 }
 
 #[cfg(not(unix))]
-async fn signals(handle: Handle) {
-    if tokio::signal::ctrl_c().await.is_ok() {
-        handle.stop();
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn hear() -> std::io::Result<Signals> {
+        Ok(Signals)
+    }
+
+    async fn obey(self, handle: Handle) {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            handle.stop();
+        }
     }
 }
