@@ -27,12 +27,7 @@ impl Drop for Service {
 }
 
 pub fn small() -> Engine {
-    let rows = [
-        ("A00", 0, "Cholera"),
-        ("A000", 1, "Classical cholera"),
-        ("A009", 1, "Cholera, unspecified"),
-        ("A047", 1, "Enterocolitis"),
-    ];
+    let rows = [("A00", 0, "Cholera"), ("A000", 1, "Classical cholera"), ("A009", 1, "Cholera, unspecified"), ("A047", 1, "Enterocolitis")];
     let order: String = rows.iter().map(|(c, b, t)| format!("00001 {c:<7} {b} {t:<60} {t}\r\n")).collect();
     let titles = "0010  Cholera one\n0011  Cholera two\n0018  Cholera three\n0019  Cholera NOS\n";
     let gem = "0010  A000    00000\r\n0011  A047    10111\r\n0011  A009    10111\r\n0011  A000    10112\r\n0018  A000    10000\r\n0018  A009    10000\r\n0019  NoDx    11000\r\n";
@@ -130,7 +125,9 @@ pub fn get(service: &Service, path: &str) -> Reply {
 
 pub fn post(service: &Service, path: &str, media: &str, body: &str) -> Reply {
     let length = body.len();
-    let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {media}\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: {media}\r\nContent-Length: {length}\r\n\r\n"
+    );
     exchange(service.address, &[head.as_bytes(), body.as_bytes()].concat())
 }
 
@@ -149,7 +146,8 @@ const CM: &str = "http://hl7.org/fhir/sid/icd-10-cm";
 fn both_versions_give_one_answer_each_in_its_words() {
     let service = serve(|_| ());
     for (version, strength, word) in [("r4", "equivalence", "relatedto"), ("r5", "relationship", "related-to")] {
-        let translate = |code: &str| get(&service, &format!("/fhir/{version}/ConceptMap/$translate?system={I9}&code={code}&targetsystem={CM}"));
+        let translate =
+            |code: &str| get(&service, &format!("/fhir/{version}/ConceptMap/$translate?system={I9}&code={code}&targetsystem={CM}"));
         let one = translate("001.0");
         assert_eq!((one.status, &one.parameter("result")["valueBoolean"]), (200, &json!(true)), "{}", one.body);
         let first = one.parameter("match");
@@ -243,8 +241,12 @@ fn a_batch_answers_each_entry_in_its_place() {
     let bundle = json!({"resourceType": "Bundle", "type": "batch", "entry": [
         entry(&format!("CodeSystem/$lookup?system={CM}&code=A00.0")), entry("CodeSystem/$lookup?code=1"), entry("Patient/1"), entry("metadata")]});
     let reply = post(&service, "/fhir/r4", "application/fhir+json", &bundle.to_string());
-    let statuses: Vec<String> =
-        reply.json()["entry"].as_array().expect("entries").iter().map(|e| e["response"]["status"].as_str().unwrap_or("")[..3].to_owned()).collect();
+    let statuses: Vec<String> = reply.json()["entry"]
+        .as_array()
+        .expect("entries")
+        .iter()
+        .map(|e| e["response"]["status"].as_str().unwrap_or("")[..3].to_owned())
+        .collect();
     assert_eq!(statuses, ["200", "400", "404", "200"]);
 }
 
@@ -278,7 +280,8 @@ fn a_long_stream_comes_back_in_order_and_whole() {
     for array in [false, true] {
         let codes: Vec<String> = (0..20_000).map(|i| format!("\"{}\"", ["001.0", "001.8", "001.9"][i % 3])).collect();
         let body = if array { format!("[{}]", codes.join(",")) } else { codes.join("\n") };
-        let reply = post(&service, "/v1/translate?from=icd9cm&to=icd10cm", if array { "application/json" } else { "application/x-ndjson" }, &body);
+        let reply =
+            post(&service, "/v1/translate?from=icd9cm&to=icd10cm", if array { "application/json" } else { "application/x-ndjson" }, &body);
         let answers: Vec<Value> = match array {
             true => serde_json::from_str(&reply.body).expect("an array"),
             false => reply.body.lines().map(|l| serde_json::from_str(l).expect("a line")).collect(),
@@ -301,10 +304,19 @@ fn bad_input_is_4xx_and_says_what_to_mend() {
         ("{}", 400),
         ("[]", 400),
         (r#"{"resourceType":"Patient"}"#, 400),
-        (r#"{"resourceType":"Parameters","parameter":[{"name":"code","valueCode":"a"},{"name":"code","valueCode":"b"},{"name":"system","valueUri":"x"}]}"#, 400),
+        (
+            r#"{"resourceType":"Parameters","parameter":[{"name":"code","valueCode":"a"},{"name":"code","valueCode":"b"},{"name":"system","valueUri":"x"}]}"#,
+            400,
+        ),
         (r#"{"resourceType":"Parameters","parameter":[{"name":"frobnicate","valueCode":"a"}]}"#, 400),
-        (r#"{"resourceType":"Parameters","parameter":[{"name":"sourceCode","valueCode":"a"},{"name":"system","valueUri":"http://nowhere"}]}"#, 404),
-        (r#"{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"http://nowhere"},{"name":"sourceCode","valueCode":"a"}]}"#, 404),
+        (
+            r#"{"resourceType":"Parameters","parameter":[{"name":"sourceCode","valueCode":"a"},{"name":"system","valueUri":"http://nowhere"}]}"#,
+            404,
+        ),
+        (
+            r#"{"resourceType":"Parameters","parameter":[{"name":"url","valueUri":"http://nowhere"},{"name":"sourceCode","valueCode":"a"}]}"#,
+            404,
+        ),
         (
             r#"{"resourceType":"Parameters","parameter":[{"name":"sourceCode","valueCode":"001.0"},{"name":"system","valueUri":"icd9cm"},
             {"name":"dependency","part":[{"name":"attribute","valueUri":"sex"},{"name":"value","valueCode":"male"}]},
@@ -344,7 +356,11 @@ fn bad_input_is_4xx_and_says_what_to_mend() {
         assert!(reply.json()["detail"].as_str().is_some_and(|t| t.len() > 5), "{path}");
         assert!(!reply.body.contains("old"), "an age is private: {}", reply.body);
     }
-    let invalid = [b"POST /v1/validate?system=icd10cm HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 4\r\n\r\n".as_slice(), b"\"\xff\"\n"].concat();
+    let invalid = [
+        b"POST /v1/validate?system=icd10cm HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 4\r\n\r\n".as_slice(),
+        b"\"\xff\"\n",
+    ]
+    .concat();
     let reply = exchange(service.address, &invalid);
     assert_eq!((reply.status, &reply.json()["error"]["status"]), (200, &json!(400)), "one bad subject fails alone");
     let put = exchange(service.address, b"PUT /v1/lookup HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

@@ -132,7 +132,8 @@ fn both_versions_translate_alike() {
         for chosen in expected["codes"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             assert!(matched.iter().any(|m| m.contains(&format!("\"code\":\"{chosen}\""))), "{code}: {chosen} is not in {matched:?}");
         }
-        let result = r5["others"].as_array().and_then(|o| o.iter().find(|p| p["name"] == "result")).expect("a result")["valueBoolean"].clone();
+        let result =
+            r5["others"].as_array().and_then(|o| o.iter().find(|p| p["name"] == "result")).expect("a result")["valueBoolean"].clone();
         let translates = matched.iter().any(|m| m.contains("\"relationship\""));
         assert_eq!(result, json!(translates), "{code}: result is true only if a match is a translation");
         asked += 1;

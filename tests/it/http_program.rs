@@ -145,10 +145,8 @@ fn logs_and_metrics_say_what_was_done_and_not_what_was_asked() {
     ] {
         program.get(path);
     }
-    let named = exchange(
-        program.address,
-        b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: my-own-id\r\nConnection: close\r\n\r\n",
-    );
+    let named =
+        exchange(program.address, b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: my-own-id\r\nConnection: close\r\n\r\n");
     assert!(named.head.to_ascii_lowercase().contains("x-request-id: my-own-id"), "{}", named.head);
     assert_eq!(named.json()["status"], "ready");
     assert_eq!(program.get("/health/live").json()["status"], "live");

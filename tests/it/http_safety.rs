@@ -12,7 +12,8 @@ use xwalk::face::http::tokens::{self, Role};
 use xwalk::face::http::{Config, Error, Limits, Server, Tls, audit};
 
 fn with_token(service: &Service, method: &str, path: &str, token: &str) -> u16 {
-    let request = format!("{method} {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    let request =
+        format!("{method} {path} HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer {token}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
     exchange(service.address, request.as_bytes()).status
 }
 
@@ -56,14 +57,20 @@ fn other_addresses_demand_tls_and_tokens() {
 fn pages_of_other_sites_get_nothing() {
     let service = serve(|_| ());
     let send = |headers: &str| {
-        exchange(service.address, format!("POST /admin/reload HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n\r\n").as_bytes()).status
+        exchange(
+            service.address,
+            format!("POST /admin/reload HTTP/1.1\r\nConnection: close\r\nContent-Length: 0\r\n{headers}\r\n\r\n").as_bytes(),
+        )
+        .status
     };
     assert_eq!(send("Host: evil.example"), 421, "a name that somebody pointed at us");
     assert_eq!(send("Host: localhost:1\r\nOrigin: http://evil.example"), 403);
     assert_eq!(send("Host: 127.0.0.1:1\r\nOrigin: http://127.0.0.1:1"), 200);
     let plain = get(&service, "/v1/systems");
     let head = plain.head.to_ascii_lowercase();
-    assert!(head.contains("x-content-type-options: nosniff") && head.contains("cache-control: no-store") && head.contains("x-request-id: "));
+    assert!(
+        head.contains("x-content-type-options: nosniff") && head.contains("cache-control: no-store") && head.contains("x-request-id: ")
+    );
     assert!(!head.contains("access-control"), "no CORS: {head}");
 }
 
@@ -134,7 +141,8 @@ fn reload_under_load_loses_no_request() {
             let (stop, asked, address) = (Arc::clone(&stop), Arc::clone(&asked), service.address);
             std::thread::spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
-                    let request = b"GET /v1/translate?from=icd9cm&to=icd10cm&code=001.0 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+                    let request =
+                        b"GET /v1/translate?from=icd9cm&to=icd10cm&code=001.0 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
                     let reply = exchange(address, request);
                     assert_eq!((reply.status, reply.json()["outcome"].as_str()), (200, Some("exact")), "{}", reply.head);
                     asked.fetch_add(1, Ordering::Relaxed);
@@ -143,7 +151,8 @@ fn reload_under_load_loses_no_request() {
         })
         .collect();
     for _ in 0..5 {
-        let reloaded = exchange(service.address, b"POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        let reloaded =
+            exchange(service.address, b"POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
         assert_eq!(reloaded.status, 200, "{}", reloaded.body);
     }
     stop.store(true, Ordering::Relaxed);
@@ -157,7 +166,9 @@ fn a_stream_is_finished_when_the_service_stops() {
     let service = serve(|_| ());
     let mut stream = TcpStream::connect(service.address).expect("a connection");
     stream
-        .write_all(b"POST /v1/validate?system=icd10cm HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 16\r\n\r\n\"A00.0\"\n")
+        .write_all(
+            b"POST /v1/validate?system=icd10cm HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 16\r\n\r\n\"A00.0\"\n",
+        )
         .expect("written");
     std::thread::sleep(Duration::from_millis(200));
     service.handle.stop();
@@ -188,7 +199,19 @@ fn the_audit_log_says_who_and_what_but_not_which_code() {
 fn certificate(folder: &Path) -> Option<Tls> {
     let (certificates, key) = (folder.join("cert.pem"), folder.join("key.pem"));
     let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ])
         .args(["-addext", "subjectAltName=DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE"])
         .arg("-keyout")
         .arg(&key)

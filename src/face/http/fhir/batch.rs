@@ -72,13 +72,7 @@ struct EntryRequest {
 }
 
 /// `POST` of a Bundle to the root.
-pub(super) async fn answer(
-    state: &Arc<State>,
-    version: Version,
-    engine: &Engine,
-    language: &str,
-    body: &[u8],
-) -> Result<Vec<u8>, Failure> {
+pub(super) async fn answer(state: &Arc<State>, version: Version, engine: &Engine, language: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
     let bundle: Bundle =
         serde_json::from_slice(body).map_err(|e| Failure::invalid(format!("the body is not a Bundle that can be read: {e}")))?;
     if bundle.kind != "Bundle" || bundle.purpose != "batch" {
@@ -122,13 +116,7 @@ pub(super) async fn answer(
     Ok(json.into_bytes())
 }
 
-async fn entry_answer(
-    state: &Arc<State>,
-    version: Version,
-    engine: &Engine,
-    language: &str,
-    entry: Entry,
-) -> Result<Vec<u8>, Failure> {
+async fn entry_answer(state: &Arc<State>, version: Version, engine: &Engine, language: &str, entry: Entry) -> Result<Vec<u8>, Failure> {
     let request = entry.request.ok_or_else(|| Failure::invalid("an entry of a batch has a request"))?;
     let (path, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
     let address = format!("/fhir/{}/{}", version.name(), path.trim_start_matches('/'));

@@ -155,7 +155,8 @@ impl<'c> Set<'c> {
         // The set's own expansion parameter comes before the language that it is written in.
         let stated = resource["compose"]["extension"].as_array().into_iter().flatten().find_map(|e| {
             let parts = e["extension"].as_array()?;
-            let value = |url: &str| parts.iter().find(|p| p["url"] == url).and_then(|p| p["valueCode"].as_str().or(p["valueString"].as_str()));
+            let value =
+                |url: &str| parts.iter().find(|p| p["url"] == url).and_then(|p| p["valueCode"].as_str().or(p["valueString"].as_str()));
             value("name").filter(|n| *n == "displayLanguage").and_then(|_| value("value"))
         });
         let language = stated.or(resource["language"].as_str()).unwrap_or("").to_owned();

@@ -5,10 +5,10 @@ use super::code::{self, Given};
 use super::sets::Set;
 use super::{Context, check_names, clip, date, judge, number};
 use crate::engine::search::SearchOptions;
-use crate::face::wire::fhir::{Json, Version};
 use crate::face::wire::fhir::answers::{self, Marks, Telling, Verdict};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::{self, Parameters, Value};
+use crate::face::wire::fhir::{Json, Version};
 use crate::index::Concept;
 use axum::http::StatusCode;
 
@@ -76,7 +76,9 @@ pub(super) fn validate(context: &Context<'_>, instance: Option<&str>, p: &Parame
     check_names(p, VALIDATE)?;
     let set = match set(context, instance, p) {
         Ok(set) => set,
-        Err(failure) if failure.status == StatusCode::NOT_FOUND && is_brought_along(context, p) => return import_missing(failure, &given, p),
+        Err(failure) if failure.status == StatusCode::NOT_FOUND && is_brought_along(context, p) => {
+            return import_missing(failure, &given, p);
+        }
         Err(failure) => return Err(failure),
     };
     judge::answer(context, &given, Some(&set), p)
@@ -116,7 +118,12 @@ fn infer_system(context: &Context<'_>, set: &Set<'_>, p: &Parameters, code: &str
     }
     if let [one] = found[..] {
         let display = p.text("display").ok().flatten().map(|d| d.into_owned()).unwrap_or_default();
-        return Ok(parameters::Coding { system: one.system().uri().to_owned(), code: one.code().to_owned(), display, ..Default::default() });
+        return Ok(parameters::Coding {
+            system: one.system().uri().to_owned(),
+            code: one.code().to_owned(),
+            display,
+            ..Default::default()
+        });
     }
     let mut what = format!("The System URI could not be determined for the code '{}' in the ValueSet '{}'", clip(code), set.url);
     if !found.is_empty() {

@@ -119,10 +119,7 @@ pub(super) async fn answer(
 const CSV: HeaderValue = HeaderValue::from_static("text/csv");
 
 /// A file, piece by piece; what is `held` goes with the last one.
-fn pieces<H: Send + 'static>(
-    file: tokio::fs::File,
-    held: H,
-) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send + 'static {
+fn pieces<H: Send + 'static>(file: tokio::fs::File, held: H) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send + 'static {
     futures_util::stream::unfold((file, held), |(mut file, held)| async move {
         let mut piece = Vec::with_capacity(PIECE);
         match (&mut file).take(PIECE as u64).read_to_end(&mut piece).await {
@@ -211,7 +208,9 @@ fn read(p: &Parameters, headers: &HeaderMap) -> Result<(Job, Wanted), Failure> {
     }
     let (from, from_column) = (text("from")?, text("from_column")?);
     if from.is_some() == from_column.is_some() {
-        return Err(Failure::from(Issue::error("required", "give from, the system of the codes, or from_column, which says it").at("from")));
+        return Err(Failure::from(
+            Issue::error("required", "give from, the system of the codes, or from_column, which says it").at("from"),
+        ));
     }
     let one_of = |name: &str, names: &[&str]| wrong(name, &format!("there is {}", names.join(", ")));
     let column = CodeColumn {

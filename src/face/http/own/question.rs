@@ -232,7 +232,12 @@ impl Asker<'_> {
         let code = || s.code.as_deref().filter(|c| !c.trim().is_empty()).ok_or_else(|| required("code"));
         match (self, question.own) {
             (Asker::Translate(translator), _) => {
-                let answer = translator.translate(&Asked { code: code()?, date, facts, text: s.text.as_deref().or(question.subject.text.as_deref()) });
+                let answer = translator.translate(&Asked {
+                    code: code()?,
+                    date,
+                    facts,
+                    text: s.text.as_deref().or(question.subject.text.as_deref()),
+                });
                 state.metrics.outcome(answer.outcome);
                 write(&TranslateAnswer::of(&answer), out)
             }
@@ -244,9 +249,13 @@ impl Asker<'_> {
                 write(&SearchAnswer::of(query, searcher.system().alias(), &searcher.search(query)), out)
             }
             (Asker::System(engine, system), Own::Lookup) => write(&LookupAnswer::of(&engine.lookup(*system, code()?, date)), out),
-            (Asker::System(engine, system), Own::Validate) => {
-                write(&ValidateAnswer::of(&engine.validate(*system, code()?, date, s.display.as_deref().or(question.subject.display.as_deref())), date), out)
-            }
+            (Asker::System(engine, system), Own::Validate) => write(
+                &ValidateAnswer::of(
+                    &engine.validate(*system, code()?, date, s.display.as_deref().or(question.subject.display.as_deref())),
+                    date,
+                ),
+                out,
+            ),
             (Asker::System(engine, system), _) => {
                 let side = |given: &Option<Cow<'_, str>>, name: &str| {
                     given.as_deref().ok_or_else(|| required(name)).map(|code| engine.lookup(*system, code, date))

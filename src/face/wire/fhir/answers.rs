@@ -368,10 +368,8 @@ fn wrong_display(concept: Concept<'_>, code: &str, t: &Telling<'_>) -> Option<Is
     let has_language = t.language.is_empty() || concept.designations().any(|d| speaks(&d, t.language));
     let error = if has_language {
         let valid = display(concept, t.date, t.language).unwrap_or("");
-        issue(format!(
-            "Wrong Display Name '{given}' for {uri}#{code}. Valid display is '{valid}' (en) (for the language(s) '{languages}')"
-        ))
-        .message_id("Display_Name_for__should_be_one_of__instead_of")
+        issue(format!("Wrong Display Name '{given}' for {uri}#{code}. Valid display is '{valid}' (en) (for the language(s) '{languages}')"))
+            .message_id("Display_Name_for__should_be_one_of__instead_of")
     } else if concept.designations().any(|d| same(d.text)) {
         let what = format!(
             "There are no valid display names found for the code {uri}#{code} for language(s) '{languages}'. The display is '{given}' which \
