@@ -14,11 +14,13 @@ use hashbrown::HashMap;
 const SLOTS: usize = 1 << 15;
 /// Distinct questions kept; a column of free text must not fill the memory.
 const MOST_ANSWERS: usize = 1 << 16;
+/// Bytes of ready-made output kept.
+const MOST_BYTES: usize = 1 << 23;
 /// Options named for review.
 const MOST_OPTIONS: usize = 12;
 
 /// How appended values are written.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Dialect {
     Delimited {
         delimiter: u8,
@@ -26,6 +28,8 @@ pub(super) enum Dialect {
     },
     /// With the names of the appended members.
     Json([String; 5]),
+    /// Each with its length in front (32 bits, little-endian), for formats that take values apart again.
+    Cells,
 }
 
 /// What an answer may depend on beside the code.
@@ -42,6 +46,8 @@ pub(super) struct Context<'q> {
 pub(super) struct Answer {
     start: u32,
     end: u32,
+    /// How often it was given since the counts were last brought into the ledger.
+    count: u64,
     /// Of the first code, for the tally and the sample.
     pub tally: u32,
     pub outcome: u8,
@@ -64,6 +70,8 @@ pub(super) struct Answers<'e> {
     places: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
     answers: Vec<Answer>,
     arena: Vec<u8>,
+    /// Where in the arena bytes stand that came before.
+    written: HashMap<Box<[u8]>, (u32, u32), foldhash::fast::FixedState>,
     /// What a blank cell gets.
     blank: Vec<u8>,
 }
@@ -132,6 +140,7 @@ impl<'e> Answers<'e> {
             places: HashMap::default(),
             answers: Vec::new(),
             arena: Vec::new(),
+            written: HashMap::default(),
             blank: Vec::new(),
         };
         match &spec.from {
@@ -214,14 +223,39 @@ impl<'e> Answers<'e> {
         (slot.low == low && slot.high == high && slot.length == length as u32 + 1).then_some(slot.answer)
     }
 
+    /// The answer, counted as given once more.
     #[inline]
-    pub fn answer(&self, id: u32) -> &Answer {
-        &self.answers[id as usize]
+    pub fn count(&mut self, id: u32) -> &Answer {
+        let answer = &mut self.answers[id as usize];
+        answer.count += 1;
+        answer
     }
 
+    /// Writes what is appended to a record with this answer.
     #[inline]
-    pub fn bytes(&self, answer: &Answer) -> &[u8] {
-        &self.arena[answer.start as usize..answer.end as usize]
+    pub fn append(&self, id: u32, out: &mut Vec<u8>) {
+        let answer = &self.answers[id as usize];
+        out.extend_from_slice(&self.arena[answer.start as usize..answer.end as usize]);
+    }
+
+    /// Brings into the ledger how often each answer was given.
+    pub fn settle_counts(&mut self, ledger: &mut Ledger) {
+        for answer in &mut self.answers {
+            let count = std::mem::take(&mut answer.count);
+            ledger.tallies[answer.tally as usize].count += count;
+            for &(tally, ..) in &answer.further {
+                ledger.tallies[tally as usize].count += count;
+            }
+        }
+    }
+
+    pub fn spec(&self) -> &CodeColumn {
+        &self.spec
+    }
+
+    /// Whether a column of this kind gets its answers here.
+    pub fn serves(&self, spec: &CodeColumn, dialect: &Dialect) -> bool {
+        self.spec == *spec && self.dialect == *dialect
     }
 
     pub fn blank(&self) -> &[u8] {
@@ -234,10 +268,12 @@ impl<'e> Answers<'e> {
         let id = match self.places.get(key) {
             Some(&id) => id,
             None => {
-                if self.answers.len() >= MOST_ANSWERS {
+                if self.answers.len() >= MOST_ANSWERS || self.arena.len() >= MOST_BYTES {
+                    self.settle_counts(ledger);
                     self.places.clear();
                     self.answers.clear();
                     self.arena.clear();
+                    self.written.clear();
                     self.slots.fill(Slot::default());
                 }
                 let id = self.answers.len() as u32;
@@ -270,8 +306,7 @@ impl<'e> Answers<'e> {
             .zip(&parts)
             .map(|(t, given)| if !t.settled && self.spec.unsettled == Unsettled::Source { given.trim() } else { &t.target })
             .collect();
-        let start = self.arena.len() as u32;
-        let mut arena = std::mem::take(&mut self.arena);
+        let mut bytes = Vec::with_capacity(64);
         self.render(
             [
                 &targets.join(between),
@@ -280,14 +315,23 @@ impl<'e> Answers<'e> {
                 &joined(&|t| &t.map),
                 &joined(&|t| &t.policy),
             ],
-            &mut arena,
+            &mut bytes,
         );
-        self.arena = arena;
+        // Spellings of one code mostly have the same answer, which is kept once.
+        let (start, end) = match self.written.get(&bytes[..]) {
+            Some(&at) => at,
+            None => {
+                let at = (self.arena.len() as u32, (self.arena.len() + bytes.len()) as u32);
+                self.arena.extend_from_slice(&bytes);
+                self.written.insert(bytes.into(), at);
+                at
+            }
+        };
         let reject = self.spec.unsettled == Unsettled::Reject && tallies.iter().any(|t| !t.settled);
         let mut places = tallies.into_iter().map(|t| (t.outcome.map_or(0, |o| o as u8), t.settled, ledger.place(t)));
         let (outcome, settled, tally) = places.next().unwrap_or_default();
         let further = places.map(|(outcome, settled, tally)| (tally, outcome, settled)).collect();
-        Answer { start, end: self.arena.len() as u32, tally, outcome, settled, reject, further }
+        Answer { start, end, count: 0, tally, outcome, settled, reject, further }
     }
 
     /// Asks the engine.
@@ -307,6 +351,10 @@ impl<'e> Answers<'e> {
                 Dialect::Delimited { delimiter, quote } => {
                     out.push(*delimiter);
                     delimited(value, *delimiter, *quote, out);
+                }
+                Dialect::Cells => {
+                    out.extend_from_slice(&(value.len() as u32).to_le_bytes());
+                    out.extend_from_slice(value.as_bytes());
                 }
                 Dialect::Json(names) => {
                     out.extend_from_slice(b",");

@@ -50,6 +50,14 @@ impl TextEncoding {
         }
     }
 
+    /// Text of a record, whose single bytes are not decoded under way.
+    pub fn decode(self, bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+        match self {
+            TextEncoding::SingleByte(encoding) => encoding.decode_without_bom_handling(bytes).0,
+            _ => String::from_utf8_lossy(bytes),
+        }
+    }
+
     fn named(label: &str) -> Option<TextEncoding> {
         let encoding = Encoding::for_label(label.as_bytes())?;
         match encoding.name() {
@@ -191,6 +199,15 @@ impl Input {
             }
         }
         Ok(InputFacts { name, bytes, hash, encoding: self.encoding.name(), compression: self.compression })
+    }
+
+    /// Passes over text that is done; what is read of the file for it is counted and hashed.
+    pub fn skip(&mut self, text: u64) -> Result<(), Error> {
+        let passed = io::copy(&mut (&mut self.reader).take(text), &mut io::sink()).map_err(|e| Error::io("read", &self.path, e))?;
+        if passed < text {
+            return Err(Error::Changed { file: display_name(&self.path) });
+        }
+        Ok(())
     }
 
     fn fill(&mut self, block: &mut Block) -> io::Result<()> {

@@ -155,6 +155,11 @@ impl Ledger {
         }
     }
 
+    /// After reading: where the tallies stand.
+    pub(super) fn find_places(&mut self) {
+        self.places = self.tallies.iter().zip(0..).map(|(tally, at)| (key(tally).into_boxed_slice(), at)).collect();
+    }
+
     pub fn rejected_total(&self) -> u64 {
         self.rejected.values().sum()
     }

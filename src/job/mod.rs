@@ -16,12 +16,16 @@
 
 mod answers;
 mod convert;
+mod facts;
 mod format;
 mod input;
 mod ledger;
 mod output;
+mod pump;
 pub mod report;
+mod resume;
 mod spec;
+mod work;
 
 pub use convert::{ColumnFacts, Progress, Run, convert};
 pub use input::InputFacts;
@@ -63,7 +67,9 @@ pub enum Error {
     Encoding { file: String, what: String },
     #[error("{file} changed while it was read; nothing was kept, run the job again")]
     Changed { file: String },
-    #[error("no room left writing {path}; nothing was put in place, free some room and run the job again")]
+    #[error("{path} was left by another job, input or index than this; run without --resume to begin anew")]
+    OtherRun { path: String },
+    #[error("no room left writing {path}; nothing was put in place, free some room and run the job again (--resume goes on)")]
     DiskFull { path: String },
     #[error("record at line {line} cannot be converted ({reason}), and there is no place for rejects; name one (--rejects FILE)")]
     NoPlaceForRejects { line: u64, reason: String },

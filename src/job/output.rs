@@ -1,9 +1,9 @@
 //! Where records go: written beside its place, compressed and hashed under way, renamed when everything is accounted for.
 
-use super::Error;
 use super::input::{TextEncoding, display_name};
+use super::{Error, resume};
 use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
@@ -19,6 +19,15 @@ pub struct OutputFacts {
     pub bytes: u64,
     /// BLAKE3 of these.
     pub hash: String,
+}
+
+/// How far a file is, for going on with it after a kill.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub(super) struct OutputState {
+    written: u64,
+    hash: String,
+    /// Text that waits for its member to be full.
+    pending: Vec<u8>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +62,15 @@ pub(super) fn part_of(path: &Path) -> PathBuf {
 impl Output {
     /// Begins to write beside `path`; `-` is standard output.
     pub fn create(path: &Path, encoding: TextEncoding, sync: bool) -> Result<Output, Error> {
+        let output = Output::open(path, encoding, sync)?;
+        if let (Some(file), Some(part)) = (&output.handle, &output.part) {
+            file.set_len(0).map_err(|e| Error::io("write", part, e))?;
+        }
+        Ok(output)
+    }
+
+    /// Opens and locks the file beside `path` with what is in it.
+    fn open(path: &Path, encoding: TextEncoding, sync: bool) -> Result<Output, Error> {
         let lower = path.to_string_lossy().to_ascii_lowercase();
         let compression = match () {
             () if lower.ends_with(".gz") => Compression::Gzip,
@@ -83,13 +101,35 @@ impl Output {
             Ok(()) | Err(TryLockError::Error(_)) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: display_name(path) }),
         }
-        let fail = |e| Error::io("write", &part, e);
-        file.set_len(0).map_err(fail)?;
-        output.handle = Some(file.try_clone().map_err(fail)?);
+        output.handle = Some(file.try_clone().map_err(|e| Error::io("write", &part, e))?);
         output.file = Box::new(file);
         output.place = Some(path.to_owned());
         output.part = Some(part);
         Ok(output)
+    }
+
+    /// Goes on writing where a run was killed: behind what `state` speaks of, if that is still there, byte by byte.
+    pub fn resume(path: &Path, encoding: TextEncoding, sync: bool, state: &OutputState) -> Result<Option<Output>, Error> {
+        let part = part_of(path);
+        // The kill may have come after it was put in place.
+        let found = [part.as_path(), path].into_iter().find(|p| p.is_file());
+        let Some(found) = found.filter(|f| begins_with(f, state).unwrap_or(false)) else { return Ok(None) };
+        if found != part {
+            std::fs::rename(found, &part).map_err(|e| Error::io("rename to", &part, e))?;
+        }
+        let mut output = Output::open(path, encoding, sync)?;
+        let fail = |e| Error::io("write", &part, e);
+        if let Some(file) = &mut output.handle {
+            file.set_len(state.written).map_err(fail)?;
+            file.seek(io::SeekFrom::Start(0)).map_err(fail)?;
+            io::copy(&mut Read::take(&*file, state.written), &mut output.hash).map_err(fail)?;
+        }
+        (output.written, output.pending) = (state.written, state.pending.clone());
+        Ok(Some(output))
+    }
+
+    pub fn state(&self) -> OutputState {
+        OutputState { written: self.written, hash: self.hash.finalize().to_hex().to_string(), pending: self.pending.clone() }
     }
 
     fn error(&self, e: io::Error) -> Error {
@@ -138,7 +178,8 @@ impl Output {
         Ok(())
     }
 
-    fn store(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    /// Writes bytes as they are to be stored.
+    pub fn store(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.file.write_all(bytes).map_err(|e| self.error(e))?;
         self.hash.update(bytes);
         self.written += bytes.len() as u64;
@@ -172,10 +213,31 @@ impl Output {
     }
 }
 
+/// That no other run is writing beside this place.
+pub(super) fn check_free(path: &Path) -> Result<(), Error> {
+    match File::open(part_of(path)).map(|file| file.try_lock()) {
+        Ok(Err(TryLockError::WouldBlock)) => Err(Error::Busy { path: display_name(path) }),
+        _ => Ok(()),
+    }
+}
+
+/// Whether a file begins with what the state speaks of.
+fn begins_with(path: &Path, state: &OutputState) -> io::Result<bool> {
+    let file = File::open(path)?;
+    if file.metadata()?.len() < state.written {
+        return Ok(false);
+    }
+    let mut hash = blake3::Hasher::new();
+    io::copy(&mut file.take(state.written), &mut hash)?;
+    Ok(hash.finalize().to_hex().as_str() == state.hash)
+}
+
 /// Takes text in order.
 pub(super) trait Sink {
     /// Takes the text and leaves an empty buffer in its place.
     fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Error>;
+    /// Notes, when everything taken is written, where the run stands.
+    fn note(&mut self, place: &Path, state: Vec<u8>) -> Result<(), Error>;
 }
 
 impl Sink for Output {
@@ -184,28 +246,44 @@ impl Sink for Output {
         text.clear();
         Ok(())
     }
+    fn note(&mut self, place: &Path, state: Vec<u8>) -> Result<(), Error> {
+        resume::write(place, state, &self.state())
+    }
+}
+
+/// What the writing thread is told.
+enum Order {
+    Text(Vec<u8>),
+    Note(PathBuf, Vec<u8>),
 }
 
 /// Writes behind, on a thread of its own.
 pub(super) struct Behind<'s> {
-    orders: SyncSender<Vec<u8>>,
+    orders: SyncSender<Order>,
     empty: Receiver<Vec<u8>>,
     writer: Option<ScopedJoinHandle<'s, (Output, Result<(), Error>)>>,
 }
 
 impl<'s> Behind<'s> {
     pub fn start<'e>(scope: &'s Scope<'s, 'e>, mut output: Output, ring: usize) -> Behind<'s> {
-        let (orders, receive) = sync_channel::<Vec<u8>>(ring);
+        let (orders, receive) = sync_channel(ring);
         let (give, empty) = channel();
         for _ in 0..ring {
             let _ = give.send(Vec::new());
         }
         let writer = scope.spawn(move || {
-            for mut text in receive {
-                if let Err(e) = output.take(&mut text) {
-                    return (output, Err(e));
+            for order in receive {
+                let done = match order {
+                    Order::Text(mut text) => {
+                        let done = output.take(&mut text);
+                        let _ = give.send(text);
+                        done
+                    }
+                    Order::Note(place, state) => output.note(&place, state),
+                };
+                if done.is_err() {
+                    return (output, done);
                 }
-                let _ = give.send(text);
             }
             (output, Ok(()))
         });
@@ -231,6 +309,9 @@ fn gone() -> Error {
 impl Sink for Behind<'_> {
     fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Error> {
         let empty = self.empty.recv().map_err(|_| gone())?;
-        self.orders.send(std::mem::replace(text, empty)).map_err(|_| gone())
+        self.orders.send(Order::Text(std::mem::replace(text, empty))).map_err(|_| gone())
+    }
+    fn note(&mut self, place: &Path, state: Vec<u8>) -> Result<(), Error> {
+        self.orders.send(Order::Note(place.to_owned(), state)).map_err(|_| gone())
     }
 }

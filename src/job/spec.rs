@@ -6,6 +6,7 @@ use crate::model::Date;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A conversion job. [`Job::default`] asks for nothing; the fields say what a user may ask for.
 ///
@@ -69,6 +70,12 @@ pub struct Job {
     pub max_record: usize,
     /// Waits until the output is on the disk. Without, a kill leaves it whole or absent, but a power failure may not.
     pub sync: bool,
+    /// Goes on where a run of the same job was killed.
+    #[serde(skip)]
+    pub resume: bool,
+    /// How often a run notes where it stands, for [`Job::resume`].
+    #[serde(skip)]
+    pub checkpoint: Duration,
 }
 
 impl Default for Job {
@@ -97,12 +104,14 @@ impl Default for Job {
             block: 1 << 18,
             max_record: 1 << 24,
             sync: false,
+            resume: false,
+            checkpoint: Duration::from_secs(10),
         }
     }
 }
 
 /// A column of codes, or several alike.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct CodeColumn {
     /// A column's name, `dx1..dx25`, or `dx*`. For NDJSON a JSON pointer.
@@ -125,6 +134,13 @@ pub struct CodeColumn {
     pub unsettled: Unsettled,
     /// What stands between several codes in one cell.
     pub split: Option<String>,
+}
+
+impl CodeColumn {
+    /// The names that `name` lists, separated by commas; each may still mean several columns.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.name.split(',').map(str::trim).filter(|n| !n.is_empty())
+    }
 }
 
 /// What becomes of a record with a code that nobody settled. It is counted and listed for review in every case.

@@ -115,6 +115,12 @@ pub struct Args {
     /// 1: read, convert and write in turn [default: a thread reads, another writes]
     #[arg(long, value_name = "N", help_heading = "Run")]
     threads: Option<usize>,
+    /// Go on where a killed run of the same job stopped; the result is the same, byte by byte
+    #[arg(long, help_heading = "Run")]
+    resume: bool,
+    /// How often to note where the run is, for --resume [default: 10]
+    #[arg(long, value_name = "SECONDS", help_heading = "Run")]
+    checkpoint: Option<u32>,
     /// Wait until the output is on the disk
     #[arg(long, help_heading = "Run")]
     sync: bool,
@@ -230,6 +236,8 @@ fn job(args: Args) -> Result<Job> {
     job.max_record = args.max_record.unwrap_or(job.max_record);
     job.threads = args.threads.unwrap_or(job.threads);
     job.seed = args.seed.unwrap_or(job.seed);
+    job.resume = args.resume;
+    job.checkpoint = args.checkpoint.map_or(job.checkpoint, |seconds| Duration::from_secs(seconds.into()));
     Ok(job)
 }
 

@@ -5,9 +5,9 @@
 //! anything are no records; they pass through as they are.
 
 use super::super::Error;
-use super::super::convert::Work;
 use super::super::ledger::RejectReason;
 use super::super::spec::{Job, Quote, RecordFormat};
+use super::super::work::Work;
 use std::borrow::Cow;
 
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,9 +2,9 @@
 //! the object, whose own bytes stay as they are.
 
 use super::super::Error;
-use super::super::convert::Work;
 use super::super::ledger::RejectReason;
 use super::super::spec::Job;
+use super::super::work::Work;
 use serde_json::Value;
 use std::borrow::Cow;
 

@@ -2,6 +2,8 @@
 
 mod bad;
 mod formats;
+mod report;
+mod resume;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -15,17 +17,22 @@ use xwalk::releases::{Dirs, Source, from_user};
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
     ENGINE.get_or_init(|| {
-        let sources = from_user(&Dirs::default()).unwrap();
-        let wanted = |s: &&Source| {
-            s.release.id.starts_with("icd9cm") || s.release.id.starts_with("icd10cm") || s.release.id.starts_with("gem-icd9cm-icd10cm")
-        };
-        let inputs: Vec<_> = sources.iter().filter(wanted).map(Source::input).collect();
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("index");
-        xwalk::compile::build(&inputs, &file).unwrap();
+        build(&file);
         let bytes = std::fs::read(&file).unwrap();
         Engine::new(Arc::new(Index::from_bytes(bytes, xwalk::text::VERSION).unwrap()))
     })
+}
+
+/// Compiles the index of [`engine`] into a file.
+pub fn build(file: &Path) {
+    let sources = from_user(&Dirs::default()).unwrap();
+    let wanted = |s: &&Source| {
+        s.release.id.starts_with("icd9cm") || s.release.id.starts_with("icd10cm") || s.release.id.starts_with("gem-icd9cm-icd10cm")
+    };
+    let inputs: Vec<_> = sources.iter().filter(wanted).map(Source::input).collect();
+    xwalk::compile::build(&inputs, file).unwrap();
 }
 
 /// A folder with an input in it.

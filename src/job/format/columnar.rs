@@ -1,0 +1,294 @@
+//! Parquet and Arrow IPC (the file format): batches of columns in, the same batches and the appended columns out.
+//!
+//! A code or fact may stand in any type that has a text (text, dictionaries, numbers, dates); lists of codes are joined by the column's
+//! `split`. Of the table nothing is changed but that rejected rows are left out. Such a file is written from one end to the other: a killed
+//! run begins anew, with the same bytes.
+
+use super::super::input::{InputFacts, display_name};
+use super::super::output::{Output, OutputFacts};
+use super::super::spec::{Job, RecordFormat};
+use super::super::work::Work;
+use super::super::{Error, Progress};
+use crate::job::ledger::RejectReason;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray, StringBuilder};
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::ipc::{reader::FileReader, writer::FileWriter};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::basic::Compression;
+use parquet::file::properties::WriterProperties;
+use std::borrow::Cow;
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Rows of a row group, which is in memory while it is written.
+const GROUP: usize = 1 << 16;
+/// Rows that are read at a time.
+const BATCH: usize = 1 << 13;
+
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
+
+/// A table that is read.
+pub(in super::super) struct Table {
+    path: PathBuf,
+    metadata: Metadata,
+    schema: SchemaRef,
+    batches: Batches,
+    rows: Option<u64>,
+    compression: Compression,
+    hash: String,
+}
+
+impl Table {
+    pub fn open(job: &Job, format: RecordFormat) -> Result<Table, Error> {
+        let path = job.input.clone();
+        if [&job.input, &job.output].iter().any(|p| p.as_os_str() == "-") {
+            return Err(Error::Unsupported { what: format!("{} is read and written in files, not in pipes; name one", format.code()) });
+        }
+        let fail = |e| Error::io("open", &path, e);
+        let mut file = File::open(&path).map_err(fail)?;
+        let metadata = file.metadata().map_err(fail)?;
+        let mut hash = blake3::Hasher::new();
+        io::copy(&mut file, &mut hash).map_err(|e| Error::io("read", &path, e))?;
+        let file = File::open(&path).map_err(fail)?;
+        let broken = |e: ArrowError| damaged(job, &e);
+        let (schema, batches, rows, compression): (_, Batches, _, _) = match format {
+            RecordFormat::Parquet => {
+                let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(e.into()))?;
+                let rows = reader.metadata().file_metadata().num_rows() as u64;
+                let first = reader.metadata().row_groups().first().and_then(|g| g.columns().first()).map(|c| c.compression());
+                let schema = reader.schema().clone();
+                let batches = reader.with_batch_size(BATCH).build().map_err(|e| broken(e.into()))?;
+                (schema, Box::new(batches), Some(rows), first.unwrap_or(Compression::SNAPPY))
+            }
+            _ => {
+                let reader = FileReader::try_new_buffered(file, None).map_err(broken)?;
+                (reader.schema(), Box::new(reader), None, Compression::UNCOMPRESSED)
+            }
+        };
+        Ok(Table { path, metadata, schema, batches, rows, compression, hash: hash.finalize().to_hex().to_string() })
+    }
+
+    pub fn header(&self) -> Vec<String> {
+        self.schema.fields().iter().map(|f| f.name().clone()).collect()
+    }
+
+    /// Converts the whole table. After a failure the output comes back, as far as it was written.
+    pub fn run(
+        self,
+        job: &Job,
+        format: RecordFormat,
+        output: Output,
+        work: &mut Work<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(InputFacts, Output, OutputFacts), (Error, Option<Output>)> {
+        let shared = Shared(Arc::new(Mutex::new(Written { output: Some(output), failed: None })));
+        let done = self.rows(job, format, &shared, work, progress);
+        let mut written = shared.lock();
+        let output = written.output.take();
+        // What stopped the file is the cause; what the writer of the format made of it is only how we learn of it.
+        match (written.failed.take().map_or(done, Err), output) {
+            (Ok(input), Some(mut output)) => match output.finish() {
+                Ok(facts) => Ok((input, output, facts)),
+                Err(e) => Err((e, Some(output))),
+            },
+            (Ok(_), None) => Err((Error::Unbalanced { what: String::from("the output is lost") }, None)),
+            (Err(e), output) => Err((e, output)),
+        }
+    }
+
+    fn rows(
+        mut self,
+        job: &Job,
+        format: RecordFormat,
+        shared: &Shared,
+        work: &mut Work<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<InputFacts, Error> {
+        let added = work.appended_names();
+        let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
+        fields.extend(added.iter().map(|name| Arc::new(Field::new(name, DataType::Utf8, true))));
+        let schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));
+        let unwritten = |e: ArrowError| Error::io("write", &job.output, io::Error::other(e));
+        let mut writer = Writer::new(format, shared.clone(), &schema, self.compression).map_err(unwritten)?;
+        let split = job.columns.iter().find_map(|c| c.split.as_deref()).unwrap_or(" ").to_owned();
+        let size = self.metadata.len();
+        for batch in &mut self.batches {
+            let batch = batch.map_err(|e| damaged(job, &e))?;
+            let batch = convert(&batch, &schema, added.len(), &split, work)?;
+            writer.write(&batch).map_err(unwritten)?;
+            let records = work.ledger.records_in;
+            let bytes = self.rows.map_or(0, |all| (size as f64 * records as f64 / all.max(1) as f64) as u64);
+            progress(Progress { bytes, of: Some(size), records });
+        }
+        writer.finish().map_err(unwritten)?;
+        let name = display_name(&self.path);
+        let now = std::fs::metadata(&self.path).map_err(|e| Error::io("look at", &self.path, e))?;
+        if now.len() != size || now.modified().ok() != self.metadata.modified().ok() {
+            return Err(Error::Changed { file: name });
+        }
+        Ok(InputFacts { name, bytes: size, hash: self.hash, encoding: "UTF-8", compression: None })
+    }
+}
+
+fn damaged(job: &Job, e: &ArrowError) -> Error {
+    Error::Encoding { file: display_name(&job.input), what: format!("unreadable: {e}; nothing was kept, mend or fetch the file again") }
+}
+
+/// The rows of a batch that are not rejected, and what is appended to them.
+fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, split: &str, work: &mut Work<'_>) -> Result<RecordBatch, Error> {
+    let mut texts: Vec<Option<StringArray>> = vec![None; batch.num_columns()];
+    for place in work.places() {
+        let name = schema.field(place).name();
+        let wrong = |e: ArrowError| Error::Column { name: name.clone(), what: format!("it has no text ({e})") };
+        texts[place] = Some(text(batch.column(place), split).map_err(wrong)?);
+    }
+    let cell = |place: usize, row: usize| match &texts[place] {
+        Some(texts) if texts.is_valid(row) => texts.value(row).as_bytes(),
+        _ => b"",
+    };
+    let mut builders: Vec<StringBuilder> = (0..added).map(|_| StringBuilder::new()).collect();
+    let mut kept = Vec::with_capacity(batch.num_rows());
+    for row in 0..batch.num_rows() {
+        work.ledger.records_in += 1;
+        work.first_line = work.ledger.records_in;
+        let context = if work.has_context() { work.read_context(|place| Cow::Borrowed(cell(place, row))) } else { Ok(()) };
+        let outcome = context.and_then(|()| {
+            work.out.clear();
+            let mut reject = false;
+            for column in 0..work.columns() {
+                let code = cell(work.place(column), row);
+                reject |= work.code(column, code, 0, code.len());
+            }
+            work.seen += 1;
+            if work.has_hits() {
+                work.keep_sample(b"", 0);
+            }
+            if reject { Err(RejectReason::Unsettled) } else { Ok(()) }
+        });
+        kept.push(outcome.is_ok());
+        match outcome {
+            Err(reason) => {
+                let record = row_text(batch, row);
+                work.reject(&record, 0, record.len(), reason)?;
+            }
+            Ok(()) => {
+                work.ledger.records_out += 1;
+                let mut rest = &work.out[..];
+                for builder in &mut builders {
+                    let Some((length, after)) = rest.split_first_chunk::<4>() else { break };
+                    let (value, after) = after.split_at(u32::from_le_bytes(*length) as usize);
+                    builder.append_option(std::str::from_utf8(value).ok().filter(|v| !v.is_empty()));
+                    rest = after;
+                }
+            }
+        }
+    }
+    work.out.clear();
+    let lost = |e: ArrowError| Error::Unbalanced { what: format!("columns of a batch ({e})") };
+    let batch = filter_record_batch(batch, &BooleanArray::from(kept)).map_err(lost)?;
+    let mut columns = batch.columns().to_vec();
+    columns.extend(builders.iter_mut().map(|b| Arc::new(b.finish()) as ArrayRef));
+    RecordBatch::try_new(schema.clone(), columns).map_err(lost)
+}
+
+/// The texts of a column.
+fn text(column: &ArrayRef, split: &str) -> Result<StringArray, ArrowError> {
+    let list = match column.data_type() {
+        DataType::List(_) => column.clone(),
+        DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => cast(column, &DataType::List(inner.clone()))?,
+        _ => return Ok(cast(column, &DataType::Utf8)?.as_string::<i32>().clone()),
+    };
+    let lists = list.as_list::<i32>();
+    let mut texts = StringBuilder::new();
+    for row in 0..lists.len() {
+        if lists.is_null(row) {
+            texts.append_null();
+            continue;
+        }
+        let values = cast(&lists.value(row), &DataType::Utf8)?;
+        texts.append_value(values.as_string::<i32>().iter().flatten().collect::<Vec<_>>().join(split));
+    }
+    Ok(texts.finish())
+}
+
+/// A row for the rejects, where it has to be one text: a JSON object of the values as they print.
+fn row_text(batch: &RecordBatch, row: usize) -> Vec<u8> {
+    let options = FormatOptions::default();
+    let mut object = serde_json::Map::new();
+    for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        let value = match ArrayFormatter::try_new(column, &options) {
+            Ok(formatter) if column.is_valid(row) => formatter.value(row).to_string().into(),
+            _ => serde_json::Value::Null,
+        };
+        object.insert(field.name().clone(), value);
+    }
+    serde_json::Value::Object(object).to_string().into_bytes()
+}
+
+enum Writer {
+    Parquet(Box<ArrowWriter<Shared>>),
+    Arrow(FileWriter<Shared>),
+}
+
+impl Writer {
+    fn new(format: RecordFormat, shared: Shared, schema: &SchemaRef, compression: Compression) -> Result<Writer, ArrowError> {
+        Ok(match format {
+            RecordFormat::Parquet => {
+                let properties = WriterProperties::builder().set_compression(compression).set_max_row_group_row_count(Some(GROUP)).build();
+                Writer::Parquet(Box::new(ArrowWriter::try_new(shared, schema.clone(), Some(properties))?))
+            }
+            _ => Writer::Arrow(FileWriter::try_new(shared, schema)?),
+        })
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), ArrowError> {
+        match self {
+            Writer::Parquet(w) => Ok(w.write(batch)?),
+            Writer::Arrow(w) => w.write(batch),
+        }
+    }
+
+    fn finish(self) -> Result<(), ArrowError> {
+        match self {
+            Writer::Parquet(w) => Ok(w.close().map(drop)?),
+            Writer::Arrow(mut w) => w.finish(),
+        }
+    }
+}
+
+struct Written {
+    output: Option<Output>,
+    failed: Option<Error>,
+}
+
+/// The output as the writers of the formats want it; they own what they write to.
+#[derive(Clone)]
+struct Shared(Arc<Mutex<Written>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Written> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl io::Write for Shared {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut written = self.lock();
+        let done = written.output.as_mut().map_or(Ok(()), |output| output.store(bytes));
+        done.map(|()| bytes.len()).map_err(|e| {
+            let told = io::Error::other(e.to_string());
+            written.failed.get_or_insert(e);
+            told
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,77 @@
+//! Going on after a kill.
+//!
+//! While a run writes `OUT.part`, `OUT.resume` beside it says how far both are: which text of the input is done, the ledger so far, and
+//! length and hash of what was written. It is replaced every few seconds, after the output that it speaks of; what was written beyond it
+//! is cut off. The hashes are looked at before anything is trusted, so that a torn file only means an earlier start.
+//!
+//! The file is there from the first byte until output and report are in place, so that whatever stands there is known to be ours.
+
+use super::ledger::Ledger;
+use super::output::OutputState;
+use super::{Error, Job};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Where a run stands, but for its output.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(super) struct State {
+    /// What may not differ between the runs.
+    pub identity: String,
+    pub started: String,
+    /// Bytes of text that are done.
+    pub text: u64,
+    pub seen: u64,
+    pub first_line: u64,
+    pub ledger: Ledger,
+    pub rejects: Option<OutputState>,
+}
+
+/// Where the state of a run lies; none where the output is standard output.
+pub(super) fn place(job: &Job) -> Option<PathBuf> {
+    (job.output.as_os_str() != "-").then(|| {
+        let mut name = job.output.file_name().unwrap_or_default().to_owned();
+        name.push(".resume");
+        job.output.with_file_name(name)
+    })
+}
+
+/// Everything that the bytes of the output depend on.
+pub(super) fn identity(job: &Job, index: &str) -> Result<String, Error> {
+    let input = std::fs::metadata(&job.input).map_err(|e| Error::io("look at", &job.input, e))?;
+    let same = Job { threads: 0, block: 0, resume: false, checkpoint: Default::default(), sync: false, ..job.clone() };
+    let mut hash = blake3::Hasher::new();
+    hash.update(format!("{}\n{index}\n{:?} {}\n{same:?}", env!("CARGO_PKG_VERSION"), input.modified().ok(), input.len()).as_bytes());
+    Ok(hash.finalize().to_hex().to_string())
+}
+
+/// The line of a state, to which the output adds its own.
+pub(super) fn line(state: &State) -> Result<Vec<u8>, Error> {
+    let mut line = serde_json::to_vec(state).map_err(|e| Error::Unsupported { what: format!("cannot keep the state of the run ({e})") })?;
+    line.push(b'\n');
+    Ok(line)
+}
+
+/// Replaces the state; whoever is killed meanwhile leaves the one before.
+pub(super) fn write(place: &Path, mut state: Vec<u8>, output: &OutputState) -> Result<(), Error> {
+    let fail = |e| Error::io("write", place, e);
+    serde_json::to_writer(&mut state, output).map_err(|e| fail(e.into()))?;
+    let mut next = place.as_os_str().to_owned();
+    next.push(".part");
+    std::fs::write(&next, &state).map_err(fail)?;
+    std::fs::rename(&next, place).map_err(fail)
+}
+
+/// Where the run stood that was killed; nothing if there was none, or if it had not got anywhere.
+///
+/// # Errors
+/// It was another job, over another input, or with another index.
+pub(super) fn read(place: &Path, identity: &str) -> Result<Option<(State, OutputState)>, Error> {
+    let Ok(bytes) = std::fs::read(place) else { return Ok(None) };
+    let mut lines = bytes.split(|b| *b == b'\n');
+    let mut next = || lines.next().unwrap_or_default();
+    let (Ok(state), Ok(output)) = (serde_json::from_slice::<State>(next()), serde_json::from_slice(next())) else { return Ok(None) };
+    if state.identity != identity {
+        return Err(Error::OtherRun { path: place.display().to_string() });
+    }
+    Ok(Some((state, output)))
+}

@@ -1,0 +1,396 @@
+//! What a record is converted with, whatever its format: the answers, the facts, the ledger, the text that goes out.
+
+use super::ColumnFacts;
+use super::Error;
+use super::answers::{Answers, Context, Dialect};
+use super::facts::RowFacts;
+use super::format::ndjson::Ndjson;
+use super::input::TextEncoding;
+use super::ledger::{Ledger, RejectReason, Sampled};
+use super::output::{Output, part_of};
+use super::resume::State;
+use super::spec::{self, Job};
+use crate::engine::Engine;
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+/// How records are laid out: what a format tells of itself before the first of them.
+pub(super) struct Layout<'l> {
+    /// Names of the columns; without, columns are members that name themselves (NDJSON).
+    pub header: Option<&'l [String]>,
+    /// How the values appended for a column of this name are written.
+    pub dialect: &'l dyn Fn(&str) -> Dialect,
+}
+
+/// What records are converted with.
+pub(super) struct Work<'e> {
+    columns: Vec<Column>,
+    groups: Vec<Answers<'e>>,
+    facts: RowFacts,
+    contextual: bool,
+    encoding: TextEncoding,
+    pub ledger: Ledger,
+    pub out: Vec<u8>,
+    /// Records whose cells were looked at.
+    pub seen: u64,
+    /// Bytes of text that are done.
+    pub text: u64,
+    /// The line that the text at hand begins with.
+    pub first_line: u64,
+    rejects_at: Option<PathBuf>,
+    pub rejects: Option<Output>,
+    seed: u64,
+    sample: usize,
+    /// Lots below these get into the sample, by outcome.
+    limits: [u64; 10],
+    hits: Vec<(usize, usize, Sampled)>,
+    scratch: Vec<u8>,
+    /// For the state of the run: what it is, when it began.
+    pub identity: String,
+    pub started: String,
+}
+
+struct Column {
+    place: usize,
+    name: String,
+    group: usize,
+    from_place: Option<usize>,
+    /// Of the record at hand: the value of the source column.
+    from: Vec<u8>,
+}
+
+impl<'e> Work<'e> {
+    pub fn new(job: &Job, engine: &'e Engine, layout: &Layout<'_>, encoding: TextEncoding) -> Result<Work<'e>, Error> {
+        let header = layout.header;
+        // Formats without a header count places as they are met.
+        let mut met = 0;
+        let mut place = |name: &str| match header {
+            Some(header) => spec::place(name, header),
+            None => {
+                met += 1;
+                Ok(met - 1)
+            }
+        };
+        let mut facts = RowFacts::new(job, &mut place)?;
+        let (mut columns, mut groups): (Vec<Column>, Vec<Answers<'e>>) = Default::default();
+        for spec in &job.columns {
+            let from_place = spec.from_column.as_deref().map(&mut place).transpose()?;
+            for name in spec.names() {
+                let places = match header {
+                    Some(header) => spec::places(name, header)?,
+                    None => vec![place(name)?],
+                };
+                for at in places {
+                    let name = header.map_or_else(|| Ndjson::member(name), |h| h[at].clone());
+                    let dialect = (layout.dialect)(&name);
+                    // Columns alike share their answers, unless the name is part of what is written.
+                    if !groups.last().is_some_and(|g: &Answers<'_>| g.serves(spec, &dialect)) {
+                        groups.push(Answers::new(engine, spec, dialect)?);
+                    }
+                    columns.push(Column { place: at, name, group: groups.len() - 1, from_place, from: Vec::new() });
+                }
+            }
+        }
+        if columns.is_empty() {
+            return Err(Error::NoColumns);
+        }
+        for (i, column) in columns.iter().enumerate() {
+            let taken = |name: &String| header.is_some_and(|h| h.contains(name));
+            if let Some(name) = appended(&column.name).into_iter().find(taken) {
+                return Err(Error::ColumnTaken { name });
+            }
+            if columns[..i].iter().any(|c| c.name == column.name) {
+                return Err(Error::Column { name: column.name.clone(), what: String::from("named twice as a code column") });
+            }
+        }
+        let by_column = columns.iter().any(|c| c.from_place.is_some());
+        if by_column {
+            // Any system may turn up.
+            facts.prepare(engine.index().systems());
+        } else {
+            facts.prepare(groups.iter().flat_map(Answers::translators).map(|t| t.source()));
+        }
+        let ledger = Ledger::new(columns.iter().map(|c| c.name.clone()));
+        Ok(Work {
+            contextual: by_column || facts.places().next().is_some(),
+            columns,
+            groups,
+            facts,
+            encoding,
+            ledger,
+            out: Vec::new(),
+            seen: 0,
+            text: 0,
+            identity: String::new(),
+            started: String::new(),
+            first_line: 1,
+            rejects_at: rejects_at(job),
+            rejects: None,
+            seed: job.seed,
+            sample: job.sample,
+            limits: [if job.sample > 0 { u64::MAX } else { 0 }; 10],
+            hits: Vec::new(),
+            scratch: Vec::new(),
+        })
+    }
+
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+    pub fn place(&self, column: usize) -> usize {
+        self.columns[column].place
+    }
+    /// Everything that is read of a record.
+    pub fn places(&self) -> Vec<usize> {
+        let mut places: Vec<usize> = self.columns.iter().flat_map(|c| [Some(c.place), c.from_place]).flatten().collect();
+        places.extend(self.facts.places());
+        places
+    }
+    pub fn has_context(&self) -> bool {
+        self.contextual
+    }
+    pub fn has_hits(&self) -> bool {
+        !self.hits.is_empty()
+    }
+    pub fn is_at_start(&self) -> bool {
+        self.first_line == 1 && self.ledger.records_in == 0
+    }
+
+    /// The names of the appended columns, in order.
+    pub fn appended_names(&self) -> Vec<String> {
+        let of = |c: &Column| appended(&c.name).into_iter().take(if self.groups[c.group].has_policy() { 5 } else { 4 });
+        self.columns.iter().flat_map(of).collect()
+    }
+
+    pub fn column_facts(&self) -> Vec<ColumnFacts> {
+        let facts = |c: &Column| {
+            let spec = self.groups[c.group].spec();
+            let maps = self.groups[c.group].translators().flat_map(|t| t.maps()).map(|m| format!("{}|{}", m.id(), m.version()));
+            ColumnFacts {
+                column: c.name.clone(),
+                from: spec.from.clone().unwrap_or_else(|| format!("by {}", spec.from_column.as_deref().unwrap_or_default())),
+                to: spec.to.clone(),
+                maps: maps.collect(),
+                policy: spec.policy,
+                strict: spec.strict,
+                unsettled: spec.unsettled,
+            }
+        };
+        self.columns.iter().map(facts).collect()
+    }
+
+    /// Appends what the code in a cell becomes, and counts it. Whether the record is to be rejected for it.
+    #[inline]
+    pub fn code(&mut self, column: usize, data: &[u8], start: usize, length: usize) -> bool {
+        let Column { group, from, .. } = &self.columns[column];
+        let group = &mut self.groups[*group];
+        let codes = &mut self.ledger.columns[column];
+        if length == 0 || (data[start] <= b' ' && data[start..start + length].trim_ascii().is_empty()) {
+            codes.blank += 1;
+            self.out.extend_from_slice(group.blank());
+            return false;
+        }
+        let id = if self.contextual {
+            let source = group.source(from);
+            let key = &mut self.scratch;
+            key.clear();
+            key.push(source);
+            key.extend_from_slice(&self.facts.key);
+            key.extend_from_slice(&data[start..start + length]);
+            match group.find(key, 0, key.len()) {
+                Some(id) => id,
+                None => {
+                    let context = Context { from, date: self.facts.date, facts: &self.facts.facts, text: self.facts.text.as_deref() };
+                    group.ask(key, &data[start..start + length], source, context, &mut self.ledger)
+                }
+            }
+        } else {
+            match group.find(data, start, length) {
+                Some(id) => id,
+                None => {
+                    let cell = &data[start..start + length];
+                    let context = Context { from: b"", date: None, facts: &self.facts.facts, text: None };
+                    group.ask(cell, cell, 0, context, &mut self.ledger)
+                }
+            }
+        };
+        let answer = group.count(id);
+        let outcome = usize::from(answer.outcome);
+        let codes = &mut self.ledger.columns[column];
+        codes.outcomes[outcome] += 1;
+        codes.settled += u64::from(answer.settled);
+        for &(_, outcome, settled) in &answer.further {
+            codes.further += 1;
+            codes.outcomes[usize::from(outcome)] += 1;
+            codes.settled += u64::from(settled);
+        }
+        let (tally, reject) = (answer.tally, answer.reject);
+        group.append(id, &mut self.out);
+        let lot = lot(self.seed, self.ledger.records_in, column);
+        if lot < self.limits[outcome] {
+            let sampled = Sampled { line: 0, column: String::new(), tally, lot };
+            self.hits.push((column, outcome, sampled));
+        }
+        reject
+    }
+
+    /// Puts the codes of the record at hand into the sample; of each outcome those with the lowest lots stay.
+    #[cold]
+    pub fn keep_sample(&mut self, data: &[u8], start: usize) {
+        let line = self.line(data, start);
+        for (column, outcome, mut sampled) in self.hits.drain(..) {
+            sampled.line = line;
+            sampled.column = self.columns[column].name.clone();
+            let kept = &mut self.ledger.samples[outcome];
+            kept.push(sampled);
+            kept.sort_by_key(|s| (s.lot, s.line));
+            kept.truncate(self.sample);
+            if kept.len() == self.sample {
+                self.limits[outcome] = kept.last().map_or(0, |s| s.lot);
+            }
+        }
+    }
+
+    /// The line in which a place of the text at hand lies.
+    fn line(&self, data: &[u8], at: usize) -> u64 {
+        self.first_line + memchr::memchr_iter(b'\n', &data[..at]).count() as u64
+    }
+
+    pub fn blank_line(&mut self, line: &[u8]) {
+        self.ledger.blank_lines += 1;
+        self.out.extend_from_slice(line);
+    }
+
+    /// What is wrong with the bytes of a record, if anything.
+    pub fn damage(&self, record: &[u8]) -> Option<RejectReason> {
+        if memchr::memchr(0, record).is_some() {
+            return Some(RejectReason::Nul);
+        }
+        let utf8 = !matches!(self.encoding, TextEncoding::SingleByte(_));
+        (utf8 && std::str::from_utf8(record).is_err()).then_some(RejectReason::Encoding)
+    }
+
+    /// Reads the facts of the record at hand.
+    pub fn read_context<'d>(&mut self, field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), RejectReason> {
+        for column in &mut self.columns {
+            if let Some(place) = column.from_place {
+                column.from.clear();
+                column.from.extend_from_slice(&field(place));
+            }
+        }
+        self.facts.read(self.encoding, field, &mut self.ledger.facts_not_understood)
+    }
+
+    /// Where the run stands, but for the output.
+    pub fn state(&mut self) -> State {
+        self.settle_counts();
+        State {
+            identity: self.identity.clone(),
+            started: self.started.clone(),
+            text: self.text,
+            seen: self.seen,
+            first_line: self.first_line,
+            ledger: self.ledger.clone(),
+            rejects: self.rejects.as_ref().map(Output::state),
+        }
+    }
+
+    /// From the first record again.
+    pub fn restart(&mut self) {
+        let names = self.columns.iter().map(|c| c.name.clone());
+        self.ledger = Ledger::new(names);
+        (self.text, self.seen, self.first_line) = (0, 0, 1);
+        self.limits = [if self.sample > 0 { u64::MAX } else { 0 }; 10];
+        self.rejects = None;
+    }
+
+    /// Goes on from there. `false`: what was rejected until then is not there any more.
+    pub fn resume(&mut self, state: State) -> Result<bool, Error> {
+        if let (Some(rejects), Some(path)) = (&state.rejects, &self.rejects_at) {
+            self.rejects = Output::resume(path, self.encoding, true, rejects)?;
+            if self.rejects.is_none() {
+                return Ok(false);
+            }
+        }
+        (self.text, self.seen, self.first_line) = (state.text, state.seen, state.first_line);
+        self.started = state.started;
+        self.ledger = state.ledger;
+        self.ledger.find_places();
+        for (limit, kept) in self.limits.iter_mut().zip(&self.ledger.samples) {
+            if kept.len() == self.sample {
+                *limit = kept.last().map_or(0, |s| s.lot);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Brings the counts of the answers into the ledger.
+    pub fn settle_counts(&mut self) {
+        for group in &mut self.groups {
+            group.settle_counts(&mut self.ledger);
+        }
+    }
+
+    /// Puts a record among the rejects, as it came.
+    #[cold]
+    pub fn reject(&mut self, data: &[u8], start: usize, next: usize, reason: RejectReason) -> Result<(), Error> {
+        let line = self.line(data, start);
+        self.hits.clear();
+        *self.ledger.rejected.entry(reason).or_default() += 1;
+        if self.rejects.is_none() {
+            let Some(path) = &self.rejects_at else {
+                return Err(Error::NoPlaceForRejects { line, reason: reason.in_words().to_owned() });
+            };
+            if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+                std::fs::create_dir_all(folder).map_err(|e| Error::io("make folder", folder, e))?;
+            }
+            let mut rejects = Output::create(path, self.encoding, true)?;
+            rejects.write(b"line,reason,record\n")?;
+            self.rejects = Some(rejects);
+        }
+        let mut row = format!("{line},{},\"", reason.code()).into_bytes();
+        let record = &data[start..next];
+        let record = record.strip_suffix(b"\n").unwrap_or(record);
+        let record = record.strip_suffix(b"\r").unwrap_or(record);
+        for &byte in record {
+            if byte == b'"' {
+                row.push(byte);
+            }
+            row.push(byte);
+        }
+        row.extend_from_slice(b"\"\n");
+        self.rejects.as_mut().map_or(Ok(()), |r| r.write(&row))
+    }
+
+    pub fn discard(&mut self) {
+        if let Some(rejects) = self.rejects.take() {
+            rejects.discard();
+        }
+    }
+}
+
+/// Where records go that cannot be converted.
+fn rejects_at(job: &Job) -> Option<PathBuf> {
+    job.rejects.clone().or_else(|| match &job.report {
+        Some(report) => Some(part_of(report).join("rejects.csv")),
+        None if job.output.as_os_str() == "-" => None,
+        None => {
+            let mut name = job.output.file_name().unwrap_or_default().to_owned();
+            name.push(".rejects.csv");
+            Some(job.output.with_file_name(name))
+        }
+    })
+}
+
+/// The names of what is appended for a code column.
+pub(super) fn appended(name: &str) -> [String; 5] {
+    ["target", "outcome", "relationship", "map", "policy"].map(|what| format!("{name}_{what}"))
+}
+
+/// A number that only record and column decide; lots are drawn by it.
+#[inline]
+fn lot(seed: u64, record: u64, column: usize) -> u64 {
+    let x = (record.wrapping_mul(64) + column as u64).wrapping_add(seed << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let product = u128::from(x ^ (x >> 29)) * 0xa076_1d64_78bd_642f_u128;
+    (product >> 64) as u64 ^ product as u64
+}

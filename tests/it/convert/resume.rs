@@ -1,0 +1,183 @@
+//! Killed at any moment and gone on with, the bytes are those of an uninterrupted run.
+
+use super::{Lots, Place, claims, engine, read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use xwalk::job::{Error, Job};
+
+const ROWS: usize = 40_000;
+
+/// A job over a file with some rejects in it, and the index to run it with.
+struct Runs {
+    place: Place,
+    index: PathBuf,
+}
+
+impl Runs {
+    fn new() -> Runs {
+        let text = claims(ROWS, 11);
+        let lines: Vec<&str> = text.split_inclusive('\n').collect();
+        // A ragged row here and there; quoted line breaks stay whole.
+        let text: String =
+            lines.iter().enumerate().map(|(i, l)| if i % 997 == 5 && !l.contains('"') && l.contains(',') { "torn\n" } else { l }).collect();
+        let place = Place::with("in.csv", text);
+        let index = place.path("index.xwalk");
+        super::build(&index);
+        Runs { place, index }
+    }
+
+    fn start(&self, out: &str, resume: bool) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_xwalk"));
+        command.arg("--index").arg(&self.index).arg("convert").arg(&self.place.input);
+        command.arg("-o").arg(self.place.path(out)).arg("--report").arg(self.place.path(&format!("{out}.report")));
+        command.args(["--from", "icd9cm", "--to", "icd10cm", "--code", "dx", "--checkpoint", "0"]);
+        if resume {
+            command.arg("--resume");
+        }
+        command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
+    }
+
+    /// Output and report, but for what names the time of the run and the file.
+    fn result(&self, out: &str) -> Vec<Vec<u8>> {
+        let report = self.place.path(&format!("{out}.report"));
+        let file = |p: &Path| std::fs::read(p).unwrap_or_else(|e| panic!("{}: {e}", p.display()));
+        let mut all: Vec<Vec<u8>> = ["codes.csv", "review.csv", "rejects.csv"].iter().map(|f| file(&report.join(f))).collect();
+        all.push(file(&self.place.path(out)));
+        let mut document: xwalk::job::report::Document = serde_json::from_str(&read(&report.join("report.json"))).unwrap();
+        (document.run.started, document.run.seconds, document.run.records_per_second) = Default::default();
+        document.output.name = String::new();
+        all.push(serde_json::to_vec(&document).unwrap());
+        all
+    }
+
+    fn clear(&self, out: &str) {
+        let _ = std::fs::remove_dir_all(self.place.path(&format!("{out}.report")));
+        let _ = std::fs::remove_file(self.place.path(out));
+    }
+}
+
+#[test]
+fn killed_at_50_moments_the_bytes_are_the_same() {
+    let runs = Runs::new();
+    let mut lots = Lots(50);
+    let mut kills = 0;
+    for out in ["plain.csv", "packed.csv.gz"] {
+        assert!(matches!(runs.start(out, false).wait().unwrap().code(), Some(0 | 1)));
+        let expected = runs.result(out);
+        let whole = expected[3].len() as u64;
+        runs.clear(out);
+        let part = runs.place.path(&format!("{out}.part"));
+        let mut resume = false;
+        let enough = kills + 25;
+        while kills < enough {
+            let mut child = runs.start(out, resume);
+            // A moment by how much is written (of what is left), and a little beyond; the last thousandth is where files are renamed.
+            let from = part.metadata().map_or(0, |m| m.len().min(whole - 1));
+            let until = from + lots.below((whole - from) as usize + 1) as u64;
+            let beyond = Duration::from_micros(lots.below(4000) as u64);
+            let deadline = Instant::now() + Duration::from_secs(60);
+            while child.try_wait().unwrap().is_none() && part.metadata().map_or(0, |m| m.len()) < until && Instant::now() < deadline {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            std::thread::sleep(beyond);
+            child.kill().unwrap();
+            resume = match child.wait().unwrap().code() {
+                None => {
+                    kills += 1;
+                    assert!(
+                        !runs.place.path(out).exists() || std::fs::read(runs.place.path(out)).unwrap() == expected[3],
+                        "an output in its place is whole"
+                    );
+                    true
+                }
+                Some(_) => {
+                    assert!(runs.result(out) == expected, "after {kills} kills");
+                    runs.clear(out);
+                    false
+                }
+            };
+        }
+        if resume {
+            assert!(matches!(runs.start(out, true).wait().unwrap().code(), Some(0 | 1)));
+            assert!(runs.result(out) == expected, "after {kills} kills");
+        }
+        runs.clear(out);
+    }
+    let left: Vec<String> = runs.place.files().into_iter().filter(|f| !["in.csv", "index.xwalk"].contains(&f.as_str())).collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
+}
+
+/// Leaves behind what a kill half way leaves.
+fn killed(place: &Place) -> Job {
+    let job = Job { checkpoint: Duration::ZERO, block: 4096, threads: 1, report: Some(place.path("report")), ..place.job() };
+    let (part, state) = (place.path("out-in.csv.part"), place.path("out-in.csv.resume"));
+    let mut kept = None;
+    xwalk::job::convert(&job, engine(), &mut |p| {
+        if kept.is_none() && p.records > 1500 {
+            kept = Some((std::fs::read(&part).unwrap(), std::fs::read(&state).unwrap()));
+        }
+    })
+    .unwrap();
+    let (bytes, noted) = kept.expect("half way");
+    std::fs::remove_file(place.path("out-in.csv")).unwrap();
+    std::fs::remove_dir_all(place.path("report")).unwrap();
+    std::fs::write(part, bytes).unwrap();
+    std::fs::write(state, noted).unwrap();
+    Job { resume: true, ..job }
+}
+
+#[test]
+fn what_was_left_is_looked_at_before_it_is_trusted() {
+    let text = claims(3000, 12);
+    let (whole, _) = super::converted(&text, |_| {});
+    // The output was torn, or is gone: from the beginning.
+    for tear in [
+        (|p: &Path| std::fs::write(p, "torn").unwrap()) as fn(&Path),
+        |p| std::fs::remove_file(p).unwrap(),
+        |p| {
+            let mut bytes = std::fs::read(p).unwrap();
+            bytes[100] ^= 1;
+            std::fs::write(p, bytes).unwrap();
+        },
+        |p| {
+            let mut bytes = std::fs::read(p).unwrap();
+            bytes.extend_from_slice(b"written beyond what was noted");
+            std::fs::write(p, bytes).unwrap();
+        },
+    ] {
+        let place = Place::with("in.csv", &text);
+        let job = killed(&place);
+        tear(&place.path("out-in.csv.part"));
+        let run = super::run(&job).unwrap();
+        assert!(read(&place.output) == whole);
+        assert_eq!(run.ledger.records_in, 3000);
+        assert_eq!(place.files(), ["in.csv", "out-in.csv", "report"]);
+    }
+    // The note itself was torn.
+    let place = Place::with("in.csv", &text);
+    let job = killed(&place);
+    std::fs::write(place.path("out-in.csv.resume"), "{\"identity\":").unwrap();
+    super::run(&job).unwrap();
+    assert!(read(&place.output) == whole);
+}
+
+#[test]
+fn another_job_or_another_input_is_not_gone_on_with() {
+    let text = claims(3000, 12);
+    let place = Place::with("in.csv", &text);
+    let job = killed(&place);
+    let mut other = job.clone();
+    other.columns[0].strict = true;
+    let error = super::run(&other).unwrap_err();
+    assert!(matches!(error, Error::OtherRun { .. }), "{error}");
+    std::fs::write(&place.input, format!("{text}9,401.9,,\n")).unwrap();
+    let error = super::run(&job).unwrap_err();
+    assert!(error.to_string().contains("run without --resume"), "{error}");
+    assert!(!place.output.exists());
+    // Without --resume the leavings are in nobody's way.
+    super::run(&Job { resume: false, ..job }).unwrap();
+    assert_eq!(place.files(), ["in.csv", "out-in.csv", "report"]);
+    let job = Job { input: "-".into(), resume: true, ..place.job() };
+    assert!(super::run(&job).unwrap_err().to_string().contains("standard input"));
+}
