@@ -41,6 +41,7 @@ const JSON: &[&str] = &[
     "src/job/format/",
     "src/job/report",
     "src/job/answers.rs",
+    "src/job/resume.rs",
     "src/read/fhir",
     "src/decisions/exchange/",
 ];
