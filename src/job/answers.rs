@@ -43,20 +43,27 @@ pub(super) struct Context<'q> {
 }
 
 /// The answer to what stands in a cell.
-pub(super) struct Answer {
+struct Answer {
+    /// Where the bytes to append stand in the arena.
     start: u32,
     end: u32,
+    outcome: u8,
+    flags: u8,
     /// How often it was given since the counts were last brought into the ledger.
     count: u64,
-    /// Of the first code, for the tally and the sample.
-    pub tally: u32,
-    pub outcome: u8,
-    pub settled: bool,
-    /// The job rejects records with this answer.
-    pub reject: bool,
-    /// Tallies of the further codes in the cell.
-    pub further: Box<[(u32, u8, bool)]>,
+    tally: u32,
+    /// Of the further codes in the cell.
+    further: Box<[Further]>,
 }
+
+/// Tally, outcome, and whether settled, of a code beyond the first of a cell.
+pub(super) type Further = (u32, u8, bool);
+
+const SETTLED: u8 = 1;
+/// The job rejects records with this answer.
+const REJECT: u8 = 2;
+/// There are further codes.
+const FURTHER: u8 = 4;
 
 /// The answers of one code column, or of several alike.
 pub(super) struct Answers<'e> {
@@ -76,13 +83,42 @@ pub(super) struct Answers<'e> {
     blank: Vec<u8>,
 }
 
+/// A key of at most 16 bytes, and of its answer what every record needs: half a cache line.
 #[derive(Clone, Copy, Default)]
 struct Slot {
     low: u64,
     high: u64,
-    /// One more than the length; 0: nothing here.
-    length: u32,
+    start: u32,
+    /// Given so often since it came here.
+    count: u32,
     answer: u32,
+    size: u16,
+    outcome: u8,
+    /// The key's length and one more, above three flags; 0: nothing here.
+    length_and_flags: u8,
+}
+
+/// An answer that was found, and what is counted of it.
+#[derive(Clone, Copy)]
+pub(super) struct Hit {
+    pub id: u32,
+    start: u32,
+    size: u32,
+    pub outcome: u8,
+    flags: u8,
+}
+
+impl Hit {
+    pub fn settled(self) -> bool {
+        self.flags & SETTLED != 0
+    }
+    /// The job rejects records with this answer.
+    pub fn rejects(self) -> bool {
+        self.flags & REJECT != 0
+    }
+    pub fn has_further(self) -> bool {
+        self.flags & FURTHER != 0
+    }
 }
 
 /// The first 16 bytes of a key, zero behind its end.
@@ -212,34 +248,45 @@ impl<'e> Answers<'e> {
         at as u8
     }
 
-    /// The answer for a key of at most 16 bytes that was asked for before.
+    /// The answer for a key of at most 16 bytes that is at hand; it counts as given.
     #[inline]
-    pub fn find(&self, data: &[u8], start: usize, length: usize) -> Option<u32> {
+    pub fn find(&mut self, data: &[u8], start: usize, length: usize) -> Option<Hit> {
         if length > 16 {
             return None;
         }
         let (low, high) = words(data, start, length);
-        let slot = &self.slots[slot_of(low, high, length)];
-        (slot.low == low && slot.high == high && slot.length == length as u32 + 1).then_some(slot.answer)
-    }
-
-    /// The answer, counted as given once more.
-    #[inline]
-    pub fn count(&mut self, id: u32) -> &Answer {
-        let answer = &mut self.answers[id as usize];
-        answer.count += 1;
-        answer
+        let slot = &mut self.slots[slot_of(low, high, length)];
+        if slot.low != low || slot.high != high || usize::from(slot.length_and_flags >> 3) != length + 1 {
+            return None;
+        }
+        slot.count += 1;
+        let flags = slot.length_and_flags & 7;
+        Some(Hit { id: slot.answer, start: slot.start, size: u32::from(slot.size), outcome: slot.outcome, flags })
     }
 
     /// Writes what is appended to a record with this answer.
     #[inline]
-    pub fn append(&self, id: u32, out: &mut Vec<u8>) {
-        let answer = &self.answers[id as usize];
-        out.extend_from_slice(&self.arena[answer.start as usize..answer.end as usize]);
+    pub fn append(&self, hit: Hit, out: &mut Vec<u8>) {
+        copy(&self.arena, hit.start as usize, hit.size as usize, out);
+    }
+
+    /// The codes beyond the first of a cell.
+    pub fn further(&self, hit: Hit) -> &[Further] {
+        &self.answers[hit.id as usize].further
+    }
+
+    /// Of the first code, for the sample.
+    pub fn tally_of(&self, hit: Hit) -> u32 {
+        self.answers[hit.id as usize].tally
     }
 
     /// Brings into the ledger how often each answer was given.
     pub fn settle_counts(&mut self, ledger: &mut Ledger) {
+        for slot in &mut self.slots {
+            if let Some(answer) = self.answers.get_mut(slot.answer as usize) {
+                answer.count += u64::from(std::mem::take(&mut slot.count));
+            }
+        }
         for answer in &mut self.answers {
             let count = std::mem::take(&mut answer.count);
             ledger.tallies[answer.tally as usize].count += count;
@@ -262,9 +309,9 @@ impl<'e> Answers<'e> {
         &self.blank
     }
 
-    /// The answer for a key that the memo does not have.
+    /// The answer for a key that is not at hand; it counts as given.
     #[cold]
-    pub fn ask(&mut self, key: &[u8], cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> u32 {
+    pub fn ask(&mut self, key: &[u8], cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> Hit {
         let id = match self.places.get(key) {
             Some(&id) => id,
             None => {
@@ -272,8 +319,8 @@ impl<'e> Answers<'e> {
                     self.settle_counts(ledger);
                     self.places.clear();
                     self.answers.clear();
-                    self.arena.clear();
                     self.written.clear();
+                    self.arena.clear();
                     self.slots.fill(Slot::default());
                 }
                 let id = self.answers.len() as u32;
@@ -283,11 +330,21 @@ impl<'e> Answers<'e> {
                 id
             }
         };
-        if key.len() <= 16 {
+        let answer = &mut self.answers[id as usize];
+        answer.count += 1;
+        let (outcome, flags) = (answer.outcome, answer.flags);
+        let hit = Hit { id, start: answer.start, size: answer.end - answer.start, outcome, flags };
+        if let (0..=16, Ok(size)) = (key.len(), u16::try_from(hit.size)) {
             let (low, high) = words(key, 0, key.len());
-            self.slots[slot_of(low, high, key.len())] = Slot { low, high, length: key.len() as u32 + 1, answer: id };
+            let slot = &mut self.slots[slot_of(low, high, key.len())];
+            // Whose place this was keeps its count.
+            if let Some(before) = self.answers.get_mut(slot.answer as usize) {
+                before.count += u64::from(slot.count);
+            }
+            let length_and_flags = ((key.len() as u8 + 1) << 3) | flags;
+            *slot = Slot { low, high, start: hit.start, count: 0, answer: id, size, outcome, length_and_flags };
         }
-        id
+        hit
     }
 
     fn make(&mut self, cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> Answer {
@@ -330,8 +387,10 @@ impl<'e> Answers<'e> {
         let reject = self.spec.unsettled == Unsettled::Reject && tallies.iter().any(|t| !t.settled);
         let mut places = tallies.into_iter().map(|t| (t.outcome.map_or(0, |o| o as u8), t.settled, ledger.place(t)));
         let (outcome, settled, tally) = places.next().unwrap_or_default();
-        let further = places.map(|(outcome, settled, tally)| (tally, outcome, settled)).collect();
-        Answer { start, end, count: 0, tally, outcome, settled, reject, further }
+        let further: Box<[Further]> = places.map(|(outcome, settled, tally)| (tally, outcome, settled)).collect();
+        let flag = |is: bool, flag: u8| if is { flag } else { 0 };
+        let flags = flag(settled, SETTLED) | flag(reject, REJECT) | flag(!further.is_empty(), FURTHER);
+        Answer { start, end, outcome, flags, count: 0, tally, further }
     }
 
     /// Asks the engine.
@@ -364,6 +423,19 @@ impl<'e> Answers<'e> {
                 }
             }
         }
+    }
+}
+
+/// Appends `data[start..start + length]`. Short ones are copied as 64 bytes and cut, which spares a call with a length that is not known.
+#[inline]
+pub(super) fn copy(data: &[u8], start: usize, length: usize, out: &mut Vec<u8>) {
+    let end = out.len() + length;
+    match data.get(start..).and_then(<[u8]>::first_chunk::<64>) {
+        Some(chunk) if length <= 64 => {
+            out.extend_from_slice(chunk);
+            out.truncate(end);
+        }
+        _ => out.extend_from_slice(&data[start..start + length]),
     }
 }
 

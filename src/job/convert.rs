@@ -260,7 +260,8 @@ impl Stage {
         }
         let mut output = Output::create(&job.output, encoding, job.sync)?;
         if let Some(place) = &self.state {
-            output.note(place, resume::line(&work.state())?)?;
+            resume::begin(place, &work.state())?;
+            output.note(place)?;
         }
         Ok(output)
     }
@@ -283,7 +284,7 @@ impl Stage {
         }
         output.publish()?;
         if let Some(state) = &self.state {
-            let _ = std::fs::remove_file(state);
+            resume::clear(state);
         }
         Ok(())
     }
@@ -293,7 +294,7 @@ impl Stage {
             let _ = std::fs::remove_dir_all(staged);
         }
         if let Some(state) = &self.state {
-            let _ = std::fs::remove_file(state);
+            resume::clear(state);
         }
     }
 }

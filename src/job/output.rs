@@ -5,6 +5,8 @@ use super::{Error, resume};
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, channel, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 
@@ -236,8 +238,12 @@ fn begins_with(path: &Path, state: &OutputState) -> io::Result<bool> {
 pub(super) trait Sink {
     /// Takes the text and leaves an empty buffer in its place.
     fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Error>;
-    /// Notes, when everything taken is written, where the run stands.
-    fn note(&mut self, place: &Path, state: Vec<u8>) -> Result<(), Error>;
+    /// When everything taken is written, completes the note of where the run stands.
+    fn note(&mut self, place: &Path) -> Result<(), Error>;
+    /// Whether every note is complete, so that another may begin.
+    fn has_noted(&self) -> bool {
+        true
+    }
 }
 
 impl Sink for Output {
@@ -246,20 +252,21 @@ impl Sink for Output {
         text.clear();
         Ok(())
     }
-    fn note(&mut self, place: &Path, state: Vec<u8>) -> Result<(), Error> {
-        resume::write(place, state, &self.state())
+    fn note(&mut self, place: &Path) -> Result<(), Error> {
+        resume::complete(place, &self.state())
     }
 }
 
 /// What the writing thread is told.
 enum Order {
     Text(Vec<u8>),
-    Note(PathBuf, Vec<u8>),
+    Note(PathBuf),
 }
 
 /// Writes behind, on a thread of its own.
 pub(super) struct Behind<'s> {
     orders: SyncSender<Order>,
+    noting: Arc<AtomicBool>,
     empty: Receiver<Vec<u8>>,
     writer: Option<ScopedJoinHandle<'s, (Output, Result<(), Error>)>>,
 }
@@ -271,6 +278,8 @@ impl<'s> Behind<'s> {
         for _ in 0..ring {
             let _ = give.send(Vec::new());
         }
+        let noting = Arc::new(AtomicBool::new(false));
+        let still_noting = noting.clone();
         let writer = scope.spawn(move || {
             for order in receive {
                 let done = match order {
@@ -279,7 +288,11 @@ impl<'s> Behind<'s> {
                         let _ = give.send(text);
                         done
                     }
-                    Order::Note(place, state) => output.note(&place, state),
+                    Order::Note(place) => {
+                        let done = output.note(&place);
+                        still_noting.store(false, Ordering::Release);
+                        done
+                    }
                 };
                 if done.is_err() {
                     return (output, done);
@@ -287,7 +300,7 @@ impl<'s> Behind<'s> {
             }
             (output, Ok(()))
         });
-        Behind { orders, empty, writer: Some(writer) }
+        Behind { orders, noting, empty, writer: Some(writer) }
     }
 
     /// The output again, when everything is written.
@@ -311,7 +324,11 @@ impl Sink for Behind<'_> {
         let empty = self.empty.recv().map_err(|_| gone())?;
         self.orders.send(Order::Text(std::mem::replace(text, empty))).map_err(|_| gone())
     }
-    fn note(&mut self, place: &Path, state: Vec<u8>) -> Result<(), Error> {
-        self.orders.send(Order::Note(place.to_owned(), state)).map_err(|_| gone())
+    fn note(&mut self, place: &Path) -> Result<(), Error> {
+        self.noting.store(true, Ordering::Release);
+        self.orders.send(Order::Note(place.to_owned())).map_err(|_| gone())
+    }
+    fn has_noted(&self) -> bool {
+        !self.noting.load(Ordering::Acquire)
     }
 }

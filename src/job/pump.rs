@@ -121,8 +121,9 @@ fn blocks(
         if !work.out.is_empty() {
             sink.take(&mut work.out)?;
         }
-        if let Some(place) = note.as_ref().filter(|_| noted.elapsed() >= job.checkpoint && work.ledger.records_in > 0) {
-            sink.note(place, resume::line(&work.state())?)?;
+        if let Some(place) = note.as_ref().filter(|_| sink.has_noted() && noted.elapsed() >= job.checkpoint && work.ledger.records_in > 0) {
+            resume::begin(place, &work.state())?;
+            sink.note(place)?;
             noted = Instant::now();
         }
         let bytes = meter.read.lock().map(|t| t.1).unwrap_or(0);
@@ -134,6 +135,10 @@ fn blocks(
 fn step(data: &[u8], clean: bool, last: bool, reader: &mut Reader, work: &mut Work<'_>) -> Result<usize, Error> {
     let used = reader.run(data, clean, last, work)?;
     work.text += used as u64;
+    // The memo counts in 32 bits.
+    if work.text >> 31 != (work.text - used as u64) >> 31 {
+        work.settle_counts();
+    }
     work.first_line += memchr::memchr_iter(b'\n', &data[..used]).count() as u64;
     Ok(used)
 }

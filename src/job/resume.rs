@@ -10,19 +10,22 @@ use super::ledger::Ledger;
 use super::output::OutputState;
 use super::{Error, Job};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-/// Where a run stands, but for its output.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(super) struct State {
+/// Where a run stands, but for its output. The ledger may be large: it is borrowed, and written piece by piece.
+#[derive(Serialize, Deserialize)]
+pub(super) struct State<'l> {
     /// What may not differ between the runs.
-    pub identity: String,
-    pub started: String,
+    pub identity: Cow<'l, str>,
+    pub started: Cow<'l, str>,
     /// Bytes of text that are done.
     pub text: u64,
     pub seen: u64,
     pub first_line: u64,
-    pub ledger: Ledger,
+    pub ledger: Cow<'l, Ledger>,
     pub rejects: Option<OutputState>,
 }
 
@@ -44,32 +47,48 @@ pub(super) fn identity(job: &Job, index: &str) -> Result<String, Error> {
     Ok(hash.finalize().to_hex().to_string())
 }
 
-/// The line of a state, to which the output adds its own.
-pub(super) fn line(state: &State) -> Result<Vec<u8>, Error> {
-    let mut line = serde_json::to_vec(state).map_err(|e| Error::Unsupported { what: format!("cannot keep the state of the run ({e})") })?;
-    line.push(b'\n');
-    Ok(line)
-}
-
-/// Replaces the state; whoever is killed meanwhile leaves the one before.
-pub(super) fn write(place: &Path, mut state: Vec<u8>, output: &OutputState) -> Result<(), Error> {
-    let fail = |e| Error::io("write", place, e);
-    serde_json::to_writer(&mut state, output).map_err(|e| fail(e.into()))?;
+fn next(place: &Path) -> PathBuf {
     let mut next = place.as_os_str().to_owned();
     next.push(".part");
-    std::fs::write(&next, &state).map_err(fail)?;
+    PathBuf::from(next)
+}
+
+/// Writes the line of a state beside its place; [`complete`] makes it count.
+pub(super) fn begin(place: &Path, state: &State<'_>) -> Result<(), Error> {
+    let next = next(place);
+    let fail = |e| Error::io("write", &next, e);
+    let mut file = BufWriter::new(File::create(&next).map_err(fail)?);
+    serde_json::to_writer(&mut file, state).map_err(|e| fail(e.into()))?;
+    file.write_all(b"\n").and_then(|()| file.flush()).map_err(fail)
+}
+
+/// Adds the line of the output and replaces the state; whoever is killed meanwhile leaves the one before.
+pub(super) fn complete(place: &Path, output: &OutputState) -> Result<(), Error> {
+    let next = next(place);
+    let fail = |e| Error::io("write", &next, e);
+    let mut file = BufWriter::new(File::options().append(true).open(&next).map_err(fail)?);
+    serde_json::to_writer(&mut file, output).map_err(|e| fail(e.into()))?;
+    file.flush().map_err(fail)?;
     std::fs::rename(&next, place).map_err(fail)
+}
+
+/// When a run has ended, one way or the other.
+pub(super) fn clear(place: &Path) {
+    let _ = std::fs::remove_file(place);
+    let _ = std::fs::remove_file(next(place));
 }
 
 /// Where the run stood that was killed; nothing if there was none, or if it had not got anywhere.
 ///
 /// # Errors
 /// It was another job, over another input, or with another index.
-pub(super) fn read(place: &Path, identity: &str) -> Result<Option<(State, OutputState)>, Error> {
+pub(super) fn read(place: &Path, identity: &str) -> Result<Option<(State<'static>, OutputState)>, Error> {
     let Ok(bytes) = std::fs::read(place) else { return Ok(None) };
     let mut lines = bytes.split(|b| *b == b'\n');
     let mut next = || lines.next().unwrap_or_default();
-    let (Ok(state), Ok(output)) = (serde_json::from_slice::<State>(next()), serde_json::from_slice(next())) else { return Ok(None) };
+    let (Ok(state), Ok(output)) = (serde_json::from_slice::<State<'static>>(next()), serde_json::from_slice(next())) else {
+        return Ok(None);
+    };
     if state.identity != identity {
         return Err(Error::OtherRun { path: place.display().to_string() });
     }

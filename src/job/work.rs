@@ -190,7 +190,7 @@ impl<'e> Work<'e> {
             self.out.extend_from_slice(group.blank());
             return false;
         }
-        let id = if self.contextual {
+        let hit = if self.contextual {
             let source = group.source(from);
             let key = &mut self.scratch;
             key.clear();
@@ -198,15 +198,16 @@ impl<'e> Work<'e> {
             key.extend_from_slice(&self.facts.key);
             key.extend_from_slice(&data[start..start + length]);
             match group.find(key, 0, key.len()) {
-                Some(id) => id,
+                Some(hit) => hit,
                 None => {
-                    let context = Context { from, date: self.facts.date, facts: &self.facts.facts, text: self.facts.text.as_deref() };
+                    let (facts, text) = (&self.facts.facts, self.facts.text.as_deref());
+                    let context = Context { from, date: self.facts.date, facts, text };
                     group.ask(key, &data[start..start + length], source, context, &mut self.ledger)
                 }
             }
         } else {
             match group.find(data, start, length) {
-                Some(id) => id,
+                Some(hit) => hit,
                 None => {
                     let cell = &data[start..start + length];
                     let context = Context { from: b"", date: None, facts: &self.facts.facts, text: None };
@@ -214,24 +215,24 @@ impl<'e> Work<'e> {
                 }
             }
         };
-        let answer = group.count(id);
-        let outcome = usize::from(answer.outcome);
+        let outcome = usize::from(hit.outcome);
         let codes = &mut self.ledger.columns[column];
         codes.outcomes[outcome] += 1;
-        codes.settled += u64::from(answer.settled);
-        for &(_, outcome, settled) in &answer.further {
-            codes.further += 1;
-            codes.outcomes[usize::from(outcome)] += 1;
-            codes.settled += u64::from(settled);
+        codes.settled += u64::from(hit.settled());
+        if hit.has_further() {
+            for &(_, outcome, settled) in group.further(hit) {
+                codes.further += 1;
+                codes.outcomes[usize::from(outcome)] += 1;
+                codes.settled += u64::from(settled);
+            }
         }
-        let (tally, reject) = (answer.tally, answer.reject);
-        group.append(id, &mut self.out);
+        group.append(hit, &mut self.out);
         let lot = lot(self.seed, self.ledger.records_in, column);
         if lot < self.limits[outcome] {
-            let sampled = Sampled { line: 0, column: String::new(), tally, lot };
+            let sampled = Sampled { line: 0, column: String::new(), tally: group.tally_of(hit), lot };
             self.hits.push((column, outcome, sampled));
         }
-        reject
+        hit.rejects()
     }
 
     /// Puts the codes of the record at hand into the sample; of each outcome those with the lowest lots stay.
@@ -282,15 +283,15 @@ impl<'e> Work<'e> {
     }
 
     /// Where the run stands, but for the output.
-    pub fn state(&mut self) -> State {
+    pub fn state(&mut self) -> State<'_> {
         self.settle_counts();
         State {
-            identity: self.identity.clone(),
-            started: self.started.clone(),
+            identity: Cow::Borrowed(&self.identity),
+            started: Cow::Borrowed(&self.started),
             text: self.text,
             seen: self.seen,
             first_line: self.first_line,
-            ledger: self.ledger.clone(),
+            ledger: Cow::Borrowed(&self.ledger),
             rejects: self.rejects.as_ref().map(Output::state),
         }
     }
@@ -305,7 +306,7 @@ impl<'e> Work<'e> {
     }
 
     /// Goes on from there. `false`: what was rejected until then is not there any more.
-    pub fn resume(&mut self, state: State) -> Result<bool, Error> {
+    pub fn resume(&mut self, state: State<'_>) -> Result<bool, Error> {
         if let (Some(rejects), Some(path)) = (&state.rejects, &self.rejects_at) {
             self.rejects = Output::resume(path, self.encoding, true, rejects)?;
             if self.rejects.is_none() {
@@ -313,8 +314,8 @@ impl<'e> Work<'e> {
             }
         }
         (self.text, self.seen, self.first_line) = (state.text, state.seen, state.first_line);
-        self.started = state.started;
-        self.ledger = state.ledger;
+        self.started = state.started.into_owned();
+        self.ledger = state.ledger.into_owned();
         self.ledger.find_places();
         for (limit, kept) in self.limits.iter_mut().zip(&self.ledger.samples) {
             if kept.len() == self.sample {

@@ -260,7 +260,7 @@ impl Delimited {
                 continue;
             }
             let before = work.out.len();
-            work.out.extend_from_slice(&data[start..end]);
+            super::super::answers::copy(data, start, end - start, &mut work.out);
             let mut reject = false;
             for column in 0..work.columns() {
                 let place = work.place(column);
@@ -281,7 +281,11 @@ impl Delimited {
                 work.reject(data, start, next, RejectReason::Unsettled)?;
                 continue;
             }
-            work.out.extend_from_slice(&data[end..next]);
+            if next == end + 1 {
+                work.out.push(b'\n');
+            } else {
+                work.out.extend_from_slice(&data[end..next]);
+            }
             work.ledger.records_out += 1;
         }
     }
