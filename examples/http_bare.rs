@@ -1,4 +1,4 @@
-//! The yardstick of `benches/http.py`: a bare axum handler that answers every request with the same body, and does nothing else.
+//! The yardstick of `benches/http_load.py`: a bare axum handler that answers every request with the same body, and does nothing else.
 //!
 //! `http_bare ADDRESS BYTES`: `BYTES` is the length of the body.
 

@@ -53,6 +53,9 @@ pub struct Args {
     /// Threads [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
+    /// Answers kept as they went out, about 1 kB each; 0 keeps none
+    #[arg(long, value_name = "N", default_value_t = Limits::default().kept)]
+    cache: usize,
     /// Seconds that a body, or somebody reading an answer, may stand still
     #[arg(long, value_name = "SECONDS", default_value_t = Limits::default().idle.as_secs())]
     idle: u64,
@@ -79,6 +82,7 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
             concurrent: args.concurrent,
             connections: args.connections,
             idle: Duration::from_secs(args.idle),
+            kept: args.cache,
             ..Limits::default()
         },
         grace: Duration::from_secs(args.grace),

@@ -5,7 +5,7 @@ use super::limits::Limits;
 use super::reply::Failure;
 use super::route::{Fhir, NAMES, Route};
 use super::tokens::{Denied, Tokens};
-use super::{Config, State, fhir, ops, own};
+use super::{Config, State, fhir, ops, own, reply};
 use crate::face::wire::fhir::outcome::Issue;
 use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes};
@@ -35,6 +35,7 @@ pub(super) struct Doors {
     local_names_only: bool,
     tls: bool,
     busy: AtomicUsize,
+    secret: u64,
     /// Makes request ids: a random beginning, counted on.
     ids: AtomicU64,
 }
@@ -45,11 +46,14 @@ impl Doors {
             Some(path) => Some((path.clone(), ArcSwap::from_pointee(Tokens::read(path)?))),
             None => None,
         };
-        let mut seed = [0; 8];
-        // Ids need not be secret; if there is no randomness, counting from the clock does.
-        if rustls::crypto::ring::default_provider().secure_random.fill(&mut seed).is_err() {
-            seed = (jiff::Timestamp::now().as_nanosecond() as u64).to_le_bytes();
-        }
+        let random = || {
+            let mut bytes = [0; 8];
+            // Where there is no randomness, the clock has to do: ids need not be secret.
+            if rustls::crypto::ring::default_provider().secure_random.fill(&mut bytes).is_err() {
+                bytes = (jiff::Timestamp::now().as_nanosecond() as u64).to_le_bytes();
+            }
+            u64::from_le_bytes(bytes)
+        };
         Ok(Doors {
             local_names_only: tokens.is_none() && !config.behind_proxy,
             tokens,
@@ -57,7 +61,8 @@ impl Doors {
             behind_proxy: config.behind_proxy,
             tls: config.tls.is_some(),
             busy: AtomicUsize::new(0),
-            ids: AtomicU64::new(u64::from_le_bytes(seed)),
+            secret: random(),
+            ids: AtomicU64::new(random()),
         })
     }
 
@@ -67,6 +72,11 @@ impl Doors {
             tokens.store(Arc::new(Tokens::read(path)?));
         }
         Ok(())
+    }
+
+    /// A number that nobody outside can foresee.
+    pub fn random(&self) -> u64 {
+        self.secret
     }
 
     pub fn needs_tokens(&self) -> bool {
@@ -117,7 +127,11 @@ pub(super) async fn handle(state: Arc<State>, peer: SocketAddr, request: Request
     let id = request_id(&state.doors, &parts.headers);
     let mut who = String::new();
     let answered = match admit(&state, peer, &route, &parts.method, &parts.headers, &mut who) {
-        Ok(busy) => answer(&state, route, &parts, body, busy).await,
+        Ok(busy) => match kept(&state, &route, &parts) {
+            Some(response) => Ok(response),
+            // In a box: it is large, and what is large is copied on its way into the connection.
+            None => Box::pin(answer(&state, route, &parts, body, busy)).await,
+        },
         Err(failure) => Err(failure),
     };
     let mut response = answered.unwrap_or_else(|failure| failure.response(spelling, id.to_str().unwrap_or_default()));
@@ -156,6 +170,34 @@ pub(super) async fn handle(state: Arc<State>, peer: SocketAddr, request: Request
     }
     response.headers_mut().insert(REQUEST_ID, id);
     response
+}
+
+/// The answer to a question that was answered before.
+fn kept(state: &State, route: &Route<'_>, parts: &axum::http::request::Parts) -> Option<Response<Body>> {
+    let media = match route {
+        Route::Own(_) => reply::JSON,
+        Route::Fhir(_, Fhir::Operation(..)) if check_accept(parts).is_ok() => reply::FHIR_JSON,
+        _ => return None,
+    };
+    let (body, outcome) = with_question(parts, |question| state.served.load().kept.find(question))??;
+    if let Some(outcome) = outcome {
+        state.metrics.outcome(outcome);
+    }
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(header::CONTENT_TYPE, media);
+    Some(response)
+}
+
+/// Hands on what an answer to a GET depends on; `None` for what is no GET.
+pub(super) fn with_question<T>(parts: &axum::http::request::Parts, then: impl FnOnce(&[u8]) -> T) -> Option<T> {
+    if parts.method != Method::GET {
+        return None;
+    }
+    let address = parts.uri.path_and_query()?.as_str().as_bytes();
+    Some(match parts.headers.get(header::ACCEPT_LANGUAGE) {
+        None => then(address),
+        Some(language) => then(&[address, b"\n", language.as_bytes()].concat()),
+    })
 }
 
 /// The client's own id if it is one, otherwise a new one.
@@ -286,7 +328,7 @@ async fn answer(
                 _ => None,
             };
             let language = parts.headers.get(header::ACCEPT_LANGUAGE).and_then(|l| l.to_str().ok()).unwrap_or("");
-            fhir::answer(state, version, interaction, parts.uri.query().unwrap_or(""), language, body).await
+            fhir::answer(state, version, interaction, parts, language, body).await
         }
         Route::Elsewhere => match &state.others {
             Some(router) => {

@@ -28,6 +28,8 @@ pub struct Limits {
     pub fan_out: usize,
     /// Concepts of one page of an expansion, and of an expansion without paging: 422 `too-costly` beyond.
     pub expansion: usize,
+    /// Answers that are kept as they went out, each of at most 4 kB; 0: none.
+    pub kept: usize,
     /// Hits of one search.
     pub hits: usize,
     /// Requests that are worked on at a time: 503 beyond.
@@ -52,6 +54,7 @@ impl Default for Limits {
             batch: 1_000,
             fan_out: 2_000,
             expansion: 1_000,
+            kept: 1 << 16,
             hits: 200,
             concurrent: 1_024,
             connections: 20_000,

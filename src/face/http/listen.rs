@@ -1,7 +1,7 @@
 //! Listening: connections, TLS, slow and stalled clients, stopping.
 
 use super::metrics::Metrics;
-use super::{Config, Error, Open, State, Tls, audit, fhir, guard};
+use super::{Config, Error, Open, State, Tls, audit, fhir, guard, kept};
 use arc_swap::ArcSwap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -72,7 +72,7 @@ impl Server {
         let fingerprint = engine.index().fingerprint();
         metrics.index(&fingerprint, engine.index().size());
         let state = Arc::new(State {
-            engine: ArcSwap::from_pointee(engine),
+            served: ArcSwap::from_pointee(kept::Served::new(engine, config.limits.kept, doors.random())),
             open,
             reloading: tokio::sync::Mutex::new(()),
             metrics,

@@ -9,7 +9,7 @@
 //! metrics, audit, log), `route` knows where it belongs, `own` and `fhir` ask the engine. They decide nothing themselves.
 //!
 //! # A new index without a lost request
-//! The engine hangs in an [`ArcSwap`]. A request takes what hangs there when it begins and keeps it to its end, streams included; a reload
+//! The engine hangs in an [`ArcSwap`], with the answers that it has given ([`kept`]). A request takes what hangs there when it begins and keeps it to its end, streams included; a reload
 //! opens the new index beside the old one and swaps. The old one goes when its last request has ended.
 //!
 //! # What is never written down
@@ -19,6 +19,7 @@
 pub mod audit;
 mod fhir;
 mod guard;
+mod kept;
 pub mod limits;
 mod listen;
 mod metrics;
@@ -99,7 +100,7 @@ pub enum Error {
 
 /// What all requests share.
 struct State {
-    engine: ArcSwap<Engine>,
+    served: ArcSwap<kept::Served>,
     open: Open,
     /// One reload at a time.
     reloading: tokio::sync::Mutex<()>,
@@ -118,7 +119,11 @@ struct State {
 
 impl State {
     fn engine(&self) -> Arc<Engine> {
-        self.engine.load_full()
+        Arc::clone(&self.served.load().engine)
+    }
+
+    fn served(&self) -> Arc<kept::Served> {
+        self.served.load_full()
     }
 
     /// Opens the index anew and swaps it in. On failure the old one goes on.
@@ -130,7 +135,7 @@ impl State {
             Ok(engine) => {
                 let fingerprint = engine.index().fingerprint();
                 self.metrics.index(&fingerprint, engine.index().size());
-                self.engine.store(Arc::new(engine));
+                self.served.store(Arc::new(kept::Served::new(engine, self.limits.kept, self.doors.random())));
                 self.fingerprint.store(Arc::new(fingerprint.clone()));
                 tracing::info!(index = %fingerprint, "index reloaded");
                 Ok(fingerprint)

@@ -133,7 +133,9 @@ async fn entry_answer(state: &Arc<State>, version: Version, engine: &Engine, lan
     }
     match route {
         Route::Fhir(_, Fhir::Batch) => Err(Failure::invalid("a batch cannot hold a batch")),
-        Route::Fhir(_, interaction) => super::one(state, version, engine, interaction, query, language, body.as_deref()).await,
+        Route::Fhir(_, interaction) => {
+            super::one(state, version, engine, interaction, query, language, body.as_deref()).await.map(|a| a.body)
+        }
         _ => Err(Failure::not_found("an entry's url stays inside this service")),
     }
 }

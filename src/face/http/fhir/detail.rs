@@ -48,6 +48,15 @@ impl Detail {
         self.concepts.get(code)
     }
 
+    /// A code as the system spells it, if case does not count there.
+    pub fn spelled<'d>(&'d self, code: &'d str) -> &'d str {
+        if self.case_sensitive || self.concepts.contains_key(code) {
+            return code;
+        }
+        let lower = code.to_lowercase();
+        self.concepts.keys().find(|c| c.to_lowercase() == lower).map_or(code, String::as_str)
+    }
+
     /// The values of a property, as text.
     pub fn property<'d>(&'d self, code: &str, name: &'d str) -> impl Iterator<Item = String> + 'd {
         let list = self.concept(code).and_then(|c| c["property"].as_array());

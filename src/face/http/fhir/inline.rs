@@ -22,6 +22,8 @@ pub(in crate::face::http) struct Inline {
     /// Of the code systems and maps; `None` if there are none.
     pub engine: Option<Engine>,
     pub value_sets: Vec<serde_json::Value>,
+    /// The one among them that the parameter `valueSet` was.
+    pub asked: Option<usize>,
     /// The maps as given: what an index has no room for (scopes) is looked up here.
     pub maps: Vec<serde_json::Value>,
     /// What the code systems say beyond what an index keeps.
@@ -52,10 +54,10 @@ impl Cache {
                 _ => return Err(Failure::from(Issue::error("invalid", format!("{} must be a resource", parameter.name)))),
             };
             if let Value::Tree(resource) = std::mem::replace(&mut parameter.value, Value::Text(canonical)) {
-                resources.push(resource);
+                resources.push((parameter.name == "valueSet", resource));
             }
         }
-        let texts: Vec<String> = resources.iter().map(serde_json::Value::to_string).collect();
+        let texts: Vec<String> = resources.iter().map(|(asked, resource)| format!("{asked} {resource}")).collect();
         let mut hasher = blake3::Hasher::new();
         texts.iter().for_each(|t| {
             hasher.update(t.as_bytes()).update(b"\n");
@@ -85,13 +87,16 @@ impl Cache {
     }
 }
 
-fn make(resources: Vec<serde_json::Value>) -> Result<Inline, Failure> {
-    let mut inline = Inline { engine: None, value_sets: Vec::new(), maps: Vec::new(), details: Details::default() };
+fn make(resources: Vec<(bool, serde_json::Value)>) -> Result<Inline, Failure> {
+    let mut inline = Inline { engine: None, value_sets: Vec::new(), asked: None, maps: Vec::new(), details: Details::default() };
     let folder = tempfile::tempdir().map_err(|e| cannot(&e))?;
     let mut inputs = Vec::new();
-    for (number, mut resource) in resources.into_iter().enumerate() {
+    for (number, (is_asked, mut resource)) in resources.into_iter().enumerate() {
         match resource.get("resourceType").and_then(|t| t.as_str()).unwrap_or("") {
             "ValueSet" => {
+                if is_asked {
+                    inline.asked = Some(inline.value_sets.len());
+                }
                 inline.value_sets.push(resource);
                 continue;
             }

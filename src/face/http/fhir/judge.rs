@@ -44,7 +44,7 @@ fn together<'v>(mut verdicts: Vec<Verdict<'v>>, set: Option<&Set<'_>>, concept: 
         told.unknown_system = told.unknown_system.or(other.unknown_system);
     }
     if let (Some(set), Some(_), true) = (set, concept, all_outside) {
-        let what = format!("No valid coding was found for the value set '{}'", set.url);
+        let what = format!("No valid coding was found for the value set '{}'", set.name());
         told.issues.insert(0, Issue::error("code-invalid", what).tx("not-in-vs").message_id("TX_GENERAL_CC_ERROR_MESSAGE"));
     }
     Some(told)
@@ -93,8 +93,8 @@ impl<'a> Asked<'a> {
             Some(detail) if detail.case_sensitive => Spelling::Exact,
             Some(_) => Spelling::AnyCase,
         };
-        let found: Validation<'v> = engine.validate(system, &coding.code, telling.date, None);
-        telling.set = self.set.map(|set| (set.url.as_str(), found.concept.is_some_and(|c: Concept<'_>| set.has(c))));
+        let found: Validation<'v> = engine.validate(system, detail.map_or(&coding.code, |d| d.spelled(&coding.code)), telling.date, None);
+        telling.set = self.set.map(|set| (set.name(), found.concept.is_some_and(|c: Concept<'_>| set.has(c))));
         telling.status = match (detail, found.concept) {
             (Some(detail), Some(concept)) => detail.text(concept.code(), "status"),
             _ => "",
@@ -109,7 +109,7 @@ impl<'a> Asked<'a> {
         let mut verdict = Verdict { system: &coding.system, code: coding.code.trim(), ..Verdict::default() };
         let asked_for = self.set.is_some_and(|s| s.unknown.contains(&coding.system));
         if let Some(set) = self.set.filter(|_| !asked_for) {
-            verdict.issues.push(answers::not_in_set(&coding.system, verdict.code, telling, &set.url));
+            verdict.issues.push(answers::not_in_set(&coding.system, verdict.code, telling, set.name()));
         }
         let is_set = |name: &str| self.context.inline.is_some_and(|i| i.value_sets.iter().any(|v| v["url"] == name));
         if coding.system.is_empty() {

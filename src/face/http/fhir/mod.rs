@@ -10,15 +10,17 @@ mod translate;
 mod valueset;
 
 use super::State;
+use super::guard::with_question;
 use super::reply::{self, FHIR_JSON, Failure};
 use super::route::{Fhir, Kind, Operation};
-use crate::engine::Engine;
+use crate::engine::{Engine, Outcome};
 use crate::face::wire::fhir::parameters::{Coding, Parameters, Value};
 use crate::face::wire::fhir::{Version, outcome::Issue, statements};
 use crate::index::CodeSystem;
 use crate::model::Date;
 use axum::body::{Body, Bytes};
-use axum::http::Response;
+use axum::http::{Response, request::Parts};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// What every operation has at hand.
@@ -31,6 +33,8 @@ struct Context<'c> {
     inline: Option<&'c inline::Inline>,
     /// `Accept-Language`: of displays, where no parameter says it.
     language: &'c str,
+    /// What became of the translations.
+    outcomes: RefCell<Vec<Outcome>>,
 }
 
 /// Parameters that the ecosystem sends to every operation. Those that would change an answer are handled where they do.
@@ -56,17 +60,54 @@ pub(super) async fn answer(
     state: &Arc<State>,
     version: Version,
     interaction: Fhir<'_>,
-    query: &str,
+    parts: &Parts,
     language: &str,
     body: Option<Bytes>,
 ) -> Result<Response<Body>, Failure> {
-    let engine = state.engine();
+    let served = state.served();
+    let engine = &served.engine;
     if let Fhir::Batch = interaction {
-        let bundle = batch::answer(state, version, &engine, language, &body.unwrap_or_default()).await?;
+        let bundle = batch::answer(state, version, engine, language, &body.unwrap_or_default()).await?;
         return Ok(reply::ok(FHIR_JSON, bundle));
     }
-    one(state, version, &engine, interaction, query, language, body.as_deref()).await.map(|body| reply::ok(FHIR_JSON, body))
+    let query = parts.uri.query().unwrap_or("");
+    let answer = one(state, version, engine, interaction, query, language, body.as_deref()).await?;
+    if answer.is_plain {
+        with_question(parts, |asked| served.kept.keep(asked, &answer.body, answer.outcomes.first().copied()));
+    }
+    Ok(reply::ok(FHIR_JSON, answer.body))
 }
+
+/// An answer, and whether it may be kept.
+struct Answer {
+    body: Vec<u8>,
+    /// Of translations.
+    outcomes: Vec<Outcome>,
+    is_plain: bool,
+}
+
+impl From<Vec<u8>> for Answer {
+    fn from(body: Vec<u8>) -> Answer {
+        Answer { body, outcomes: Vec::new(), is_plain: false }
+    }
+}
+
+/// Parameters that say nothing of a person, of operations whose answer depends on nothing but the index.
+const PLAIN: &[&str] = &[
+    "code",
+    "codeA",
+    "codeB",
+    "displayLanguage",
+    "property",
+    "reverse",
+    "sourceCode",
+    "sourceSystem",
+    "system",
+    "targetSystem",
+    "targetsystem",
+    "url",
+    "version",
+];
 
 /// One interaction, alone or as an entry of a batch.
 async fn one(
@@ -77,7 +118,7 @@ async fn one(
     query: &str,
     language: &str,
     body: Option<&[u8]>,
-) -> Result<Vec<u8>, Failure> {
+) -> Result<Answer, Failure> {
     let base = format!("/fhir/{}", version.name());
     let mut parameters = match body {
         Some(body) => Parameters::from_json(body)?,
@@ -85,19 +126,24 @@ async fn one(
     };
     match interaction {
         Fhir::Metadata if parameters.text("mode")?.as_deref() == Some("terminology") => {
-            Ok(statements::terminology_capabilities(engine.index(), &format!("urn:xwalk:{base}")).to_string().into_bytes())
+            Ok(statements::terminology_capabilities(engine.index(), &format!("urn:xwalk:{base}")).to_string().into_bytes().into())
         }
         Fhir::Metadata => {
             let secured = state.doors.needs_tokens();
-            Ok(statements::capability_statement(version, &format!("urn:xwalk:{base}"), secured).to_string().into_bytes())
+            Ok(statements::capability_statement(version, &format!("urn:xwalk:{base}"), secured).to_string().into_bytes().into())
         }
-        Fhir::Versions => Ok(statements::versions(version)),
-        Fhir::Read(kind, id) => read(version, engine, kind, id),
-        Fhir::Search(kind) => search(version, engine, kind, &parameters, &base),
+        Fhir::Versions => Ok(statements::versions(version).into()),
+        Fhir::Read(kind, id) => read(version, engine, kind, id).map(Answer::from),
+        Fhir::Search(kind) => search(version, engine, kind, &parameters, &base).map(Answer::from),
         Fhir::Operation(operation, instance) => {
             let inline = state.inline.take_from(&mut parameters).await?;
-            let context = Context { state, version, engine, inline: inline.as_deref(), language };
-            context.operation(operation, instance, &parameters)
+            let context = Context { state, version, engine, inline: inline.as_deref(), language, outcomes: RefCell::default() };
+            let body = context.operation(operation, instance, &parameters)?;
+            let outcomes = context.outcomes.into_inner();
+            outcomes.iter().for_each(|o| state.metrics.outcome(*o));
+            let is_pure = matches!(operation, Operation::Lookup | Operation::ValidateCode | Operation::Subsumes | Operation::Translate);
+            let is_plain = is_pure && outcomes.len() < 2 && parameters.parameter.iter().all(|p| PLAIN.contains(&p.name.as_str()));
+            Ok(Answer { body, outcomes, is_plain })
         }
         Fhir::Batch | Fhir::Unknown => Err(Failure::not_found("nothing is served at this address; /metadata says what is")),
     }
@@ -221,6 +267,11 @@ fn search(version: Version, engine: &Engine, kind: Kind, parameters: &Parameters
     let wanted = |name: &str, value: &str| -> Result<bool, Failure> {
         Ok(parameters.text(name)?.is_none_or(|asked| asked.split(',').any(|a| a == value)))
     };
+    // The scopes of the maps here are all codes of a system.
+    let scope = |resource: &serde_json::Value, names: [&str; 2]| {
+        let scope = names.iter().find_map(|name| resource[*name].as_str()).unwrap_or("");
+        scope.strip_suffix("?fhir_vs").unwrap_or(scope).to_owned()
+    };
     let mut found = Vec::new();
     let resources: Vec<serde_json::Value> = match kind {
         Kind::CodeSystem => index.systems().filter(|s| !s.uri().is_empty()).map(statements::code_system).collect(),
@@ -232,8 +283,8 @@ fn search(version: Version, engine: &Engine, kind: Kind, parameters: &Parameters
         if wanted("url", &text("/url"))?
             && wanted("version", &text("/version"))?
             && wanted("_id", &text("/id"))?
-            && wanted("source-system", &text("/group/0/source"))?
-            && wanted("target-system", &text("/group/0/target"))?
+            && wanted("source-system", &scope(&resource, ["sourceUri", "sourceScopeUri"]))?
+            && wanted("target-system", &scope(&resource, ["targetUri", "targetScopeUri"]))?
         {
             found.push(resource);
         }

@@ -163,6 +163,11 @@ impl<'c> Set<'c> {
         Ok(Set { url, resource: Some(resource), language, unknown, imports, include, exclude, inactive_too })
     }
 
+    /// What to call it in a sentence.
+    pub fn name(&self) -> &str {
+        if self.url.is_empty() { "(unidentified)" } else { &self.url }
+    }
+
     /// The systems that are in it, wholly or in part.
     pub fn systems(&self) -> Vec<CodeSystem<'c>> {
         let mut all = Vec::new();

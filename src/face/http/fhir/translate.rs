@@ -69,7 +69,7 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
     if let (true, Some(failure)) = (answers.is_empty(), refused) {
         return Err(failure);
     }
-    answers.iter().for_each(|(a, _)| context.state.metrics.outcome(a.outcome));
+    context.outcomes.borrow_mut().extend(answers.iter().map(|(a, _)| a.outcome));
     // Of several maps, those that have nothing to say stay silent as long as one has.
     if answers.iter().any(|(a, _)| !a.scenarios.is_empty()) {
         answers.retain(|(a, _)| !a.scenarios.is_empty());

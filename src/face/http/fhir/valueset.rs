@@ -48,9 +48,9 @@ fn set<'c>(context: &'c Context<'_>, instance: Option<&str>, p: &Parameters) -> 
     }
     match (p.text("valueSet")?, context.inline) {
         (Some(url), _) => Set::by_url(context, &url),
-        // A value set without an address cannot be named, but if it is the only one it is meant.
-        (None, Some(inline)) if p.one("valueSet")?.is_some() && inline.value_sets.len() == 1 => {
-            Set::of_resource(context, &inline.value_sets[0], 0)
+        (None, Some(inline)) if inline.asked.is_some() => {
+            let asked = inline.asked.and_then(|at| inline.value_sets.get(at));
+            Set::of_resource(context, asked.ok_or_else(|| Failure::invalid("valueSet is no ValueSet"))?, 0)
         }
         _ => Err(Failure::from(Issue::error("required", "which value set? Give url, or valueSet as a resource").at("url"))),
     }
@@ -125,14 +125,14 @@ fn infer_system(context: &Context<'_>, set: &Set<'_>, p: &Parameters, code: &str
             ..Default::default()
         });
     }
-    let mut what = format!("The System URI could not be determined for the code '{}' in the ValueSet '{}'", clip(code), set.url);
+    let mut what = format!("The System URI could not be determined for the code '{}' in the ValueSet '{}'", clip(code), set.name());
     if !found.is_empty() {
         let systems: Vec<&str> = found.iter().map(|c| c.system().uri()).collect();
         what.push_str(&format!(": value set expansion has multiple matches: [{}]", systems.join(", ")));
     }
     let id = if found.is_empty() { "UNABLE_TO_INFER_CODESYSTEM" } else { "Unable_to_resolve_system__value_set_has_multiple_matches" };
     let inferred = Issue::error("not-found", what).tx("cannot-infer").at("code").message_id(id);
-    Err(vec![answers::not_in_set("", &clip(code), &Telling::default(), &set.url), inferred])
+    Err(vec![answers::not_in_set("", &clip(code), &Telling::default(), set.name()), inferred])
 }
 
 const EXPAND: &[&str] = &[

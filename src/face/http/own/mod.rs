@@ -13,7 +13,7 @@ mod split;
 mod stream;
 
 use super::State;
-use super::guard::Busy;
+use super::guard::{Busy, with_question};
 use super::reply::{self, Failure, JSON};
 use super::route::Own;
 use crate::face::wire::fhir::parameters::Parameters;
@@ -43,9 +43,12 @@ pub(super) async fn answer(state: &Arc<State>, own: Own, parts: &Parts, body: In
             if many {
                 return stream::answer(Arc::clone(state), question, parts, body, busy).await;
             }
-            let engine = state.engine();
+            let served = state.served();
             let mut out = Vec::with_capacity(1024);
-            question.asker(&engine)?.one(&question, state, &mut out)?;
+            let outcome = question.asker(&served.engine)?.one(&question, state, &mut out)?;
+            if question.is_plain() {
+                with_question(parts, |asked| served.kept.keep(asked, &out, outcome));
+            }
             Ok(reply::ok(JSON, out))
         }
     }

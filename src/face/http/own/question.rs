@@ -6,7 +6,7 @@ use super::super::reply::Failure;
 use super::super::route::Own;
 use super::known;
 use crate::engine::search::{SearchOptions, Searcher};
-use crate::engine::{Age, Asked, Engine, Facts, Policy, Sex, Translator, TranslatorOptions};
+use crate::engine::{Age, Asked, Engine, Facts, Outcome, Policy, Sex, Translator, TranslatorOptions};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::Parameters;
 use crate::face::wire::{LookupAnswer, SearchAnswer, SubsumesAnswer, TranslateAnswer, ValidateAnswer};
@@ -172,6 +172,14 @@ impl Question {
         })
     }
 
+    /// Whether it says nothing of a person and depends on nothing but the index: such answers may be kept.
+    pub fn is_plain(&self) -> bool {
+        let s = &self.subject;
+        let is_private = s.age.is_some() || s.sex.is_some() || !s.with.is_empty() || s.date.is_some();
+        let has_words = s.text.is_some() || s.display.is_some() || self.own == Own::Search;
+        !is_private && !has_words && self.translator.policy != Policy::Decision
+    }
+
     /// Subjects to answer before others have their turn.
     pub fn portion(&self) -> usize {
         if self.own == Own::Search { 8 } else { 512 }
@@ -186,12 +194,12 @@ pub(super) enum Asker<'e> {
 
 impl Asker<'_> {
     /// Answers the one subject of the query string.
-    pub fn one(&self, question: &Question, state: &State, out: &mut Vec<u8>) -> Result<(), Failure> {
+    pub fn one(&self, question: &Question, state: &State, out: &mut Vec<u8>) -> Result<Option<Outcome>, Failure> {
         self.ask(question, &question.subject, &question.facts, question.date, state, out)
     }
 
     /// Answers one subject of the body: JSON, a text or an object.
-    pub fn item(&self, question: &Question, json: &[u8], state: &State, out: &mut Vec<u8>) -> Result<(), Failure> {
+    pub fn item(&self, question: &Question, json: &[u8], state: &State, out: &mut Vec<u8>) -> Result<Option<Outcome>, Failure> {
         let not_read = |e: serde_json::Error| {
             // The position helps, the words may be private.
             Failure::invalid(format!(
@@ -228,7 +236,7 @@ impl Asker<'_> {
         date: Option<Date>,
         state: &State,
         out: &mut Vec<u8>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<Outcome>, Failure> {
         let code = || s.code.as_deref().filter(|c| !c.trim().is_empty()).ok_or_else(|| required("code"));
         match (self, question.own) {
             (Asker::Translate(translator), _) => {
@@ -239,7 +247,8 @@ impl Asker<'_> {
                     text: s.text.as_deref().or(question.subject.text.as_deref()),
                 });
                 state.metrics.outcome(answer.outcome);
-                write(&TranslateAnswer::of(&answer), out)
+                write(&TranslateAnswer::of(&answer), out)?;
+                return Ok(Some(answer.outcome));
             }
             (Asker::Search(searcher), _) => {
                 let query = s.text.as_deref().ok_or_else(|| required("text"))?;
@@ -263,7 +272,8 @@ impl Asker<'_> {
                 let (a, b) = (side(&s.a, "a")?, side(&s.b, "b")?);
                 write(&SubsumesAnswer::of(&a, &b), out)
             }
-        }
+        }?;
+        Ok(None)
     }
 }
 

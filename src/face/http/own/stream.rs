@@ -6,11 +6,11 @@
 
 use super::super::State;
 use super::super::guard::{Busy, Chunks, check_encoding};
+use super::super::kept::Served;
 use super::super::limits::Limits;
 use super::super::reply::{self, Failure, JSON, Spelling};
 use super::question::Question;
 use super::split::Splitter;
-use crate::engine::Engine;
 use crate::face::wire::fhir::outcome::Issue;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Response, StatusCode, header, request::Parts};
@@ -35,11 +35,13 @@ pub(super) async fn answer(
             return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, issue));
         }
     }
-    let engine = state.engine();
+    let served = state.served();
     // A question that cannot be asked is refused before its subjects are read.
-    question.asker(&engine)?;
+    question.asker(&served.engine)?;
     let splitter = Splitter::new(state.limits.line);
-    let mut work = Work { splitter, chunks: Chunks { body }, engine, question, state, ended: false, first: true, _busy: busy };
+    // What is the same for all subjects, as the beginning of each question.
+    let asked = parts.uri.path_and_query().filter(|_| question.is_plain()).map(|a| format!("POST {a}\n").into_bytes());
+    let mut work = Work { splitter, chunks: Chunks { body }, served, asked, question, state, ended: false, first: true, _busy: busy };
     let first = work.portion().await?;
     let media = if work.splitter.is_array() { JSON } else { NDJSON };
     if work.ended {
@@ -72,7 +74,9 @@ pub(super) async fn next(chunks: &mut Chunks, limits: &Limits) -> Result<Option<
 struct Work {
     splitter: Splitter,
     chunks: Chunks,
-    engine: Arc<Engine>,
+    served: Arc<Served>,
+    /// The beginning of each question whose answer may be kept.
+    asked: Option<Vec<u8>>,
     question: Question,
     state: Arc<State>,
     ended: bool,
@@ -85,7 +89,7 @@ struct Work {
 impl Work {
     /// The next answers: all that fit into a portion, or all that are left.
     async fn portion(&mut self) -> Result<Vec<u8>, Failure> {
-        let mut out = Vec::with_capacity(16 << 10);
+        let mut out = Vec::with_capacity(64 << 10);
         let mut left = self.question.portion();
         let mut body_ended = false;
         loop {
@@ -105,7 +109,8 @@ impl Work {
 
     /// Answers the subjects that have arrived whole; `true`: the portion is full.
     fn answer_whole(&mut self, out: &mut Vec<u8>, left: &mut usize, body_ended: bool) -> Result<bool, Failure> {
-        let asker = self.question.asker(&self.engine)?;
+        let asker = self.question.asker(&self.served.engine)?;
+        let common = self.asked.as_ref().map_or(0, Vec::len);
         loop {
             if *left == 0 {
                 return Ok(true);
@@ -119,11 +124,27 @@ impl Work {
             // The place of the bracket or comma; for lines a blank, which JSON does not mind.
             let before = out.len();
             out.push(b' ');
-            if let Err(failure) = asker.item(&self.question, item, &self.state, out) {
-                out.truncate(before + 1);
-                out.extend_from_slice(b"{\"error\":");
-                out.extend_from_slice(&failure.body(Spelling::Problem, ""));
-                out.push(b'}');
+            // A bare text says nothing but the code.
+            let asked = self.asked.as_mut().filter(|_| item.first() == Some(&b'"')).map(|asked| {
+                asked.truncate(common);
+                asked.extend_from_slice(item);
+                &*asked
+            });
+            match asked.and_then(|asked| self.served.kept.append(asked, out)) {
+                Some(outcome) => outcome.into_iter().for_each(|o| self.state.metrics.outcome(o)),
+                None => match asker.item(&self.question, item, &self.state, out) {
+                    Ok(outcome) => {
+                        if let Some(asked) = asked {
+                            self.served.kept.keep(asked, &out[before + 1..], outcome);
+                        }
+                    }
+                    Err(failure) => {
+                        out.truncate(before + 1);
+                        out.extend_from_slice(b"{\"error\":");
+                        out.extend_from_slice(&failure.body(Spelling::Problem, ""));
+                        out.push(b'}');
+                    }
+                },
             }
             match (self.splitter.is_array(), self.first) {
                 (true, true) => out[before] = b'[',

@@ -90,7 +90,9 @@ pub fn lookup(concept: Concept<'_>, date: Option<Date>, wanted: &Wanted, languag
         if wanted.has("notSelectable", false) && is_header {
             property(p, "notSelectable", |v| v.boolean("value", true));
         }
-        for period in concept.validity().filter(|_| wanted.has("validity", false)) {
+        // A period without an end on either side says nothing.
+        let said = |p: &crate::model::Validity| p.from.is_some() || p.to.is_some();
+        for period in concept.validity().filter(|p| wanted.has("validity", false) && said(p)) {
             property(p, "validity", |v| {
                 v.with("value", |o| {
                     o.key("valuePeriod").object(|o| {
@@ -272,7 +274,7 @@ pub fn not_in_set(system: &str, code: &str, t: &Telling<'_>, set: &str) -> Issue
 
 fn found(v: &Validation<'_>, concept: Concept<'_>, t: &Telling<'_>, verdict: &mut Verdict<'_>) {
     let at = |part: &str| if t.path.is_empty() { part.to_owned() } else { format!("{}.{part}", t.path) };
-    if t.spelling == Spelling::AnyCase && !v.repairs.is_empty() {
+    if t.spelling == Spelling::AnyCase && concept.code() != verdict.code {
         let (system, right) = (v.system, concept.code());
         let what = format!(
             "The code '{}' differs from the correct code '{right}' by case. Although the code system '{}|{}' is case insensitive, \
@@ -350,6 +352,12 @@ fn speaks(designation: &Designation<'_>, languages: &str) -> bool {
     languages.split(',').map(primary).any(|wanted| wanted == own || wanted == "*")
 }
 
+/// Equal but for case and blanks.
+fn same_words(a: &str, b: &str) -> bool {
+    let words = |t: &str| t.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>();
+    words(a) == words(b)
+}
+
 /// A display that the code does not have, or not in the language asked for. Case does not count, everything else does.
 fn wrong_display(concept: Concept<'_>, code: &str, t: &Telling<'_>) -> Option<Issue> {
     let given = t.display;
@@ -369,13 +377,17 @@ fn wrong_display(concept: Concept<'_>, code: &str, t: &Telling<'_>) -> Option<Is
     let error = if has_language {
         let valid = display(concept, t.date, t.language).unwrap_or("");
         issue(format!("Wrong Display Name '{given}' for {uri}#{code}. Valid display is '{valid}' (en) (for the language(s) '{languages}')"))
-            .message_id("Display_Name_for__should_be_one_of__instead_of")
+            .message_id(if concept.designations().any(|d| same_words(d.text, given)) {
+                "Display_Name_WS_for__should_be_one_of__instead_of"
+            } else {
+                "Display_Name_for__should_be_one_of__instead_of"
+            })
     } else if concept.designations().any(|d| same(d.text)) {
         let what = format!(
             "There are no valid display names found for the code {uri}#{code} for language(s) '{languages}'. The display is '{given}' which \
              is a valid display for the default language"
         );
-        return Some(issue(what).with_severity(Severity::Information).message_id("NO_VALID_DISPLAY_FOUND_LANG_SOME_one"));
+        return Some(issue(what).with_severity(Severity::Information).message_id("NO_VALID_DISPLAY_FOUND_NONE_FOR_LANG_OK"));
     } else {
         issue(format!(
             "Wrong Display Name '{given}' for {uri}#{code}. There are no valid display names found for language(s) '{languages}'. Default \

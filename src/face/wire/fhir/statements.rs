@@ -3,7 +3,6 @@
 use super::translate::canonical;
 use super::{Json, Version};
 use crate::index::{CodeSystem, ConceptMap, Index};
-use crate::model::map::Unmapped;
 use serde_json::{Value, json};
 
 /// The version of the terminology-ecosystem test cases that the service is held to.
@@ -144,7 +143,8 @@ pub fn value_set(system: CodeSystem<'_>) -> Value {
     })
 }
 
-/// A concept map, without its elements: tens of thousands of them are asked for by `$translate`, not read.
+/// A concept map, without its groups: tens of thousands of elements are asked for by `$translate`, not read, and the standard knows no
+/// group without an element.
 pub fn concept_map(version: Version, map: ConceptMap<'_>) -> Value {
     let canonical = canonical(map);
     let url = canonical.rsplit_once('|').map_or(canonical.as_str(), |(url, _)| url);
@@ -153,10 +153,6 @@ pub fn concept_map(version: Version, map: ConceptMap<'_>) -> Value {
         Version::R4 => ("sourceUri", "targetUri"),
         Version::R5 => ("sourceScopeUri", "targetScopeUri"),
     };
-    let mut group = json!({"source": source, "target": target});
-    if let Some(rule) = unmapped(version, &map.meta().unmapped) {
-        group["unmapped"] = rule;
-    }
     let mut value = json!({
         "resourceType": "ConceptMap",
         "id": id(&format!("{}-{}", map.id(), map.version())),
@@ -168,30 +164,9 @@ pub fn concept_map(version: Version, map: ConceptMap<'_>) -> Value {
         "status": "active",
         source_key: format!("{source}?fhir_vs"),
         target_key: format!("{target}?fhir_vs"),
-        "group": [group],
     });
     drop_empty(&mut value);
     value
-}
-
-fn unmapped(version: Version, rule: &Unmapped) -> Option<Value> {
-    let (mode, r4_mode) = match rule {
-        Unmapped::None => return None,
-        Unmapped::UseSourceCode(_) => ("use-source-code", "provided"),
-        Unmapped::Fixed { .. } => ("fixed", "fixed"),
-        Unmapped::OtherMap(_) => ("other-map", "other-map"),
-    };
-    let mut value = json!({"mode": if version == Version::R4 { r4_mode } else { mode }});
-    match rule {
-        Unmapped::Fixed { code, display, .. } => {
-            value["code"] = json!(code);
-            value["display"] = json!(display);
-        }
-        Unmapped::OtherMap(url) => value[if version == Version::R4 { "url" } else { "otherMap" }] = json!(url),
-        _ => {}
-    }
-    drop_empty(&mut value);
-    Some(value)
 }
 
 /// A searchset Bundle.
