@@ -33,6 +33,11 @@ fn questions(codes: &[String]) -> Vec<&str> {
     (0..QUESTIONS).map(|_| codes[random(&mut seed) as usize % codes.len()].as_str()).collect()
 }
 
+/// Reads a title where it lies: what a title costs is the place in memory that nobody looked at for a while.
+fn end_of(title: &str) -> usize {
+    title.as_bytes().last().map_or(0, |b| usize::from(*b))
+}
+
 fn core(c: &mut Criterion) {
     let engine = engine();
     let target = engine.index().system("icd10cm").expect("ICD-10-CM");
@@ -52,21 +57,27 @@ fn core(c: &mut Criterion) {
     group.throughput(Throughput::Elements(QUESTIONS as u64));
     group.bench_function("xwalk", |b| {
         b.iter(|| {
-            asked.iter().filter(|code| engine.lookup(target, black_box(code), None).concept.and_then(|c| c.display()).is_some()).count()
+            asked.iter().filter_map(|code| engine.lookup(target, black_box(code), None).concept?.display()).map(end_of).sum::<usize>()
         });
     });
     let hash: HashMap<&str, &str> = titles.iter().map(|(c, t)| (c.as_str(), t.as_str())).collect();
     group.bench_function("HashMap", |b| {
-        b.iter(|| asked.iter().filter(|code| hash.get(black_box(**code)).is_some_and(|title| !title.is_empty())).count())
+        b.iter(|| asked.iter().filter_map(|code| hash.get(black_box(*code))).map(|title| end_of(title)).sum::<usize>())
     });
     let tree: BTreeMap<&str, &str> = titles.iter().map(|(c, t)| (c.as_str(), t.as_str())).collect();
     group.bench_function("BTreeMap", |b| {
-        b.iter(|| asked.iter().filter(|code| tree.get(black_box(**code)).is_some_and(|title| !title.is_empty())).count())
+        b.iter(|| asked.iter().filter_map(|code| tree.get(black_box(*code))).map(|title| end_of(title)).sum::<usize>())
     });
     let db = sqlite(&titles, &targets);
     let mut select = db.prepare("SELECT title FROM code WHERE code = ?").expect("a statement");
     group.bench_function("SQLite", |b| {
-        b.iter(|| asked.iter().filter(|code| select.query_row([black_box(**code)], |r| r.get::<_, String>(0)).is_ok()).count());
+        b.iter(|| {
+            asked
+                .iter()
+                .filter_map(|code| select.query_row([black_box(*code)], |r| r.get::<_, String>(0)).ok())
+                .map(|title| end_of(&title))
+                .sum::<usize>()
+        });
     });
     group.finish();
 

@@ -27,10 +27,24 @@ impl Collector {
         self.precedence = precedence;
     }
 
-    /// Joins what was read side by side. The two have no system in common: files of one system are read by one collector.
+    /// Joins what was read side by side. Releases of one system are read by one collector; the other may know it by its maps' codes.
     pub fn with(mut self, other: Collector) -> Collector {
-        debug_assert!(other.maps.is_empty() && other.systems.iter().all(|s| self.systems.iter().all(|o| o.alias != s.alias)));
-        self.systems.extend(other.systems);
+        let adopted: Vec<(usize, Vec<u32>)> = other
+            .systems
+            .into_iter()
+            .map(|system| match self.systems.iter().position(|own| own.alias == system.alias) {
+                Some(at) => (at, self.systems[at].adopt(&system)),
+                None => {
+                    let numbers = (0..system.len() as u32).collect();
+                    self.systems.push(system);
+                    (self.systems.len() - 1, numbers)
+                }
+            })
+            .collect();
+        self.maps.extend(other.maps.into_iter().map(|map| {
+            let (source, target) = (&adopted[map.systems.0], &adopted[map.systems.1]);
+            map.renumbered((source.0, target.0), &source.1, &target.1)
+        }));
         self.findings.extend(other.findings);
         self
     }

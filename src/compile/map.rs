@@ -44,6 +44,18 @@ impl MapBuilder {
         MapBuilder { meta, systems, rows: Vec::new(), details: Vec::new(), known: HashMap::new() }
     }
 
+    /// The same map after its systems, and the codes in them, have got other numbers.
+    pub fn renumbered(mut self, systems: (usize, usize), sources: &[u32], targets: &[u32]) -> MapBuilder {
+        self.systems = systems;
+        for row in &mut self.rows {
+            row.source = U32::new(sources[row.source.get() as usize]);
+            if row.target.get() != NONE {
+                row.target = U32::new(targets[row.target.get() as usize]);
+            }
+        }
+        self
+    }
+
     /// The order in which maps stand in the index.
     pub fn order(&self) -> (&str, &str, &str, &str) {
         (&self.meta.source, &self.meta.target, &self.meta.id, &self.meta.version)

@@ -48,7 +48,9 @@ pub enum Content {
     Map(MapRelease),
     /// A map as a table, whose columns the entry explains.
     Table(MapRelease, read::table::Layout),
-    /// The file says it itself (RF2, OMOP, FHIR, SSSOM ...).
+    /// A package of SNOMED CT, and what it does not say of itself.
+    Edition(read::rf2::Options),
+    /// The file says it itself (OMOP, FHIR, SSSOM, RF2 as it is by default ...).
     SelfDescribed,
 }
 
@@ -106,7 +108,16 @@ pub fn build(inputs: &[Input], out: &Path) -> Result<Report, Error> {
         group.into_iter().try_for_each(|input| collect(input, &mut collector))?;
         Ok(collector)
     });
-    let mut all = collectors.collect::<Result<Vec<_>, Error>>()?.into_iter().fold(Collector::default(), Collector::with);
+    // The rows of a GEM need nothing of the systems, so its files are read meanwhile.
+    let (gems, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|input| input.format == read::Format::Gem);
+    let (systems, gems) = rayon::join(
+        || collectors.collect::<Result<Vec<_>, Error>>(),
+        || {
+            let mut collector = Collector::default();
+            gems.into_iter().try_for_each(|input| collect(input, &mut collector)).map(|()| collector)
+        },
+    );
+    let mut all = systems?.into_iter().chain([gems?]).fold(Collector::default(), Collector::with);
     let (editions, others): (Vec<_>, Vec<_>) = others.into_iter().partition(|input| input.format == read::Format::Rf2);
     collect_editions(&editions, &mut all)?;
     for input in others {
@@ -119,7 +130,7 @@ fn order(input: &Input) -> (&str, Option<crate::model::Date>, &str, &str) {
     match &input.content {
         Content::System(r) => (&r.system, r.from, &r.version, &input.id),
         Content::Map(r) | Content::Table(r, _) => (&r.id, r.from, &r.version, &input.id),
-        Content::SelfDescribed => ("", None, "", &input.id),
+        Content::SelfDescribed | Content::Edition(_) => ("", None, "", &input.id),
     }
 }
 
@@ -130,7 +141,7 @@ fn collect(input: &Input, collector: &mut Collector) -> Result<(), Error> {
         Content::System(release) => read::Given::System(release),
         Content::Map(release) => read::Given::Map(release),
         Content::Table(release, layout) => read::Given::Table(release, layout),
-        Content::SelfDescribed => read::Given::Nothing,
+        Content::SelfDescribed | Content::Edition(_) => read::Given::Nothing,
     };
     let mut seen = false;
     let wanted = |name: &str| input.member.as_ref().is_none_or(|m| name.ends_with(m.as_str()) || !name.contains('/'));
@@ -166,7 +177,11 @@ fn collect_editions(inputs: &[&Input], collector: &mut Collector) -> Result<(), 
     }
     if let Some(precedence) = inputs.iter().map(|input| input.precedence).max() {
         collector.begin_file(&files.join(" + "), &hashes.join(" "), precedence);
-        read::rf2::read(&paths, &read::rf2::Options::default(), collector)?;
+        let options = inputs.iter().filter_map(|input| match &input.content {
+            Content::Edition(options) => Some(options.clone()),
+            _ => None,
+        });
+        read::rf2::read(&paths, &options.fold(read::rf2::Options::default(), read::rf2::Options::and), collector)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use super::arena::{Interned, Texts, hash};
 use super::terms::SystemTerms;
 use super::{hierarchy, validity};
-use crate::index::terms::ShorthandWriter;
+use crate::index::terms::{Blob, ShorthandWriter};
 use crate::index::{self, ALWAYS, ConceptColumns, DesignationRecord, NoteRecord, ReleaseMeta, SystemColumns, SystemMeta, ValidityRecord};
 use crate::model::{CodeForm, DesignationUse, NoteKind, Status, Validity};
 use crate::read::{ConceptRow, Finding, Severity, SystemRelease};
@@ -128,6 +128,17 @@ impl SystemBuilder {
         number
     }
 
+    /// How many codes were met so far.
+    pub fn len(&self) -> usize {
+        self.keys.texts.len()
+    }
+
+    /// Takes over the codes of the same system as maps alone have named them; gives the number of each.
+    pub fn adopt(&mut self, other: &SystemBuilder) -> Vec<u32> {
+        debug_assert!(other.releases.is_empty(), "two collectors have read releases of {}", self.alias);
+        (0..other.len() as u32).map(|number| self.code(other.keys.texts.get(number))).collect()
+    }
+
     /// The codes met so far that some release lists as valid.
     pub fn valid_codes(&self, wanted: impl Fn(&str) -> bool) -> Vec<u32> {
         let valid = |code: &u32| self.listed[*code as usize][Status::Valid as usize] != 0;
@@ -230,9 +241,19 @@ impl SystemBuilder {
         self.lay_validity(&order, time, &mut lists, &mut columns);
         self.lay_designations(&places, time, &mut lists, &mut columns);
         columns.validities = std::mem::take(&mut lists.columns);
-        self.lay_hierarchy(&order, &places, &mut columns);
-        self.lay_notes(&places, &mut columns);
-        let shorthand = lay_terms(&mut columns)?;
+        let (designations, text) = (std::mem::take(&mut columns.designations), std::mem::take(&mut columns.designation_text));
+        let (terms, codes) = rayon::join(
+            || lay_terms(&designations, &text),
+            || {
+                self.lay_hierarchy(&order, &places, &mut columns);
+                self.lay_notes(&places, &mut columns);
+                index::code_automaton(&self.alias, &columns.keys)
+            },
+        );
+        columns.codes_fst = codes?;
+        (columns.designations, columns.designation_text) = (designations, text);
+        let (blob, shorthand) = terms?;
+        (columns.terms_fst, columns.terms) = (blob.words, blob.terms);
 
         let mut places = Places { place: places, unlisted: HashMap::new() };
         if !self.releases.is_empty() {
@@ -417,24 +438,35 @@ impl ValidityLists {
     }
 }
 
-/// The words of all designations, as they have just been laid.
-fn lay_terms(columns: &mut SystemColumns) -> Result<ShorthandWriter, index::Error> {
-    let mut terms = SystemTerms::new();
-    let records = &columns.designations.records;
-    let ends = records.iter().skip(1).map(|r| r.text.get() as usize).chain([columns.designation_text.len()]);
-    let texts = records.iter().zip(ends).map(|(r, end)| (r.usage, &columns.designation_text[r.text.get() as usize..end]));
-    let mut texts = texts.enumerate().peekable();
-    for (ordinal, end) in columns.designations.offsets.iter().skip(1).enumerate() {
-        while let Some((_, (usage, text))) = texts.next_if(|(at, _)| *at < end.get() as usize) {
-            if let (Some(usage), Ok(text)) = (DesignationUse::from_byte(usage), std::str::from_utf8(text)) {
-                terms.push(ordinal as u32, usage, text)?;
+/// The words of all designations, as they have just been laid; concepts side by side.
+fn lay_terms(designations: &ConceptColumns<DesignationRecord>, text: &[u8]) -> Result<(Blob, ShorthandWriter), index::Error> {
+    let concepts = designations.offsets.len() - 1;
+    let part = concepts.div_ceil(PARTS).max(1);
+    let parts: Vec<SystemTerms> = (0..concepts.div_ceil(part))
+        .into_par_iter()
+        .map(|n| {
+            let mut terms = SystemTerms::new();
+            for ordinal in n * part..((n + 1) * part).min(concepts) {
+                for at in designations.offsets[ordinal].get()..designations.offsets[ordinal + 1].get() {
+                    let record = &designations.records[at as usize];
+                    let end = designations.records.get(at as usize + 1).map_or(text.len(), |next| next.text.get() as usize);
+                    let text = std::str::from_utf8(&text[record.text.get() as usize..end]);
+                    if let (Some(usage), Ok(text)) = (DesignationUse::from_byte(record.usage), text) {
+                        terms.push(ordinal as u32, usage, text)?;
+                    }
+                }
             }
-        }
-    }
-    let (blob, shorthand) = terms.finish()?;
-    (columns.terms_fst, columns.terms) = (blob.words, blob.terms);
-    Ok(shorthand)
+            Ok(terms)
+        })
+        .collect::<Result<_, index::terms::Error>>()?;
+    let mut parts = parts.into_iter();
+    let mut all = parts.next().unwrap_or_default();
+    parts.try_for_each(|part| all.merge(part))?;
+    Ok(all.finish()?)
 }
+
+/// Into so many parts the concepts of a system are divided to be read side by side. Each part meets most words of the vocabulary anew.
+const PARTS: usize = 4;
 
 fn lay(lists: &[Vec<u32>], columns: &mut ConceptColumns<U32>) {
     for list in lists {

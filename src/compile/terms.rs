@@ -3,6 +3,7 @@
 use crate::index::terms::{Blob, Error, ShorthandWriter, TermsWriter};
 use crate::model::DesignationUse;
 use crate::text::{self, Words};
+use std::ops::Range;
 
 /// How many meanings of one learnt abbreviation are kept.
 pub const SHORTHAND_MEANINGS: usize = 12;
@@ -16,8 +17,9 @@ pub struct SystemTerms {
     shorthand: ShorthandWriter,
     words: Words,
     concept: Option<u32>,
-    long: Vec<Vec<String>>,
-    short: Vec<Vec<String>>,
+    /// Where the words of the concept's titles are.
+    long: Vec<Range<usize>>,
+    short: Vec<Range<usize>>,
 }
 
 impl SystemTerms {
@@ -33,14 +35,20 @@ impl SystemTerms {
         }
         let text = if usage == DesignationUse::FullySpecifiedName { text::without_tag(text) } else { text };
         self.words.read(text);
-        self.writer.push(ordinal, usage, self.words.iter().map(|w| w.text))?;
-        let titles = match usage {
-            DesignationUse::Short => &mut self.short,
-            DesignationUse::Long => &mut self.long,
-            _ => return Ok(()),
-        };
-        titles.push(self.words.iter().map(|w| w.text.to_owned()).collect());
+        let place = self.writer.push(ordinal, usage, self.words.iter().map(|w| w.text))?;
+        match usage {
+            DesignationUse::Short => self.short.push(place),
+            DesignationUse::Long => self.long.push(place),
+            _ => {}
+        }
         Ok(())
+    }
+
+    /// Adds the terms of other concepts.
+    pub fn merge(&mut self, mut other: SystemTerms) -> Result<(), Error> {
+        other.compare();
+        self.shorthand.merge(other.shorthand);
+        self.writer.merge(other.writer)
     }
 
     /// The blob of terms, and the abbreviations seen; those of all systems are merged into one.
@@ -50,14 +58,15 @@ impl SystemTerms {
     }
 
     fn compare(&mut self) {
-        let (long, short) = (std::mem::take(&mut self.long), std::mem::take(&mut self.short));
-        for short in &short {
+        for short in self.short.drain(..) {
             // Several releases may word a title differently: the one that explains most of the short title teaches.
-            let best = long.iter().map(|long| align(short, long)).max_by_key(|a| a.0);
+            let (writer, words) = (&self.writer, self.writer.words(short));
+            let best = self.long.iter().map(|long| align(words, writer.words(long.clone()), |n| writer.word(n))).max_by_key(|a| a.0);
             for (abbreviation, meaning) in best.into_iter().flat_map(|(_, pairs)| pairs) {
-                self.shorthand.push(&abbreviation, &meaning);
+                self.shorthand.push(abbreviation, &meaning);
             }
         }
+        self.long.clear();
     }
 }
 
@@ -73,10 +82,12 @@ pub fn abbreviates(short: &str, long: &str) -> bool {
 
 /// Pairs the words of a short title with those of the long one, in order, as many as possible.
 /// Returns how well that went, and the pairs that differ.
-fn align(s: &[String], l: &[String]) -> (u32, Vec<(String, String)>) {
+fn align<'w>(s: &[u32], l: &[u32], word: impl Fn(u32) -> &'w str) -> (u32, Vec<(&'w str, String)>) {
     if s == l || s.len() > 40 || l.len() > 60 {
         return (u32::MAX, Vec::new());
     }
+    let numbers = (s, l);
+    let (s, l): (Vec<&str>, Vec<&str>) = (s.iter().map(|n| word(*n)).collect(), l.iter().map(|n| word(*n)).collect());
     // best[i][j]: the best for s[i..] against l[j..]; step: how many of l the word i takes there (0: none, and i or j is passed over).
     let width = l.len() + 1;
     let mut best = vec![0u32; (s.len() + 1) * width];
@@ -92,10 +103,10 @@ fn align(s: &[String], l: &[String]) -> (u32, Vec<(String, String)>) {
                     step[here] = words as u8;
                 }
             };
-            if s[i] == l[j] {
+            if numbers.0[i] == numbers.1[j] {
                 take(6, 1);
-            } else if s[i].len() > 1 && abbreviates(&s[i], &l[j]) {
-                take(if l[j].starts_with(&s[i]) { 5 } else { 4 }, 1);
+            } else if s[i].len() > 1 && abbreviates(s[i], l[j]) {
+                take(if l[j].starts_with(s[i]) { 5 } else { 4 }, 1);
             }
             let initials = s[i].len();
             if (2..=5).contains(&initials)
@@ -115,7 +126,7 @@ fn align(s: &[String], l: &[String]) -> (u32, Vec<(String, String)>) {
             0 => i += 1,
             words => {
                 if s[i] != l[j] {
-                    pairs.push((s[i].clone(), l[j..j + words].join(" ")));
+                    pairs.push((s[i], l[j..j + words].join(" ")));
                 }
                 i += 1;
                 j += words;

@@ -5,6 +5,7 @@
 
 use crate::index::{CodeSystem, Concept, ConceptMap, Row};
 use crate::model::{Date, Relationship};
+use compact_str::CompactString;
 
 /// What became of a question to `translate`; exactly one, the first that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -101,7 +102,7 @@ impl Policy {
 pub struct Translation<'i> {
     pub source_system: CodeSystem<'i>,
     /// The code as it was given.
-    pub given: String,
+    pub given: CompactString,
     /// What was understood; `None` if it is no code.
     pub source: Option<Concept<'i>>,
     pub target_system: CodeSystem<'i>,
@@ -205,6 +206,8 @@ pub enum Origin<'i> {
     Row(Row<'i>),
     /// A code that the map gives to every source without a row of its own (FHIR `unmapped`).
     Unmapped(ConceptMap<'i>),
+    /// The code is one of the target system already.
+    Same,
     /// A reviewer's decision, by its number in the decisions file.
     Decision(i64),
     /// No map: the words of the source fit the words of this target.
@@ -353,7 +356,7 @@ impl SuggestionKind {
 #[derive(Clone, Debug)]
 pub struct Lookup<'i> {
     pub system: CodeSystem<'i>,
-    pub given: String,
+    pub given: CompactString,
     pub concept: Option<Concept<'i>>,
     pub repairs: Vec<Repair>,
     pub nearest: Vec<Suggestion<'i>>,
@@ -364,7 +367,7 @@ pub struct Lookup<'i> {
 #[derive(Clone, Debug)]
 pub struct Validation<'i> {
     pub system: CodeSystem<'i>,
-    pub given: String,
+    pub given: CompactString,
     pub concept: Option<Concept<'i>>,
     pub status: ValidationStatus,
     pub repairs: Vec<Repair>,

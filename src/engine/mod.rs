@@ -93,7 +93,7 @@ impl Engine {
         let system = self.own(system);
         let found = suggest::resolve(&self.index, system, code);
         let nearest = if found.concept.is_none() { suggest::suggestions(&self.index, system, code, &found) } else { Vec::new() };
-        Lookup { system, given: code.to_owned(), concept: found.concept, repairs: found.repairs, nearest, date }
+        Lookup { system, given: code.into(), concept: found.concept, repairs: found.repairs, nearest, date }
     }
 
     /// Is it a code, valid, on this date? And is this what it is called?

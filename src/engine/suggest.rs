@@ -30,9 +30,9 @@ pub(super) struct Resolved<'i> {
 pub(super) fn resolve<'i>(_index: &'i Index, system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
     let form = system.form();
     let mut buffer = [0; 16];
-    if let Some(concept) = system.concept_by_key(form.key(given, &mut buffer)) {
-        let code = concept.code();
-        let repairs = if code == given { Vec::new() } else { vec![repair(RepairKind::Dot, given, code)] };
+    let key = form.key(given, &mut buffer);
+    if let Some(concept) = system.concept_by_key(key) {
+        let repairs = if form.is_printed(given, key) { Vec::new() } else { vec![repair(RepairKind::Dot, given, concept.code())] };
         return Resolved { concept: Some(concept), repairs, rivals: Vec::new(), key: String::new() };
     }
     let mut repairs = Vec::new();

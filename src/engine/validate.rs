@@ -15,7 +15,7 @@ pub(super) fn validate<'i>(
     let found = suggest::resolve(index, system, given);
     let mut v = Validation {
         system,
-        given: given.to_owned(),
+        given: given.into(),
         concept: found.concept,
         status: ValidationStatus::Valid,
         repairs: found.repairs.clone(),

@@ -1,7 +1,8 @@
 //! A code system in the index: its releases, and codes by key, by ordinal, by prefix and by automaton.
 
 use super::concept::Concept;
-use super::format::{self, Bytes, Column, DesignationRecord, Kind, Lists, NoteRecord, Section, Toc, ValidityRecord};
+use super::format::{self, Bytes, Column, ConceptRecord, DesignationRecord, Kind, Lists, NoteRecord, Section, Toc, ValidityRecord};
+use super::slots::{self, Slot};
 use super::writer::{ReleaseMeta, SystemMeta};
 use super::{Error, Index};
 use crate::model::{CodeForm, Date};
@@ -14,11 +15,11 @@ pub(super) struct SystemPart {
     pub meta: SystemMeta,
     pub codes: fst::Map<Section>,
     pub count: u32,
-    pub code_offsets: Column<U32>,
+    pub slots: Column<Slot>,
+    pub concepts: Column<ConceptRecord>,
     pub code_text: Section,
-    pub concept_validity: Column<U32>,
     pub validities: Lists<ValidityRecord>,
-    pub designations: Lists<DesignationRecord>,
+    pub designations: Column<DesignationRecord>,
     pub designation_text: Section,
     pub parents: Lists<U32>,
     pub children: Lists<U32>,
@@ -44,11 +45,11 @@ impl SystemPart {
             meta,
             codes,
             count,
-            code_offsets: column(section(Kind::CodeOffsets)),
+            slots: column(section(Kind::CodeSlots)),
+            concepts: column(section(Kind::Concepts)),
             code_text: section(Kind::CodeText),
-            concept_validity: column(section(Kind::ConceptValidity)),
             validities: Lists { offsets: column(section(Kind::ValidityOffsets)), records: column(section(Kind::Validities)) },
-            designations: Lists { offsets: column(section(Kind::DesignationOffsets)), records: column(section(Kind::Designations)) },
+            designations: column(section(Kind::Designations)),
             designation_text: section(Kind::DesignationText),
             parents: Lists { offsets: column(section(Kind::ParentOffsets)), records: column(section(Kind::Parents)) },
             children: Lists { offsets: column(section(Kind::ChildOffsets)), records: column(section(Kind::Children)) },
@@ -63,11 +64,20 @@ impl SystemPart {
 
     /// The printed form of a code.
     pub fn code(&self, ordinal: u32) -> &str {
-        let at = ordinal as usize;
-        match self.code_offsets.as_slice() {
-            offsets if at + 1 < offsets.len() => format::text(&self.code_text, offsets[at].get(), offsets[at + 1].get()),
-            _ => "",
-        }
+        self.concept(ordinal).map_or("", |[this, next]| format::text(&self.code_text, this.code.get(), next.code.get()))
+    }
+
+    /// What stands together for a concept, and for the one behind it.
+    pub fn concept(&self, ordinal: u32) -> Option<&[ConceptRecord; 2]> {
+        self.concepts.as_slice().get(ordinal as usize..)?.first_chunk()
+    }
+
+    /// Which designations are a concept's.
+    pub fn designations_of(&self, ordinal: u32) -> std::ops::Range<usize> {
+        let Some([this, next]) = self.concept(ordinal) else { return 0..0 };
+        // Never beyond the records, so that a damaged offset costs no more than a sound one.
+        let end = (next.designations.get() as usize).min(self.designations.as_slice().len());
+        (this.designations.get() as usize).min(end)..end
     }
 }
 
@@ -168,8 +178,12 @@ impl<'i> CodeSystem<'i> {
 
     /// The concept with this key (ICD: upper case, no dot).
     pub fn concept_by_key(&self, key: &str) -> Option<Concept<'i>> {
-        let ordinal = u32::try_from(self.part().codes.get(key)?).ok()?;
-        self.at(ordinal)
+        let part = self.part();
+        match slots::find(part.slots.as_slice(), key) {
+            slots::Found::Ordinal(ordinal) => self.at(ordinal),
+            slots::Found::Nothing => None,
+            slots::Found::NotHere => self.at(u32::try_from(part.codes.get(key)?).ok()?),
+        }
     }
 
     /// The concepts whose keys begin so, in order.

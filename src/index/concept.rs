@@ -1,7 +1,7 @@
 //! A concept in the index: a handle of two numbers, with nouns that read from where things lie.
 
 use super::codes::{CodeSystem, SystemPart};
-use super::format::{self, ALWAYS};
+use super::format::{self, ALWAYS, LONG, ValidityRecord};
 use crate::model::{Date, DesignationUse, NoteKind, Status, Validity};
 
 /// A code of a code system in an index. Two words; copy it freely.
@@ -26,7 +26,7 @@ pub struct Designation<'i> {
     pub text: &'i str,
     /// Some of the system's releases use another text in its place.
     pub dated: bool,
-    validity: &'i [format::ValidityRecord],
+    validity: &'i [ValidityRecord],
 }
 
 impl Designation<'_> {
@@ -74,15 +74,22 @@ impl<'i> Concept<'i> {
     /// The title: of the newest release that has one. `None` for a code that only a map names.
     pub fn display(&self) -> Option<&'i str> {
         let part = self.part();
-        let range = part.designations.range(self.ordinal);
-        (!range.is_empty()).then(|| self.text_at(part, range.start))
+        let [this, next] = part.concept(self.ordinal)?;
+        if this.designations.get() >= next.designations.get() {
+            return None;
+        }
+        let start = this.display.get();
+        Some(match this.display_length.get() {
+            LONG => self.text_at(part, this.designations.get() as usize),
+            length => format::text(&part.designation_text, start, start.saturating_add(u32::from(length))),
+        })
     }
 
     /// All texts: the display first, then by kind, the newest first.
     pub fn designations(&self) -> impl Iterator<Item = Designation<'i>> + use<'i> {
         let (concept, part) = (*self, self.part());
-        part.designations.range(self.ordinal).filter_map(move |at| {
-            let record = part.designations.records.get(at)?;
+        part.designations_of(self.ordinal).filter_map(move |at| {
+            let record = part.designations.get(at)?;
             Some(Designation {
                 usage: DesignationUse::from_byte(record.usage)?,
                 language: part.meta.languages.get(usize::from(record.language)).map_or("", String::as_str),
@@ -100,7 +107,7 @@ impl<'i> Concept<'i> {
     }
 
     fn text_at(&self, part: &'i SystemPart, at: usize) -> &'i str {
-        let records = part.designations.records.as_slice();
+        let records = part.designations.as_slice();
         let Some(record) = records.get(at) else { return "" };
         let end = records.get(at + 1).map_or(part.designation_text.as_ref().len() as u32, |next| next.text.get());
         format::text(&part.designation_text, record.text.get(), end)
@@ -108,43 +115,47 @@ impl<'i> Concept<'i> {
 
     /// When it was what, the oldest first. Empty for a code that no loaded release lists.
     pub fn validity(&self) -> impl DoubleEndedIterator<Item = Validity> + use<'i> {
+        periods(self.statements())
+    }
+
+    fn statements(&self) -> &'i [ValidityRecord] {
         let part = self.part();
-        let list = part.concept_validity.get(self.ordinal as usize).map_or(&[][..], |v| part.validities.get(v.get()));
-        periods(list)
+        part.concept(self.ordinal).map_or(&[], |[this, _]| part.validities.get(this.validity.get()))
     }
 
     /// Whether any loaded release lists it. If not, only a map names it.
     pub fn is_listed(&self) -> bool {
-        self.validity().next().is_some()
+        !self.statements().is_empty()
     }
 
     /// What it is in the newest statement of its system about it.
     pub fn status(&self) -> Option<Status> {
-        self.validity().next_back().map(|v| v.status)
+        self.statements().last().and_then(|v| Status::from_byte(v.status))
     }
 
     /// What it is on a date. For the time before the first loaded release, what that release says ([`CodeSystem::coverage`]).
     pub fn status_on(&self, date: Date) -> Option<Status> {
-        let first = self.system.coverage().0;
-        let on = |v: &Validity| v.contains(date) || (first.is_some_and(|first| date < first) && v.from == first);
-        self.validity().find(on).map(|v| v.status)
+        let (day, first) = (format::date_number(Some(date)), format::date_number(self.system.coverage().0));
+        let holds = |v: &&ValidityRecord| v.from.get() <= day && (v.to.get() == 0 || day <= v.to.get());
+        let on = |v: &&ValidityRecord| holds(v) || (day < first && v.from.get() == first);
+        self.statements().iter().find(on).and_then(|v| Status::from_byte(v.status))
     }
 
     /// Whether it may be recorded: today's statement (no date), or that of a date.
     pub fn is_valid_on(&self, date: Option<Date>) -> bool {
         match date {
             Some(date) => self.status_on(date) == Some(Status::Valid),
-            None => self.validity().next_back().is_some_and(|v| v.status == Status::Valid && !self.ended(v)),
+            None => self.statements().last().is_some_and(|v| v.status == Status::Valid as u8 && !self.ended(v)),
         }
     }
 
     /// The last statement has run out although the system's newest release goes on: the code is expired.
     pub(crate) fn is_ended(&self) -> bool {
-        self.validity().next_back().is_some_and(|last| self.ended(last))
+        self.statements().last().is_some_and(|last| self.ended(last))
     }
 
-    fn ended(&self, last: Validity) -> bool {
-        last.to.is_some() && last.to != self.system.coverage().1
+    fn ended(&self, last: &ValidityRecord) -> bool {
+        last.to.get() != 0 && last.to.get() != format::date_number(self.system.coverage().1)
     }
 
     /// Expired: once valid, no longer in the system's newest release (or a header or inactive there).
@@ -186,7 +197,7 @@ impl<'i> Concept<'i> {
     }
 }
 
-fn periods(records: &[format::ValidityRecord]) -> impl DoubleEndedIterator<Item = Validity> {
+fn periods(records: &[ValidityRecord]) -> impl DoubleEndedIterator<Item = Validity> {
     records.iter().filter_map(|r| {
         Some(Validity {
             from: format::date_from_number(r.from.get()),

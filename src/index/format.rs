@@ -17,7 +17,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Changed whenever a byte of an index means something else.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 pub(super) const MAGIC: [u8; 8] = *b"xwalkidx";
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy)]
@@ -87,12 +87,10 @@ kinds! {
     Shorthand = 2 File "learnt abbreviations",
     // A system: n concepts in the order of their keys.
     CodesFst = 16 System "codes",
-    CodeOffsets = 17 System "code offsets",
+    Concepts = 17 System "concepts",
     CodeText = 18 System "printed codes",
-    ConceptValidity = 19 System "validity of concepts",
     ValidityOffsets = 20 System "validity offsets",
     Validities = 21 System "validities",
-    DesignationOffsets = 22 System "designation offsets",
     Designations = 23 System "designations",
     DesignationText = 24 System "designation text",
     ParentOffsets = 25 System "parent offsets",
@@ -106,6 +104,7 @@ kinds! {
     NoteText = 33 System "note text",
     TermsFst = 34 System "search words",
     Terms = 35 System "search postings",
+    CodeSlots = 36 System "code slots",
     // A map: rows in the order of source, then of the file.
     Rows = 48 Map "rows",
     SourceOffsets = 49 Map "rows by source",
@@ -113,6 +112,26 @@ kinds! {
     TargetRows = 51 Map "rows by target",
     Details = 52 Map "rules and remarks",
 }
+
+/// What nearly every question asks of a concept, together: a place in memory that was not looked at for a while costs more than all that
+/// is done with what stands there. One more than there are concepts, so that what begins here ends where the next one's begins.
+#[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug)]
+#[repr(C)]
+pub(crate) struct ConceptRecord {
+    /// Where its printed code begins.
+    pub code: U32,
+    /// Which validity list is its own.
+    pub validity: U32,
+    /// The first of its designations.
+    pub designations: U32,
+    /// Where the text of that one begins, the display.
+    pub display: U32,
+    /// The length of the display; [`LONG`]: longer than can be said here.
+    pub display_length: U16,
+}
+
+/// A display whose length only the designations tell.
+pub(crate) const LONG: u16 = u16::MAX;
 
 /// One concept's designation; its text ends where the next one's begins.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug)]

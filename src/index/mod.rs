@@ -7,7 +7,7 @@
 //!
 //! # Long answer
 //! The file is a header, sections, and a table of contents; `format` is the one room that knows an offset. Codes are a finite-state
-//! map from key to ordinal, in the order of the keys, so that everything else about a concept is found by counting: columns and
+//! map from key to ordinal, in the order of the keys (with a table of slots beside it for whole keys), so that everything else about a concept is found by counting: columns and
 //! compressed rows, all little-endian, none aligned, read through bounds-checked views.
 //!
 //! # Limits and promises
@@ -21,6 +21,7 @@ mod concept;
 mod diff;
 mod edges;
 mod format;
+mod slots;
 pub mod terms;
 mod verify;
 mod writer;
@@ -32,7 +33,7 @@ pub use edges::{ConceptMap, Detail, Row};
 pub use format::FORMAT_VERSION;
 pub(crate) use format::{ALWAYS, DesignationRecord, NONE, NoteRecord, RowRecord, ValidityRecord};
 pub use verify::Verification;
-pub(crate) use writer::{ConceptColumns, DetailField, DetailFields, IndexWriter, MapColumns, SystemColumns, SystemMeta};
+pub(crate) use writer::{ConceptColumns, DetailField, DetailFields, IndexWriter, MapColumns, SystemColumns, SystemMeta, code_automaton};
 pub use writer::{MapMeta, ReleaseMeta};
 
 use format::{Bytes, Section, Toc};

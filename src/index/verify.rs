@@ -3,6 +3,7 @@
 use super::codes::SystemPart;
 use super::edges::MapPart;
 use super::format::{Column, HEADER_LENGTH, Lists, NONE};
+use super::slots::{self, Found, Slot};
 use super::{CodeSystem, ConceptMap, Index};
 use fst::Streamer;
 use zerocopy::little_endian::U32;
@@ -79,19 +80,27 @@ fn system_faults(system: CodeSystem<'_>, part: &SystemPart, faults: &mut Faults)
         let key = String::from_utf8_lossy(key);
         faults.unless(ordinal == expected, || format!("the key {key} has ordinal {ordinal}, its place is {expected}"));
         faults.unless(part.code(expected as u32) == part.meta.form.code(&key), || format!("the key {key} has no printed code"));
+        let slot = slots::find(part.slots.as_slice(), &key);
+        faults.unless(matches!(slot, Found::NotHere) || slot == Found::Ordinal(expected as u32), || {
+            format!("the key {key} is at another place among the slots: {slot:?}")
+        });
         expected += 1;
     }
-    let offsets = part.code_offsets.as_slice();
-    faults.unless(offsets.len() == n as usize + 1, || "a printed code is missing".into());
-    faults.unless(part.concept_validity.as_slice().len() == n as usize, || "a validity is missing".into());
+    let mut occupied: Vec<u32> = part.slots.as_slice().iter().map(Slot::ordinal).filter(|&o| o != NONE).collect();
+    occupied.sort_unstable();
+    faults.unless(occupied.windows(2).all(|w| w[0] < w[1]), || "a code has two slots".into());
+    let concepts = part.concepts.as_slice();
+    faults.unless(concepts.len() == n as usize + 1, || "a concept is missing".into());
     let lists = part.validities.offsets.as_slice().len().saturating_sub(1) as u32;
-    faults
-        .unless(part.concept_validity.as_slice().iter().all(|v| v.get() < lists), || "a concept names a validity that is not there".into());
+    faults.unless(concepts.iter().take(n as usize).all(|c| c.validity.get() < lists), || {
+        "a concept names a validity that is not there".into()
+    });
     let records = part.validities.records.as_slice();
     faults.unless(monotone(&part.validities, lists), || "the validity offsets are out of order".into());
     faults.unless(records.iter().all(|r| r.to.get() == 0 || r.from.get() <= r.to.get()), || "a validity ends before it begins".into());
     for (name, right) in [
-        ("designation", monotone(&part.designations, n)),
+        ("designation", concepts.is_sorted_by_key(|c| c.designations.get())),
+        ("code", concepts.is_sorted_by_key(|c| c.code.get())),
         ("parent", monotone(&part.parents, n)),
         ("child", monotone(&part.children, n)),
         ("ancestor", monotone(&part.ancestors, n)),
@@ -101,6 +110,8 @@ fn system_faults(system: CodeSystem<'_>, part: &SystemPart, faults: &mut Faults)
     }
     for ordinal in 0..n {
         let Some(concept) = system.at(ordinal) else { continue };
+        let first = concept.designations().next().map(|d| d.text);
+        faults.unless(concept.display() == first, || format!("the display of {} is not its first designation", concept.code()));
         for parent in part.parents.get(ordinal) {
             let mirrored = part.children.get(parent.get()).iter().any(|c| c.get() == ordinal);
             faults.unless(mirrored, || format!("{} is not a child of its parent", concept.code()));

@@ -2,11 +2,11 @@
 //!
 //! What is written is decided in `compile`; here is only how it lies.
 
-use super::Error;
 use super::format::{
-    DesignationRecord, FORMAT_VERSION, HEADER_LENGTH, Header, Kind, MAGIC, NoteRecord, RowRecord, TocEntry, ValidityRecord,
-    date_from_number, date_number,
+    ConceptRecord, DesignationRecord, FORMAT_VERSION, HEADER_LENGTH, Header, Kind, LONG, MAGIC, NoteRecord, RowRecord, TocEntry,
+    ValidityRecord, date_from_number, date_number,
 };
+use super::{Error, slots};
 use crate::model::map::Unmapped;
 use crate::model::{CodeForm, Date, MapKind, Relationship};
 use std::io::{BufWriter, Seek, SeekFrom, Write};
@@ -59,6 +59,8 @@ pub struct MapMeta {
 #[derive(Default)]
 pub(crate) struct SystemColumns {
     pub keys: Vec<String>,
+    /// The keys again, as [`code_automaton`] makes them.
+    pub codes_fst: Vec<u8>,
     pub codes: ConceptColumns<u8>,
     pub concept_validity: Vec<U32>,
     pub validities: ConceptColumns<ValidityRecord>,
@@ -71,6 +73,15 @@ pub(crate) struct SystemColumns {
     pub note_text: Vec<u8>,
     pub terms_fst: Vec<u8>,
     pub terms: Vec<u8>,
+}
+
+/// The automaton from key to ordinal; the keys come sorted.
+pub(crate) fn code_automaton(alias: &str, keys: &[String]) -> Result<Vec<u8>, Error> {
+    let mut fst = fst::MapBuilder::memory();
+    for (ordinal, key) in keys.iter().enumerate() {
+        fst.insert(key, ordinal as u64).map_err(|e| Error::damaged(format!("key {key:?} of {alias}: {e}")))?;
+    }
+    fst.into_inner().map_err(|e| Error::damaged(e.to_string()))
 }
 
 /// Lists of records, one list an item.
@@ -194,17 +205,12 @@ impl IndexWriter {
     /// Systems come sorted by alias, and before the maps.
     pub fn system(&mut self, meta: SystemMeta, columns: &SystemColumns) -> Result<(), Error> {
         let owner = self.meta.systems.len() as u16;
-        let mut fst = fst::MapBuilder::memory();
-        for (ordinal, key) in columns.keys.iter().enumerate() {
-            fst.insert(key, ordinal as u64).map_err(|e| Error::damaged(format!("key {key:?} of {}: {e}", meta.alias)))?;
-        }
-        let fst = fst.into_inner().map_err(|e| Error::damaged(e.to_string()))?;
-        self.section(Kind::CodesFst, owner, &fst)?;
-        drop(fst);
-        self.lists(Kind::CodeOffsets, Kind::CodeText, owner, &columns.codes)?;
-        self.section(Kind::ConceptValidity, owner, columns.concept_validity.as_bytes())?;
+        self.section(Kind::CodesFst, owner, &columns.codes_fst)?;
+        self.section(Kind::CodeSlots, owner, slots::lay(&columns.keys).as_bytes())?;
+        self.section(Kind::Concepts, owner, concepts(columns).as_bytes())?;
+        self.section(Kind::CodeText, owner, &columns.codes.records)?;
         self.lists(Kind::ValidityOffsets, Kind::Validities, owner, &columns.validities)?;
-        self.lists(Kind::DesignationOffsets, Kind::Designations, owner, &columns.designations)?;
+        self.section(Kind::Designations, owner, columns.designations.records.as_bytes())?;
         self.section(Kind::DesignationText, owner, &columns.designation_text)?;
         self.lists(Kind::ParentOffsets, Kind::Parents, owner, &columns.parents)?;
         self.lists(Kind::ChildOffsets, Kind::Children, owner, &columns.children)?;
@@ -302,6 +308,25 @@ impl IndexWriter {
         file.persist(&path).map_err(|e| fail(e.error))?;
         Ok(fingerprint.iter().map(|b| format!("{b:02x}")).collect())
     }
+}
+
+/// The columns that stand together for every concept, and the ends of the last one.
+fn concepts(columns: &SystemColumns) -> Vec<ConceptRecord> {
+    let text_at =
+        |designation: usize| columns.designations.records.get(designation).map_or(columns.designation_text.len() as u32, |d| d.text.get());
+    let starts = columns.codes.offsets.iter().zip(&columns.designations.offsets);
+    let records = starts.enumerate().map(|(at, (code, designations))| {
+        let first = designations.get() as usize;
+        let length = text_at(first + 1) - text_at(first);
+        ConceptRecord {
+            code: *code,
+            validity: columns.concept_validity.get(at).copied().unwrap_or(U32::ZERO),
+            designations: *designations,
+            display: U32::new(text_at(first)),
+            display_length: U16::new(u16::try_from(length).unwrap_or(LONG)),
+        }
+    });
+    records.collect()
 }
 
 /// The releases and maps, as kept in the file: counted lists of length-prefixed texts and numbers.

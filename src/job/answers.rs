@@ -477,6 +477,7 @@ fn tally(translator: &Translator<'_>, t: &Translation<'_>) -> Tally {
         .map(|o| match o.origin {
             Origin::Decision(number) => format!("decision {number}"),
             Origin::Text => String::from("text"),
+            Origin::Same => String::from("same system"),
             _ => o.origin.map().map_or_else(String::new, |m| format!("{}|{}", m.id(), m.version())),
         })
         .collect();

@@ -177,6 +177,11 @@ impl CodeForm {
         }
     }
 
+    /// Whether a text from which [`CodeForm::key`] made this key is the printed form itself, not a code whose dot was left out.
+    pub(crate) fn is_printed(self, code: &str, key: &str) -> bool {
+        code.len() == key.len() + usize::from(self.dot(key).is_some())
+    }
+
     /// Whether a key has the shape of this system's codes, headers included. A shape proves nothing: `V10.00` fits two systems.
     pub fn fits(self, key: &str) -> bool {
         let b = key.as_bytes();

@@ -28,6 +28,8 @@ use std::io::{self, BufRead};
 use std::path::Path;
 
 use hashbrown::HashMap;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use self::files::{FileName, Kind, file_name};
 use self::maps::Maps;
@@ -58,18 +60,44 @@ pub mod ids {
     pub const MAP_ICD10CM: u64 = 6011000124106;
 }
 
-/// What a release does not say of itself.
-#[derive(Clone, Debug, Default)]
+/// What a release does not say of itself; a manifest does, under the entry:
+///
+/// ```toml
+/// [release.rf2]
+/// languages = [999000691000001104]         # language refsets, the decisive one first
+/// map_targets = { 999002271000000101 = "icd10" }
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// Which form to read; by default Snapshot where there is one, else Full.
+    #[serde(skip)]
     pub form: Option<Form>,
     /// Language refsets, the decisive one first; by default US English, then GB English, then the others by id.
     pub languages: Vec<u64>,
     /// The target system (alias) of map refsets that are not known by themselves.
+    #[serde(deserialize_with = "by_number")]
     pub map_targets: BTreeMap<u64, String>,
 }
 
+/// The keys of a TOML table are texts.
+fn by_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u64, String>, D::Error> {
+    let written = BTreeMap::<String, String>::deserialize(deserializer)?;
+    let number = |id: String| id.parse().map_err(|_| D::Error::custom(format!("{id:?} is not the id of a refset")));
+    written.into_iter().map(|(id, alias)| Ok((number(id)?, alias))).collect()
+}
+
 impl Options {
+    /// These, and after them those of another package of the same edition.
+    pub fn and(mut self, other: Options) -> Options {
+        self.form = self.form.or(other.form);
+        self.languages.extend(other.languages);
+        for (refset, target) in other.map_targets {
+            self.map_targets.entry(refset).or_insert(target);
+        }
+        self
+    }
+
     fn language_order(&self) -> Vec<u64> {
         let mut order = self.languages.clone();
         order.extend([ids::LANGUAGE_US, ids::LANGUAGE_GB].into_iter().filter(|id| !self.languages.contains(id)));

@@ -17,6 +17,7 @@ use toml::Spanned;
 use super::Error;
 use crate::model::{Date, MapKind};
 use crate::read::Format;
+use crate::read::rf2;
 use crate::read::table::Layout;
 
 /// One manifest.
@@ -67,6 +68,8 @@ pub struct Release {
     pub source_note: Option<String>,
     /// Format `table`: the columns and dialect of the file.
     pub table: Option<Layout>,
+    /// Format `rf2`: language refsets, and the systems that map refsets lead to.
+    pub rf2: Option<rf2::Options>,
 }
 
 /// What a release is a release of.
@@ -130,6 +133,7 @@ struct Written {
     license: Option<String>,
     source_note: Option<String>,
     table: Option<Layout>,
+    rf2: Option<rf2::Options>,
 }
 
 #[derive(Deserialize)]
@@ -208,6 +212,9 @@ fn check(w: Written) -> Result<Release, Complaint> {
     if (format == Format::Table) != w.table.is_some() || (w.table.is_some() && !matches!(subject, Subject::Map { .. })) {
         return Err(here("format \"table\" is of a map, and needs a [release.table] with its columns; nothing else has one"));
     }
+    if w.rf2.is_some() && format != Format::Rf2 {
+        return Err(here("[release.rf2] is for format \"rf2\""));
+    }
     if let Some(complaint) = w.table.iter().flat_map(Layout::complaints).next() {
         return Err((None, format!("[release.table]: {complaint}")));
     }
@@ -275,6 +282,7 @@ fn check(w: Written) -> Result<Release, Complaint> {
         license: w.license,
         source_note: w.source_note,
         table: w.table,
+        rf2: w.rf2,
     })
 }
 

@@ -31,12 +31,14 @@ pub mod cache;
 pub mod embedded;
 pub mod fetch;
 pub mod generate;
+mod loose;
 pub mod manifest;
 mod select;
 
 pub use cache::Index;
+pub use loose::from_files;
 pub use manifest::{Manifest, Release, Subject};
-pub use select::{Bytes, Precedence, Source, from_folders, from_user};
+pub use select::{Bytes, Precedence, Source, from_folders, from_user, with};
 
 /// The index that a user means who names none: of embedded, fetched and own releases, found in the cache or built now.
 ///
@@ -69,6 +71,11 @@ pub enum Error {
     /// A file that the manifest names and nobody has.
     #[error("{id}: {file} is not there; {remedy}")]
     Missing { id: String, file: String, remedy: String },
+    /// A file that was named, and is no release that a reader knows.
+    #[error(
+        "{file} is not recognised as a release; say what it is with an entry in a manifest.toml (every field: vocab/README.md) and give its folder as --vocab or --crosswalks"
+    )]
+    Unrecognised { file: String },
     #[error("cannot {what} {path}: {source}")]
     Io { what: &'static str, path: String, source: io::Error },
     /// The server answered, but not with the file.

@@ -74,7 +74,10 @@ impl Source {
                     None => compile::Content::Map(map),
                 }
             }
-            Subject::Itself => compile::Content::SelfDescribed,
+            Subject::Itself => match &r.rf2 {
+                Some(options) => compile::Content::Edition(options.clone()),
+                None => compile::Content::SelfDescribed,
+            },
         };
         compile::Input {
             id: r.id.clone(),
@@ -157,6 +160,12 @@ pub fn from_folders(folders: &[&Path]) -> Result<Vec<Source>, Error> {
     Ok(prefer(found))
 }
 
+/// These sources and the given files, chosen from by the same rules.
+pub fn with(mut sources: Vec<Source>, files: Vec<Source>) -> Vec<Source> {
+    sources.extend(files);
+    prefer(sources)
+}
+
 fn beside_manifest(folder: &Path, release: Release, name: &str) -> Result<Source, Error> {
     let path = folder.join(name);
     if !path.exists() {
@@ -177,7 +186,7 @@ fn source(release: Release, path: PathBuf, sha256: Option<String>, precedence: P
 }
 
 /// Size and time of change; of a folder (RF2, OMOP), those of every file in it.
-fn stamp(path: &Path) -> std::io::Result<String> {
+pub(super) fn stamp(path: &Path) -> std::io::Result<String> {
     let meta = std::fs::metadata(path)?;
     if meta.is_dir() {
         let mut entries: Vec<PathBuf> = std::fs::read_dir(path)?.map(|e| e.map(|e| e.path())).collect::<Result<_, _>>()?;

@@ -37,6 +37,8 @@ type Phrase = (Box<[Box<str>]>, Vec<Meaning>);
 pub struct Lexicon {
     /// By first word: the other words of the phrase, and its meanings. Longest phrases first.
     phrases: HashMap<Box<str>, Vec<Phrase>>,
+    /// The first words of phrases of several words, by their first letter.
+    by_letter: HashMap<char, Vec<Box<str>>>,
 }
 
 impl Lexicon {
@@ -51,6 +53,31 @@ impl Lexicon {
         self.phrases.get(*first).into_iter().flatten().filter_map(move |(tail, meanings)| {
             let fits = tail.len() <= rest.len() && tail.iter().zip(rest).all(|(a, b)| **a == **b);
             fits.then_some((1 + tail.len(), meanings.as_slice()))
+        })
+    }
+
+    /// Phrases of several words with which `words` nearly begins: one word the same (or the phrase is long), every other `like` that of the phrase and with
+    /// its first letter. Not those that [`phrases`](Lexicon::phrases) gives.
+    pub fn phrases_like<'a>(
+        &'a self,
+        words: &'a [&'a str],
+        like: impl Fn(&str, &str) -> bool + Copy + 'a,
+    ) -> impl Iterator<Item = (usize, &'a [Meaning])> {
+        let (first, rest) = words.split_first().unwrap_or((&"", &[]));
+        let firsts = first.chars().next().and_then(|letter| self.by_letter.get(&letter)).map_or(&[][..], Vec::as_slice);
+        firsts.iter().filter(move |known| **first == ***known || like(first, known)).flat_map(move |known| {
+            let tails = self.phrases.get(known).map_or(&[][..], Vec::as_slice);
+            tails.iter().filter_map(move |(tail, meanings)| {
+                if tail.is_empty() || tail.len() > rest.len() {
+                    return None;
+                }
+                let same = usize::from(**first == **known) + tail.iter().zip(rest).filter(|(a, b)| ***a == ***b).count();
+                let near = |(a, b): (&Box<str>, &&str)| **a == **b || (a.as_bytes().first() == b.as_bytes().first() && like(b, a));
+                // Where no word is the same, only a long phrase is sure enough.
+                let least = usize::from(first.len() + rest[..tail.len()].iter().map(|w| w.len()).sum::<usize>() < 9);
+                let fits = (least..=tail.len()).contains(&same) && tail.iter().zip(rest).all(near);
+                fits.then_some((1 + tail.len(), meanings.as_slice()))
+            })
         })
     }
 
@@ -103,6 +130,12 @@ impl Lexicon {
         for tails in lexicon.phrases.values_mut() {
             tails.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.0.cmp(&b.0)));
         }
+        for (first, tails) in &lexicon.phrases {
+            if let (Some(letter), true) = (first.chars().next(), tails.iter().any(|(tail, _)| !tail.is_empty())) {
+                lexicon.by_letter.entry(letter).or_default().push(first.clone());
+            }
+        }
+        lexicon.by_letter.values_mut().for_each(|firsts| firsts.sort());
         lexicon
     }
 

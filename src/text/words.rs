@@ -131,8 +131,11 @@ impl Words {
             || (letters >= 3 && !tail.is_empty() && tail.bytes().all(|b| b.is_ascii_digit()));
         if splits {
             let cut = raw.len() - tail.len();
-            self.simple(text, &raw[..cut], start, start + cut);
-            self.simple(text, &raw[cut..], start + cut, end);
+            // Where letters were folded (`½`) or left out, nobody can say where in the source the cut is: both stand at the whole.
+            let as_written = text[start..end].is_ascii() && end - start == raw.len();
+            let (first_end, second_start) = if as_written { (start + cut, start + cut) } else { (end, start) };
+            self.simple(text, &raw[..cut], start, first_end);
+            self.simple(text, &raw[cut..], second_start, end);
         } else {
             self.simple(text, &raw, start, end);
         }

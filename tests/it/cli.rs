@@ -420,3 +420,24 @@ fn shells_and_readers_of_manuals_are_served() {
     assert!(page(&[]).contains(".TH") && page(&[]).contains("translate"));
     assert!(page(&["translate"]).contains("target\\-date") && page(&["index", "build"]).contains("crosswalks"));
 }
+
+/// Files without a manifest are recognised from themselves; what is none is refused, with what to do.
+#[test]
+fn loose_files_are_built_from() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    xwalk().args(["generate", "rf2", &path("release"), "--concepts", "300", "--seed", "7"]).assert().success();
+    xwalk().args(["generate", "cpt", &path("cpt"), "--concepts", "50"]).assert().success();
+    let built = xwalk().args(["index", "build", &path("release"), &path("cpt"), "--only", "-o", &path("out")]).assert().success();
+    let said = String::from_utf8_lossy(&built.get_output().stderr).into_owned();
+    assert!(said.contains("rf2") && said.contains("cpt"), "{said}");
+    let info = xwalk().args(["--format", "json", "index", "info", &path("out")]).assert().success();
+    let info: Value = serde_json::from_slice(&info.get_output().stdout).expect("JSON");
+    let systems: Vec<_> = info["systems"].as_array().expect("systems").iter().map(|s| s["system"].as_str().expect("a name")).collect();
+    assert!(systems.contains(&"snomed") && systems.contains(&"cpt"), "{systems:?}");
+    std::fs::write(path("letter.txt"), "Dear colleague,\n").expect("a letter");
+    let refused = xwalk().args(["index", "build", &path("letter.txt"), "-o", &path("none")]).assert().code(2);
+    let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+    assert!(said.contains("letter.txt") && said.contains("manifest.toml"), "{said}");
+    assert!(!folder.path().join("none").exists());
+}

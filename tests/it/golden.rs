@@ -98,6 +98,7 @@ pub fn through_library(question: &str, ask: &Ask) -> Value {
                 date: date(ask, "date"),
                 billable: flag(ask, "billable"),
                 under: text(ask, "under").map(str::to_owned),
+                text_only: flag(ask, "text_only"),
                 ..SearchOptions::default()
             };
             let query = text(ask, "text").expect("a text");

@@ -1,9 +1,9 @@
 //! Search: candidates against brute force, ranking against an exhaustive scorer, any text at all, filters, explanations.
 
-use crate::kit;
+use crate::{golden, kit};
 use proptest::prelude::*;
-use xwalk::engine::Engine;
 use xwalk::engine::search::SearchOptions;
+use xwalk::engine::{Asked, Engine, Origin, Outcome, TranslatorOptions};
 use xwalk::read::Format;
 
 /// An order file of made-up lines: code, whether it may be recorded, title.
@@ -52,6 +52,8 @@ fn what_was_meant() {
         ("fracture neck of right femur sequela", "S72.001S"),
         ("bladder trigone cancer", "C67.0"),
         ("S72001A", "S72.001A"),
+        ("hrt attack", "I21"),
+        ("hart atack", "I21"),
         ("dibaetes melitus w diabetic nephropaty", "E11.21"),
     ] {
         assert_eq!(first(&engine, SearchOptions::default(), text).as_deref(), Some(code), "{text}");
@@ -149,4 +151,68 @@ proptest! {
 
 thread_local! {
     static ENGINE: Engine = engine();
+}
+
+/// The whole title of an old system leads by way of its map, unless only the words of the system are wanted.
+#[test]
+fn titles_of_another_system() {
+    let engine = golden::engine();
+    let search = |text: &str, text_only: bool| {
+        let options = SearchOptions { text_only, ..SearchOptions::default() };
+        let searcher = engine.searcher(engine.system("icd10cm").unwrap(), options).unwrap();
+        let matches = searcher.search(text);
+        let hop = matches[0].hop.map(|h| (h.from.code().to_owned(), h.map.id().to_owned()));
+        (matches[0].concept.code().to_owned(), hop, matches.iter().map(|m| m.score).sum::<f32>())
+    };
+    for (text, code, from) in [
+        ("Local salmonella inf NOS", "A02.20", "003.20"),
+        ("DMII wo cmp nt st uncntr", "E11.9", "250.00"),
+        ("uncntr nt st wo cmp DMII", "E11.9", "250.00"),
+    ] {
+        let (found, hop, all) = search(text, false);
+        assert_eq!((found.as_str(), hop), (code, Some((from.to_owned(), "gem-icd9cm-icd10cm".to_owned()))), "{text}");
+        assert!(all <= 1.001, "{text}: {all}");
+        assert_eq!(search(text, true).1, None, "{text}");
+    }
+    // What is a title here needs no other system.
+    assert_eq!(search("Essential (primary) hypertension", false).1, None);
+}
+
+/// Where no map leads, the words of the source's title give candidates, and the answer says that no map has a row.
+#[test]
+fn words_as_a_crosswalk_of_last_resort() {
+    let engine = golden::engine();
+    let options = TranslatorOptions { from: "icd9proc".into(), to: "icd10cm".into(), ..TranslatorOptions::default() };
+    let answer = engine.translator(options).unwrap().translate(&Asked::code("45.23"));
+    assert_eq!(answer.outcome, Outcome::Unmapped);
+    assert!(!answer.automatic && answer.picked.is_none());
+    assert!(answer.targets().count() > 0 && answer.targets().all(|t| matches!(t.origin, Origin::Text) && t.score.is_some()));
+    assert!(answer.chosen().0.is_empty());
+    assert!(answer.message.contains("candidates by its words"), "{}", answer.message);
+}
+
+/// The sum of the parts orders as the scores do, and what search may suppose can be listed.
+#[test]
+fn ranks_are_explained() {
+    let engine = engine();
+    let options = SearchOptions { explain: true, ..SearchOptions::default() };
+    let matches = engine.searcher(engine.system("icd10cm").unwrap(), options).unwrap().search("fracture of femur MI");
+    let sums: Vec<f32> = matches.iter().map(|m| m.parts.iter().map(|p| p.value * p.weight).sum()).collect();
+    assert!(sums.len() > 1 && sums.windows(2).all(|pair| pair[0] >= pair[1] - 1e-3), "{sums:?}");
+    let all = engine.suppositions();
+    let has = |phrase: &str, meaning: &str| all.iter().any(|s| s.phrase == phrase && s.meaning == meaning);
+    assert!(has("mi", "myocardial infarction"));
+}
+
+/// A code that is one of the target system already stands for itself: files of mixed systems hold both.
+#[test]
+fn a_code_of_the_target_system_stands_for_itself() {
+    let engine = golden::engine();
+    let options = TranslatorOptions { from: "icd10cm".into(), to: "icd10cm".into(), ..TranslatorOptions::default() };
+    let translator = engine.translator(options).unwrap();
+    let answer = translator.translate(&Asked::code("E11.9"));
+    assert_eq!((answer.outcome, answer.automatic), (Outcome::Exact, true));
+    assert!(matches!(answer.chosen().0[..], [target] if target.concept.code() == "E11.9" && matches!(target.origin, Origin::Same)));
+    let header = translator.translate(&Asked::code("E11"));
+    assert_eq!((header.outcome, header.automatic), (Outcome::InvalidCode, false));
 }

@@ -381,6 +381,30 @@ fn an_edition_and_its_extension_are_one_release() {
     assert!(report.findings.iter().any(|f| f.what.contains("which is inactive")), "{:?}", report.findings);
 }
 
+/// What a package does not say, its manifest entry does: where a national map refset leads.
+#[test]
+fn a_manifest_says_where_a_refset_leads() {
+    let folder = tempfile::tempdir().unwrap();
+    let vocab = folder.path().join("vocab");
+    let shape = Shape::small(5);
+    generate::write_rf2(&vocab.join("release"), &shape).unwrap();
+    let write = |rf2: &str| {
+        let entry = format!("[[release]]\nid = \"edition\"\nformat = \"rf2\"\nfile = \"release\"\n{rf2}");
+        std::fs::write(vocab.join("manifest.toml"), entry).unwrap();
+        let sources = xwalk::releases::from_folders(&[&vocab])?;
+        let inputs: Vec<_> = sources.iter().map(xwalk::releases::Source::input).collect();
+        let engine = build(&folder, &inputs).0;
+        let targets: Vec<_> = engine.index().maps().map(|m| m.target().alias().to_owned()).collect();
+        Ok::<_, xwalk::releases::Error>(targets)
+    };
+    assert!(!write("").unwrap().contains(&"payer".to_owned()));
+    let said = "[release.rf2]\nlanguages = [900000000000508004]\nmap_targets = { 21999999101 = \"payer\" }\n";
+    let targets = write(said).unwrap();
+    assert!(targets.contains(&"payer".to_owned()), "{targets:?}");
+    let error = write("[release.rf2]\nmap_targets = { snomed = \"payer\" }\n").unwrap_err().to_string();
+    assert!(error.contains("not the id of a refset"), "{error}");
+}
+
 /// Oracles on a generated release: the closure is what a walk over the rows finds; rows by target are the rows by source, turned around.
 #[test]
 fn closure_is_a_naive_walk_and_reverse_is_forward_turned_around() {

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use super::gather;
 use super::question::{How, Question, Reader};
 use super::rank::{Alignment, Ranker};
-use super::weights::{ELSEWHERE, WEIGHTS};
+use super::weights::{ELSEWHERE, FEATURES, WEIGHTS};
 use crate::index::terms::{Shorthand, Terms};
 
 thread_local! {
@@ -30,12 +30,34 @@ pub struct Found {
     /// How likely it is what was meant.
     pub score: f32,
     pub why: Vec<String>,
+    /// What the rank is the sum of; empty unless asked for.
+    pub parts: Vec<Part>,
+}
+
+/// One feature of a term, and what it adds to the rank.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    pub feature: &'static str,
+    pub value: f32,
+    pub weight: f32,
+}
+
+impl Part {
+    /// The features that count here.
+    fn of(features: &[f32]) -> Vec<Part> {
+        let all = FEATURES.iter().zip(features).zip(&WEIGHTS);
+        all.filter(|((_, value), _)| **value != 0.0)
+            .map(|((feature, value), weight)| Part { feature, value: *value, weight: *weight })
+            .collect()
+    }
 }
 
 /// Finds concepts by the words of their terms.
 pub struct Finder<'a> {
     pub terms: &'a Terms<'a>,
     pub shorthand: Option<&'a Shorthand<'a>>,
+    /// Whether the parts of every rank are wanted.
+    pub explain: bool,
 }
 
 impl Finder<'_> {
@@ -68,14 +90,16 @@ impl Finder<'_> {
         let mut other = Alignment::default();
         for (score, ordinal, number) in hits {
             let Some(term) = self.terms.term(number) else { continue };
-            ranker.features(&term, concepts.is_header(ordinal), &mut alignment);
+            let mut features = ranker.features(&term, concepts.is_header(ordinal), &mut alignment);
             let mut total = score;
             if found.len() < LOOK_FURTHER {
                 let parents = concepts.parent(ordinal).into_iter().flat_map(|p| self.terms.terms_of(p));
                 let others = self.terms.terms_of(ordinal).filter(|t| *t != number).chain(parents);
-                total += ranker.elsewhere(&alignment.met, others, &mut other) * WEIGHTS[ELSEWHERE];
+                features[ELSEWHERE] = ranker.elsewhere(&alignment.met, others, &mut other);
+                total += features[ELSEWHERE] * WEIGHTS[ELSEWHERE];
             }
-            found.push(Found { ordinal, term: number, score: total, why: self.why(question, &alignment) });
+            let parts = if self.explain { Part::of(&features) } else { Vec::new() };
+            found.push(Found { ordinal, term: number, score: total, why: self.why(question, &alignment), parts });
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         let scores: Vec<f32> = found.iter().map(|f| f.score).collect();

@@ -16,6 +16,7 @@
 
 mod find;
 mod gather;
+mod hop;
 mod near;
 mod question;
 mod rank;
@@ -23,8 +24,10 @@ mod rank;
 mod tests;
 mod weights;
 
-pub use find::Concepts;
 use find::Finder;
+pub use find::{Concepts, Part};
+use hop::Hops;
+pub use hop::SearchHop;
 
 use super::{Engine, Refusal, suggest};
 use crate::index::terms::{Shorthand, Terms};
@@ -45,11 +48,15 @@ pub struct SearchOptions {
     pub under: Option<String>,
     /// The last word may be unfinished, as while somebody types.
     pub complete: bool,
+    /// By the words of this system alone, not by way of another system's titles and a map.
+    pub text_only: bool,
+    /// Say of every match what its rank is made of.
+    pub explain: bool,
 }
 
 impl Default for SearchOptions {
     fn default() -> SearchOptions {
-        SearchOptions { limit: 10, date: None, billable: false, under: None, complete: false }
+        SearchOptions { limit: 10, date: None, billable: false, under: None, complete: false, text_only: false, explain: false }
     }
 }
 
@@ -63,6 +70,10 @@ pub struct Match<'e> {
     pub matched: &'e str,
     /// What had to be supposed: `hart~heart` (spelling), `MI=myocardial infarction` (abbreviation or synonym), `code` (a code was typed).
     pub why: Vec<String>,
+    /// What the rank is the sum of, before it was made a share; empty unless [`SearchOptions::explain`] asks.
+    pub parts: Vec<Part>,
+    /// The text is a title of another system, and a map leads from there.
+    pub hop: Option<SearchHop<'e>>,
 }
 
 /// Searches in one system. Prepare once, ask often; share it between threads.
@@ -72,6 +83,7 @@ pub struct Searcher<'e> {
     terms: Option<Terms<'e>>,
     shorthand: Option<Shorthand<'e>>,
     under: Option<Concept<'e>>,
+    hops: Option<Hops<'e>>,
     options: SearchOptions,
 }
 
@@ -88,7 +100,66 @@ impl Engine {
             ),
         };
         let (words, terms) = system.terms();
-        Ok(Searcher { engine: self, system, terms: Terms::open(words, terms).ok(), shorthand: self.index().shorthand(), under, options })
+        let hops = (!options.text_only).then(|| Hops::into(self, system));
+        Ok(Searcher {
+            engine: self,
+            system,
+            terms: Terms::open(words, terms).ok(),
+            shorthand: self.index().shorthand(),
+            under,
+            hops,
+            options,
+        })
+    }
+}
+
+/// An abbreviation or a phrase, and what it may stand for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Supposition {
+    pub phrase: String,
+    pub meaning: String,
+    pub kind: SuppositionKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum SuppositionKind {
+    /// From the titles of the loaded releases; in this share of its uses.
+    Learnt {
+        share: f32,
+    },
+    /// From the table that xwalk carries.
+    Abbreviation,
+    Synonym,
+    /// The meaning is narrower, or nearly the same.
+    Related,
+}
+
+impl Engine {
+    /// Everything that search may suppose of a phrase: what was learnt from the loaded releases, then the table.
+    pub fn suppositions(&self) -> Vec<Supposition> {
+        let mut all = Vec::new();
+        if let Some(shorthand) = self.index().shorthand() {
+            for phrase in shorthand.abbreviations() {
+                let learnt = |(meaning, share): (&str, f32)| Supposition {
+                    phrase: phrase.clone(),
+                    meaning: meaning.to_owned(),
+                    kind: SuppositionKind::Learnt { share },
+                };
+                all.extend(shorthand.meanings(&phrase).map(learnt));
+            }
+        }
+        for (phrase, meanings) in text::Lexicon::get().entries() {
+            all.extend(meanings.iter().map(|meaning| Supposition {
+                phrase: phrase.clone(),
+                meaning: meaning.words.join(" "),
+                kind: match meaning.kind {
+                    text::Kind::Abbreviation => SuppositionKind::Abbreviation,
+                    text::Kind::Synonym => SuppositionKind::Synonym,
+                    text::Kind::Related => SuppositionKind::Related,
+                },
+            }));
+        }
+        all
     }
 }
 
@@ -101,27 +172,70 @@ impl<'e> Searcher<'e> {
     pub fn search(&self, text: &str) -> Vec<Match<'e>> {
         let mut matches = Vec::new();
         if let Some(concept) = self.code(text) {
-            matches.push(Match { concept, score: 1.0, matched: concept.code(), why: vec!["code".to_owned()] });
+            matches.push(Match {
+                concept,
+                score: 1.0,
+                matched: concept.code(),
+                why: vec!["code".to_owned()],
+                parts: Vec::new(),
+                hop: None,
+            });
         }
         if let Some(terms) = &self.terms {
-            let finder = Finder { terms, shorthand: self.shorthand.as_ref() };
+            let finder = Finder { terms, shorthand: self.shorthand.as_ref(), explain: self.options.explain };
             for found in finder.find(text, self.options.limit, self.options.complete, self) {
                 let Some(concept) = self.system.at(found.ordinal) else { continue };
                 if matches.iter().any(|m| m.concept == concept) {
                     continue;
                 }
-                matches.push(Match { concept, score: found.score, matched: matched(terms, concept, found.term), why: found.why });
+                let matched = matched(terms, concept, found.term);
+                matches.push(Match { concept, score: found.score, matched, why: found.why, parts: found.parts, hop: None });
             }
+        }
+        if matches.first().is_none_or(|m| m.why != ["code"]) {
+            self.lead_over(text, &mut matches);
         }
         matches.truncate(self.options.limit);
         matches
+    }
+
+    /// Where the text is a title of another system, and of none here, what a map makes of that title leads; what the words alone found
+    /// keeps the rest of the certainty.
+    fn lead_over(&self, text: &str, matches: &mut Vec<Match<'e>>) {
+        let (Some(hops), Some(terms)) = (&self.hops, &self.terms) else { return };
+        if hop::is_title(terms, text) {
+            return;
+        }
+        let mut over: Vec<(Concept<'e>, SearchHop<'e>)> = Vec::new();
+        for (concept, hop) in hops.find(text) {
+            if self.keep(concept.ordinal()) && !over.iter().any(|(c, _)| *c == concept) {
+                over.push((concept, hop));
+            }
+        }
+        if over.is_empty() {
+            return;
+        }
+        // Among several options the words decide half, the map, which holds each of them possible, the other half.
+        let concepts: Vec<Concept<'e>> = over.iter().map(|(c, _)| *c).collect();
+        let by_words = self.weigh(text, &concepts);
+        let all: f32 = by_words.iter().sum();
+        matches.iter_mut().for_each(|m| m.score *= 1.0 - TITLE_SAID);
+        for ((concept, hop), weight) in over.into_iter().zip(by_words) {
+            let even = 1.0 / concepts.len() as f32;
+            let score = TITLE_SAID * if all > 0.0 { (even + weight / all) / 2.0 } else { even };
+            match matches.iter_mut().find(|m| m.concept == concept) {
+                Some(held) => (held.score, held.hop) = (held.score + score, Some(hop)),
+                None => matches.push(Match { concept, score, matched: hop.title, why: Vec::new(), parts: Vec::new(), hop: Some(hop) }),
+            }
+        }
+        matches.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
 
     /// How well each of a few concepts is described by a text, 0 to 1 each and at most 1 together; in the order given.
     pub fn weigh(&self, text: &str, concepts: &[Concept<'_>]) -> Vec<f32> {
         let Some(terms) = &self.terms else { return vec![0.0; concepts.len()] };
         let ordinals: Vec<u32> = concepts.iter().map(Concept::ordinal).collect();
-        Finder { terms, shorthand: self.shorthand.as_ref() }.weigh(text, &ordinals, self)
+        Finder { terms, shorthand: self.shorthand.as_ref(), explain: self.options.explain }.weigh(text, &ordinals, self)
     }
 
     /// A code typed instead of words.
@@ -155,6 +269,9 @@ impl Concepts for Searcher<'_> {
         self.system.at(ordinal)?.parents().next().map(|p| p.ordinal())
     }
 }
+
+/// How sure it is that who says a whole title of another system means that title.
+const TITLE_SAID: f32 = 0.95;
 
 /// The designation that has the words of a term.
 fn matched<'e>(terms: &Terms<'_>, concept: Concept<'e>, term: u32) -> &'e str {

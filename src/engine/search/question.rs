@@ -222,14 +222,16 @@ impl Reader<'_> {
         }
     }
 
-    /// Readings of the phrase that begins here.
+    /// Readings of the phrase that begins here: `heart attack`, and `hrt attack` for it.
     fn phrases(&self, found: &mut Found<'_>, words: &[&str]) {
-        for (span, meanings) in Lexicon::get().phrases(words) {
+        let exact = Lexicon::get().phrases(words).map(|(span, meanings)| (span, meanings, 1.0));
+        let near = Lexicon::get().phrases_like(words, like).map(|(span, meanings)| (span, meanings, 0.85));
+        for (span, meanings, sure) in exact.chain(near) {
             for meaning in meanings {
                 let (weight, how) = match meaning.kind {
-                    Kind::Abbreviation => (0.9, How::Abbreviation),
-                    Kind::Synonym => (0.93, How::Synonym),
-                    Kind::Related => (0.75, How::Related),
+                    Kind::Abbreviation => (0.9 * sure, How::Abbreviation),
+                    Kind::Synonym => (0.93 * sure, How::Synonym),
+                    Kind::Related => (0.75 * sure, How::Related),
                 };
                 let targets: SmallVec<[u32; 4]> = meaning.words.iter().filter_map(|w| self.terms.find(w)).collect();
                 if targets.len() == meaning.words.len() {
@@ -238,6 +240,13 @@ impl Reader<'_> {
             }
         }
     }
+}
+
+/// Whether a word is so near one of a phrase that the rest of the phrase makes it sure: a typing error, or most of its letters.
+fn like(asked: &str, word: &str) -> bool {
+    let (a, w) = (asked.len(), word.len());
+    (a >= 3 && a * 2 >= w && near::abbreviation(asked.as_bytes(), word.as_bytes()).is_some())
+        || (a >= 4 && w >= 4 && strsim::osa_distance(asked, word) <= 1)
 }
 
 struct Found<'a> {

@@ -9,6 +9,9 @@ use crate::index::{CodeSystem, Concept, ConceptMap, Index};
 use crate::model::map::Unmapped;
 use crate::model::{MapKind, Relationship};
 
+/// Candidates by the words alone, where there is no map.
+pub(super) const MOST_CANDIDATES: usize = 8;
+
 /// Alternatives of a chain beyond these are not spelled out.
 const MOST_SCENARIOS: usize = 64;
 
@@ -41,6 +44,26 @@ impl<'e> Translator<'e> {
             || self.by_history(source, asked, t)
             || (self.options.ancestor && self.by_ancestor(source, asked, t))
             || self.by_chain(source, asked, t);
+    }
+
+    /// Where no map leads from the source system, neither directly nor over a third one, the words are a crosswalk of last resort: the
+    /// record's own, else the source's title. The outcome stays [`Outcome::Unmapped`]; what is found are candidates for a person.
+    pub(super) fn by_text(&self, source: Concept<'e>, text: Option<&str>, t: &mut Translation<'e>) {
+        if !self.maps.is_empty() || !self.chains.is_empty() || self.options.reverse {
+            return;
+        }
+        let Some(text) = text.filter(|text| !text.trim().is_empty()).or(source.display()) else { return };
+        let candidates = self.searcher.search(text).into_iter().enumerate().map(|(at, found)| {
+            let mut target = scenarios::target(found.concept, Relationship::RelatedTo, at as u16 + 1, Origin::Text);
+            target.state = super::state(found.concept, self.options.target_date);
+            target.score = Some(found.score);
+            target
+        });
+        let options: Vec<Target<'e>> = candidates.collect();
+        if !options.is_empty() {
+            t.scenarios = vec![Scenario { groups: vec![Group { options }] }];
+            t.message.push_str("; candidates by its words");
+        }
     }
 
     /// FHIR `ConceptMap.group.unmapped`.

@@ -125,9 +125,21 @@ impl<'e> Translator<'e> {
                 by_precedence(maps)
             }
         };
-        let chains = if maps.is_empty() && !options.reverse { beyond::chains(engine.index(), source, target) } else { Vec::new() };
+        let chains = if maps.is_empty() && !options.reverse && source != target {
+            beyond::chains(engine.index(), source, target)
+        } else {
+            Vec::new()
+        };
         let findings = engine.index().system("snomed");
-        let searcher = engine.searcher(target, SearchOptions::default())?;
+        // Of words alone: a searcher that hops asks translators.
+        let words = SearchOptions {
+            limit: beyond::MOST_CANDIDATES,
+            billable: true,
+            date: options.target_date,
+            text_only: true,
+            ..Default::default()
+        };
+        let searcher = engine.searcher(target, words)?;
         Ok(Translator { engine, source, target, maps, chains, findings, searcher, options })
     }
 
@@ -151,7 +163,7 @@ impl<'e> Translator<'e> {
         let found = suggest::resolve(index, self.source, asked.code);
         let mut t = Translation {
             source_system: self.source,
-            given: asked.code.to_owned(),
+            given: asked.code.into(),
             source: found.concept,
             target_system: self.target,
             outcome: Outcome::Unmapped,
@@ -180,7 +192,11 @@ impl<'e> Translator<'e> {
         if self.options.policy == Policy::Decision && self.decided(source, asked, &mut t) {
             return t;
         }
-        self.by_maps(source, asked, &mut t);
+        if self.source == self.target && self.maps.is_empty() {
+            self.as_it_is(source, asked.date, &mut t);
+        } else {
+            self.by_maps(source, asked, &mut t);
+        }
         if t.outcome == Outcome::Unmapped {
             self.beyond_rows(source, asked, &mut t);
         }
@@ -197,7 +213,19 @@ impl<'e> Translator<'e> {
             }
             pick::pick(&self.options, &mut t);
         }
+        if t.outcome == Outcome::Unmapped {
+            self.by_text(source, asked.text, &mut t);
+        }
         t
+    }
+
+    /// Records of mixed systems hold codes of the target system too: such a code stands for itself. A header does not, in any system.
+    fn as_it_is(&self, source: Concept<'e>, date: Option<Date>, t: &mut Translation<'e>) {
+        let status = date.map_or(source.status(), |d| source.status_on(d));
+        if source.is_listed() && status != Some(Status::Header) {
+            let target = scenarios::target(source, Relationship::Equivalent, 1, Origin::Same);
+            t.scenarios = vec![Scenario { groups: vec![super::Group { options: vec![target] }] }];
+        }
     }
 
     /// The first map that has rows for the source answers.

@@ -49,8 +49,6 @@ fn kinds(system: Option<CodeSystem<'_>>) -> impl Fn(u64, u64) -> bool {
 /// Rows that hold whatever the facts.
 fn by_flags<'e>(rows: impl Iterator<Item = Row<'e>>) -> Reading<'e> {
     let mut scenarios: Vec<Scenario<'e>> = Vec::new();
-    let mut keys: SmallVec<[u16; 4]> = SmallVec::new();
-    let mut group_keys: Vec<SmallVec<[u16; 4]>> = Vec::new();
     for row in rows {
         let Some(concept) = row.target() else {
             continue;
@@ -59,18 +57,19 @@ fn by_flags<'e>(rows: impl Iterator<Item = Row<'e>>) -> Reading<'e> {
             continue;
         }
         // A GEM row outside a combination is a reading of its own, with all other such rows as its alternatives: scenario 0, group 0.
-        let scenario = place(&mut keys, row.scenario());
-        if scenario == scenarios.len() {
-            scenarios.push(Scenario::default());
-            group_keys.push(SmallVec::new());
-        }
-        let group = place(&mut group_keys[scenario], row.group());
+        let option = target(concept, row.relationship(), row.priority(), Origin::Row(row));
+        // Rows of one group stand together, so the place is mostly the last one.
+        let same_scenario = |s: &Scenario<'e>| s.groups.first().and_then(first_row).is_some_and(|r| r.scenario() == row.scenario());
+        let Some(scenario) = scenarios.iter().rposition(same_scenario) else {
+            scenarios.reserve_exact(1);
+            scenarios.push(Scenario { groups: vec![Group { options: vec![option] }] });
+            continue;
+        };
         let groups = &mut scenarios[scenario].groups;
-        if group == groups.len() {
-            groups.push(Group { options: Vec::with_capacity(1) });
+        match groups.iter().rposition(|g| first_row(g).is_some_and(|r| r.group() == row.group())) {
+            Some(group) => groups[group].options.push(option),
+            None => groups.push(Group { options: vec![option] }),
         }
-        let options = &mut groups[group].options;
-        options.push(target(concept, row.relationship(), row.priority(), Origin::Row(row)));
     }
     for group in scenarios.iter_mut().flat_map(|s| &mut s.groups) {
         number(&mut group.options);
@@ -169,12 +168,8 @@ fn say(needs: &mut Vec<Need>, need: &rule::Need, row: Row<'_>) {
     }
 }
 
-/// The place of a key among those seen, the last one first: rows of one group stand together.
-fn place(keys: &mut SmallVec<[u16; 4]>, key: u16) -> usize {
-    keys.iter().rposition(|k| *k == key).unwrap_or_else(|| {
-        keys.push(key);
-        keys.len() - 1
-    })
+fn first_row<'e>(group: &Group<'e>) -> Option<Row<'e>> {
+    group.options.first()?.origin.row()
 }
 
 /// The rows that name the asked code as their target, each source a candidate.

@@ -30,6 +30,12 @@ enum Command {
 /// Compile releases into an index file, and print everything that was odd in them
 #[derive(clap::Args)]
 struct Build {
+    /// Release files, archives or folders, each recognised from itself; they join the releases at hand, or those of --vocab and --crosswalks
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Nothing but the given files: no embedded, fetched or own releases
+    #[arg(long, requires = "files", conflicts_with_all = ["vocab", "crosswalks"])]
+    only: bool,
     /// A folder of code systems with a manifest.toml; repeatable
     #[arg(long, value_name = "DIR")]
     vocab: Vec<PathBuf>,
@@ -81,12 +87,23 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
 }
 
 fn build(args: &Build, session: &Session) -> Result<Verdict> {
-    let sources = if args.vocab.is_empty() && args.crosswalks.is_empty() {
+    let (files, passed_over) = releases::from_files(&args.files)?;
+    for source in &files {
+        let r = &source.release;
+        session.warn(&format!("{}: {} {} {}", r.id, r.format.name(), r.name(), r.version));
+    }
+    for name in passed_over {
+        session.warn(&format!("{name}: not recognised as a release, passed over"));
+    }
+    let sources = if args.only {
+        Vec::new()
+    } else if args.vocab.is_empty() && args.crosswalks.is_empty() {
         releases::from_user(session.dirs())?
     } else {
         let folders: Vec<&Path> = args.vocab.iter().chain(&args.crosswalks).map(PathBuf::as_path).collect();
         releases::from_folders(&folders)?
     };
+    let sources = releases::with(sources, files);
     let inputs: Vec<compile::Input> = sources.iter().map(Source::input).collect();
     session.say(&format!("compiling {}", count(inputs.len(), "release file", "release files")));
     let report = if args.strict { build_strictly(&inputs, &args.output)? } else { compile::build(&inputs, &args.output)? };

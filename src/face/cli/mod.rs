@@ -11,6 +11,7 @@ mod audit;
 mod completions;
 mod convert;
 mod fetch;
+mod generate;
 mod index;
 mod lookup;
 mod man;
@@ -87,6 +88,7 @@ commands! {
     Audit => audit,
     Completions => completions,
     Man => man,
+    Generate => generate,
 }
 
 /// Translate, validate and look up medical codes: ICD-9-CM, ICD-10-CM, ICD-10-PCS, SNOMED CT, CPT, HCPCS and the maps between them.

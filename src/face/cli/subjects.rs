@@ -2,6 +2,7 @@
 
 use super::Verdict;
 use super::output::Output;
+use rayon::prelude::*;
 use std::io::{BufRead, Write};
 
 /// Asks `ask` of every subject in order. One answer per subject: an empty line is one too.
@@ -32,6 +33,45 @@ pub fn each(
             }
             verdict = verdict.and(ask(&text_of(&line, first), out)?);
             first = false;
+        }
+    }
+    Ok(verdict)
+}
+
+/// As [`each`], where an answer takes so long that several threads are worth it: the lines that have arrived are asked about side by side
+/// and said in their order.
+pub fn each_side_by_side<A: Send>(
+    subjects: &[String],
+    out: &mut Output,
+    ask: impl Fn(&str) -> A + Sync,
+    mut say: impl FnMut(&str, A, &mut Output) -> anyhow::Result<Verdict>,
+) -> anyhow::Result<Verdict> {
+    let mut verdict = Verdict::Settled;
+    for subject in subjects {
+        if subject != "-" {
+            verdict = verdict.and(say(subject, ask(subject), out)?);
+            continue;
+        }
+        let mut input = std::io::BufReader::with_capacity(1 << 16, std::io::stdin().lock());
+        let mut first = true;
+        let mut lines: Vec<String> = Vec::new();
+        loop {
+            let mut line = Vec::new();
+            let end = input.read_until(b'\n', &mut line)? == 0;
+            if !end {
+                lines.push(text_of(&line, first).into_owned());
+                first = false;
+            }
+            if (end || !input.buffer().contains(&b'\n')) && !lines.is_empty() {
+                let answers: Vec<A> = lines.par_iter().map(|line| ask(line)).collect();
+                for (line, answer) in lines.drain(..).zip(answers) {
+                    verdict = verdict.and(say(&line, answer, out)?);
+                }
+                out.flush()?;
+            }
+            if end {
+                break;
+            }
         }
     }
     Ok(verdict)

@@ -19,7 +19,7 @@ mod validate;
 pub use fetch::{FetchAnswer, FetchableRelease};
 pub use index::{BuildReport, CodeReport, DiffReport, FindingReport, IndexReport, RowReport, VerifyReport};
 pub use lookup::{LookupAnswer, Period};
-pub use search::{SearchAnswer, SearchMatch};
+pub use search::{SearchAnswer, SearchMatch, SuppositionWire};
 pub use subsumes::{Side, SubsumesAnswer};
 pub use translate::{Group, Hop, Origin, Scenario, Target, TranslateAnswer};
 pub use validate::{Issue, ValidateAnswer};

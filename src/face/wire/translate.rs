@@ -173,6 +173,7 @@ impl<'a> Origin<'a> {
             }
             engine::Origin::Decision(id) => Origin { kind: "decision", decision: Some(*id), ..Origin::default() },
             engine::Origin::Text => Origin { kind: "text", ..Origin::default() },
+            engine::Origin::Same => Origin { kind: "same", ..Origin::default() },
         }
     }
 }

@@ -93,6 +93,11 @@ impl<'a> Shorthand<'a> {
         &self.map
     }
 
+    /// Every abbreviation, in order.
+    pub fn abbreviations(&self) -> Vec<String> {
+        self.map.stream().into_str_keys().unwrap_or_default()
+    }
+
     /// What an abbreviation was seen for, commonest first, with the share of its uses.
     pub fn meanings(&self, short: &str) -> impl Iterator<Item = (&'a str, f32)> + use<'a> {
         let record = self.map.get(short).and_then(|at| self.data.get(usize::try_from(at).ok()?..)).unwrap_or(&[]);

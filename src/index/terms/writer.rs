@@ -42,7 +42,13 @@ impl TermsWriter {
     }
 
     /// Adds one term. A term without words is nothing; the same words twice in a concept are one term, with the smaller use.
-    pub fn push<'w>(&mut self, ordinal: u32, usage: DesignationUse, words: impl Iterator<Item = &'w str>) -> Result<(), Error> {
+    /// Gives the place of its words ([`TermsWriter::words`]).
+    pub fn push<'w>(
+        &mut self,
+        ordinal: u32,
+        usage: DesignationUse,
+        words: impl Iterator<Item = &'w str>,
+    ) -> Result<std::ops::Range<usize>, Error> {
         if ordinal > ORDINAL {
             return Err(Error::TooMany("concepts"));
         }
@@ -55,7 +61,16 @@ impl TermsWriter {
         if length > 0 {
             self.terms.push(Entry { ordinal, usage, start, length });
         }
-        Ok(())
+        Ok(start as usize..self.words.len())
+    }
+
+    /// The words of a term that was pushed, by number: the same number is the same word.
+    pub fn words(&self, place: std::ops::Range<usize>) -> &[u32] {
+        &self.words[place]
+    }
+
+    pub fn word(&self, number: u32) -> &str {
+        piece(&self.text, &self.text_ends, number)
     }
 
     fn number(&mut self, word: &str) -> Result<u32, Error> {
@@ -69,6 +84,19 @@ impl TermsWriter {
         self.text.push_str(word);
         self.text_ends.push(u32::try_from(self.text.len()).map_err(|_| Error::TooMany("words"))?);
         Ok(number)
+    }
+
+    /// Adds what another writer has gathered. The order in which writers are joined does not show in what is written.
+    pub fn merge(&mut self, other: TermsWriter) -> Result<(), Error> {
+        let mut number = Vec::with_capacity(other.text_ends.len());
+        for n in 0..other.text_ends.len() as u32 {
+            number.push(self.number(piece(&other.text, &other.text_ends, n))?);
+        }
+        let before = u32::try_from(self.words.len()).map_err(|_| Error::TooMany("words"))?;
+        u32::try_from(self.words.len() + other.words.len()).map_err(|_| Error::TooMany("words"))?;
+        self.words.extend(other.words.iter().map(|w| number[*w as usize]));
+        self.terms.extend(other.terms.iter().map(|e| Entry { start: e.start + before, ..*e }));
+        Ok(())
     }
 
     /// The two parts. `stem` says which words are a family.

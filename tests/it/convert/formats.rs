@@ -78,7 +78,8 @@ fn a_system_by_column() {
     });
     let fields: Vec<Vec<&str>> = out.lines().map(|l| l.split(',').collect()).collect();
     assert_eq!((fields[1][3], fields[1][4]), ("E11.9", "approximate"));
-    assert_eq!(fields[2][4], "unmapped");
+    // A code of the target system stands for itself.
+    assert_eq!((fields[2][3], fields[2][4]), ("E11.9", "exact"));
     assert_eq!((fields[3][3], fields[3][4]), ("", "unknown-system"));
     assert_eq!((fields[4][3], fields[4][4]), ("I10", "approximate"));
     assert_eq!(fields[5][4], "unknown-system");

@@ -179,7 +179,15 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
         // Whole systems and subtrees are searched as the question `search` is, best first.
         (Some(text), Some((engine, system, under))) => {
             let limit = offset.saturating_add(count.unwrap_or(limits.hits)).min(limits.hits);
-            let options = SearchOptions { limit, date, billable: false, under: under.map(|c| c.code().to_owned()), complete: true };
+            let options = SearchOptions {
+                limit,
+                date,
+                billable: false,
+                under: under.map(|c| c.code().to_owned()),
+                complete: true,
+                text_only: true,
+                explain: false,
+            };
             concepts = engine.searcher(system, options)?.search(text).into_iter().map(|m| m.concept).collect();
             total = concepts.len();
         }

@@ -84,7 +84,7 @@ impl Question {
             Own::Validate => &["system", "code", "date", "display"],
             Own::Subsumes => &["system", "a", "b"],
             Own::Translate => TRANSLATE,
-            Own::Search => &["system", "text", "limit", "date", "billable", "under", "text_only", "complete"],
+            Own::Search => &["system", "text", "limit", "date", "billable", "under", "text_only", "complete", "explain"],
             Own::Systems | Own::Maps | Own::Convert => &[],
         };
         known(p, names)?;
@@ -156,9 +156,15 @@ impl Question {
                 .ok_or_else(|| wrong("limit", &format!("say 1 to {}", limits.hits)))?,
         };
         let date = day("date", subject.date.as_deref())?;
-        let search = SearchOptions { limit, date, billable: flag("billable")?, under: text("under")?, complete: flag("complete")? };
-        // By the words of this system alone is how every search goes here; the parameter is taken for likeness with the command line.
-        flag("text_only")?;
+        let search = SearchOptions {
+            limit,
+            date,
+            billable: flag("billable")?,
+            under: text("under")?,
+            complete: flag("complete")?,
+            text_only: flag("text_only")?,
+            explain: flag("explain")?,
+        };
         let facts = subject.facts(&Facts::default())?;
         Ok(Question { own, system: system.unwrap_or_default(), translator, search, subject, facts, date })
     }

@@ -274,6 +274,7 @@ impl<'i> Place<'_, 'i> {
                 Origin::Unmapped(_) => extension(a, "unmapped", |e| e.key("valueBoolean").bool(true)),
                 Origin::Decision(id) => extension(a, "decision", |e| e.key("valueInteger").number(id)),
                 Origin::Text => extension(a, "text", |e| e.key("valueBoolean").bool(true)),
+                Origin::Same => extension(a, "same", |e| e.key("valueBoolean").bool(true)),
             }
             let Some(detail) = row.map(|r| r.detail()) else { return };
             let texts =
