@@ -1,7 +1,6 @@
 //! How well two coders agree who did not see each other's work.
 
 use super::Error;
-use super::model::Verdict;
 use super::rows;
 use super::store::Store;
 use std::collections::HashMap;
@@ -48,16 +47,46 @@ impl Agreement {
 impl Store {
     /// Agreement of all items that were coded twice.
     pub fn agreement(&self) -> Result<Agreement, Error> {
+        // What two coders are compared by, as `Verdict::key` writes it.
+        let key = |event: &str| {
+            format!("(SELECT coalesce(group_concat(code, ' '), '') FROM (SELECT DISTINCT code FROM target WHERE event = {event} ORDER BY code))")
+        };
+        let query = format!(
+            "SELECT {}, {} FROM item WHERE first_coding IS NOT NULL AND second_coding IS NOT NULL",
+            key("first_coding"),
+            key("second_coding")
+        );
         self.reading(|c| {
-            let mut statement = c.prepare_cached(
-                "SELECT first_coding, second_coding FROM item WHERE first_coding IS NOT NULL AND second_coding IS NOT NULL",
-            )?;
-            let events: Vec<(i64, i64)> = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
-            let key = |event| Ok::<_, Error>(Verdict { targets: rows::targets(c, event)?, ..Verdict::default() }.key());
-            let pairs: Vec<(String, String)> = events.into_iter().map(|(a, b)| Ok((key(a)?, key(b)?))).collect::<Result<_, Error>>()?;
+            let mut statement = c.prepare_cached(&query)?;
+            let pairs = statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<Vec<(String, String)>, _>>()?;
             Ok(Agreement::of(pairs.iter().map(|(a, b)| (a.as_str(), b.as_str()))))
         })
     }
+
+    /// Who has answered and approved how much, of what stands now; those with the most answers first.
+    pub fn workload(&self) -> Result<Vec<Workload>, Error> {
+        self.reading(|c| {
+            let mut statement = c.prepare_cached(
+                "SELECT who, sum(answers), sum(records), sum(approvals) FROM ( \
+                 SELECT author AS who, count(*) AS answers, sum(records) AS records, 0 AS approvals FROM item WHERE author <> '' GROUP BY 1 \
+                 UNION ALL SELECT approver, 0, 0, count(*) FROM item WHERE approver <> '' GROUP BY 1) GROUP BY 1 ORDER BY 2 DESC, 1",
+            )?;
+            let rows = statement.query_map([], |r| {
+                Ok(Workload { who: r.get(0)?, answers: rows::count(r, 1)?, records: rows::count(r, 2)?, approvals: rows::count(r, 3)? })
+            })?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        })
+    }
+}
+
+/// What one person has done of what stands now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Workload {
+    pub who: String,
+    pub answers: u64,
+    /// That these answers settle once they are approved.
+    pub records: u64,
+    pub approvals: u64,
 }
 
 #[cfg(test)]

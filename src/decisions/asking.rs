@@ -85,14 +85,17 @@ pub fn pick(translation: &Translation<'_>, scenario: usize, options: &[usize]) -
         });
     }
     let mut targets: Vec<Chosen> = Vec::with_capacity(groups.len());
+    // As sure as the least sure of the codes; unknown where the record's words do not rank them.
+    let mut score = Some(f64::INFINITY);
     for (g, (group, &option)) in groups.iter().zip(options).enumerate() {
         let target = group.options.get(option).ok_or(Error::NotOffered { what: format!("option {} of group {}", option + 1, g + 1) })?;
+        score = score.zip(target.score).map(|(least, s)| least.min(f64::from(s)));
         // Two groups may offer the same code; it is needed once.
         if !targets.iter().any(|t| t.code == target.concept.code()) {
             targets.push(chosen(target, g));
         }
     }
-    Ok(Verdict { targets, scenario: u16::try_from(scenario).ok(), score: None })
+    Ok(Verdict { targets, scenario: u16::try_from(scenario).ok(), score: score.filter(|s| s.is_finite()) })
 }
 
 fn chosen(target: &Target<'_>, group: usize) -> Chosen {

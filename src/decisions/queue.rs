@@ -40,6 +40,8 @@ pub struct Entry {
     pub approver: String,
     pub finding: String,
     pub at: String,
+    /// The codes of the answer with blanks between; empty: no map; `None`: no answer that everybody may see.
+    pub answer: Option<String>,
 }
 
 /// How far the queue is done, by items and by the records that they settle.
@@ -52,6 +54,18 @@ pub struct Coverage {
 }
 
 impl Coverage {
+    pub fn of(tallies: &[Tally]) -> Coverage {
+        let mut coverage = Coverage::default();
+        for tally in tallies {
+            coverage.items += tally.items;
+            coverage.records += tally.records;
+            if tally.status.is_settled() {
+                coverage.settled_items += tally.items;
+                coverage.settled_records += tally.records;
+            }
+        }
+        coverage
+    }
     /// Settled items of all items, 0 to 1.
     pub fn of_items(&self) -> f64 {
         share(self.settled_items, self.items)
@@ -75,24 +89,20 @@ pub struct Tally {
 }
 
 impl Filter {
-    fn sql(&self) -> (String, Vec<Value>) {
-        let mut sql = String::from(" WHERE 1");
+    /// The conditions but for the status, and their values.
+    fn conditions(&self) -> (String, Vec<Value>) {
+        let mut sql = String::new();
         let mut values: Vec<Value> = Vec::new();
         for (column, value) in [
-            ("i.source_system", &self.source_system),
-            ("i.target_system", &self.target_system),
-            ("i.outcome", &self.outcome),
-            ("i.chapter", &self.chapter),
+            ("source_system", &self.source_system),
+            ("target_system", &self.target_system),
+            ("outcome", &self.outcome),
+            ("chapter", &self.chapter),
         ] {
             if !value.is_empty() {
-                sql.push_str(&format!(" AND {column} = ?"));
+                sql.push_str(&format!(" AND i.{column} = ?"));
                 values.push(value.clone().into());
             }
-        }
-        if !self.status.is_empty() {
-            let marks = vec!["?"; self.status.len()].join(",");
-            sql.push_str(&format!(" AND i.status IN ({marks})"));
-            values.extend(self.status.iter().map(|s| Value::from(s.code().to_owned())));
         }
         if !self.assignee.is_empty() {
             sql.push_str(" AND (i.assignee = ? OR (i.second <> '' AND i.second = ?))");
@@ -102,7 +112,7 @@ impl Filter {
             "" => {}
             "any" => sql.push_str(" AND i.finding <> ''"),
             finding => {
-                sql.push_str(" AND i.finding = ?");
+                sql.push_str(" AND i.finding <> '' AND i.finding = ?");
                 values.push(finding.to_owned().into());
             }
         }
@@ -111,21 +121,34 @@ impl Filter {
             values.push(below.into());
         }
         if !self.code.is_empty() {
-            // As a range, so that the index on questions serves.
+            // As a range, so that the index on codes serves.
             sql.push_str(" AND q.code >= ? AND q.code < ?");
             values.extend([Value::from(self.code.clone()), format!("{}\u{10ffff}", self.code).into()]);
         }
         (sql, values)
     }
 
+    /// Items of the filter as `SELECT`s to be joined by `UNION ALL`, one for each status: so SQLite walks each in the order of an index
+    /// and merges them, where `status IN (...)` would sort them all. `more` is added to the conditions.
+    fn selects(&self, columns: &str, more: &str, further: &[Value]) -> (String, Vec<Value>) {
+        let (conditions, values) = self.conditions();
+        let join = if self.code.is_empty() { "" } else { " JOIN question q ON q.id = i.question" };
+        let one = |status: &str| format!("SELECT {columns} FROM item i{join} WHERE {status}{conditions}{more}");
+        if self.status.is_empty() {
+            return (one("1"), [values, further.to_vec()].concat());
+        }
+        let all = self.status.iter().flat_map(|s| [vec![Value::from(s.code().to_owned())], values.clone(), further.to_vec()].concat());
+        (vec![one("i.status = ?"); self.status.len()].join(" UNION ALL "), all.collect())
+    }
+
     fn is_for_tally(&self) -> bool {
-        Filter { source_system: String::new(), target_system: String::new(), status: Vec::new(), ..self.clone() } == Filter::default()
+        self.assignee.is_empty() && self.finding.is_empty() && self.code.is_empty() && self.score_below.is_none()
     }
 }
 
 const COLUMNS: &str = "SELECT i.question, i.version, i.status, i.records, i.outcome, i.chapter, i.score, i.assignee, i.second, i.author, \
-     i.approver, i.finding, i.at, q.source_system, q.code, q.target_system, q.text, q.facts, q.display \
-     FROM item i JOIN question q ON q.id = i.question";
+     i.approver, i.finding, i.at, q.source_system, q.code, q.target_system, q.text, q.facts, q.display, \
+     CASE WHEN i.decision IS NULL THEN NULL ELSE (SELECT coalesce(group_concat(t.code, ' '), '') FROM target t WHERE t.event = i.decision) END";
 
 fn entry(row: &rusqlite::Row<'_>) -> Result<Entry, rusqlite::Error> {
     let status: String = row.get(2)?;
@@ -144,31 +167,32 @@ fn entry(row: &rusqlite::Row<'_>) -> Result<Entry, rusqlite::Error> {
         finding: row.get(11)?,
         at: row.get(12)?,
         question: rows::question_at(row, 13)?,
+        answer: row.get(19)?,
     })
 }
 
 impl Store {
     /// A page of the queue, the item first that settles the most records.
     pub fn queue(&self, filter: &Filter, offset: u64, limit: u64) -> Result<Vec<Entry>, Error> {
-        let (sql, mut values) = filter.sql();
+        let (selects, mut values) = filter.selects("i.question AS id, i.records AS records", "", &[]);
         values.extend([Value::from(rows::signed(limit)), Value::from(rows::signed(offset))]);
         self.reading(|c| {
-            let mut statement = c.prepare_cached(&format!("{COLUMNS}{sql} ORDER BY i.records DESC, i.question LIMIT ? OFFSET ?"))?;
+            let mut statement = c.prepare_cached(&format!(
+                "{COLUMNS} FROM ({selects} ORDER BY records DESC, id LIMIT ? OFFSET ?) page \
+                 JOIN item i ON i.question = page.id JOIN question q ON q.id = page.id ORDER BY i.records DESC, i.question"
+            ))?;
             let entries = statement.query_map(params_from_iter(values), entry)?;
             Ok(entries.collect::<Result<_, _>>()?)
         })
     }
 
-    /// Every item of the filter, in the order of the queue, one page at a time in memory.
-    pub fn each(&self, filter: &Filter, mut with: impl FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
-        let (sql, values) = filter.sql();
+    /// The number of every item of the filter, in the order of the queue.
+    pub fn ids(&self, filter: &Filter) -> Result<Vec<i64>, Error> {
+        let (selects, values) = filter.selects("i.question AS id, i.records AS records", "", &[]);
         self.reading(|c| {
-            let mut statement = c.prepare(&format!("{COLUMNS}{sql} ORDER BY i.records DESC, i.question"))?;
-            let mut rows = statement.query(params_from_iter(values))?;
-            while let Some(row) = rows.next()? {
-                with(entry(row)?)?;
-            }
-            Ok(())
+            let mut statement = c.prepare(&format!("{selects} ORDER BY records DESC, id"))?;
+            let ids = statement.query_map(params_from_iter(values), |row| row.get(0))?;
+            Ok(ids.collect::<Result<_, _>>()?)
         })
     }
 
@@ -179,12 +203,13 @@ impl Store {
 
     /// What is in each status.
     pub fn tallies(&self, filter: &Filter) -> Result<Vec<Tally>, Error> {
-        let (sql, values) = filter.sql();
-        let query = if filter.is_for_tally() {
-            format!("SELECT i.status, sum(i.items), sum(i.records) FROM tally i{sql} GROUP BY i.status")
+        let (query, values) = if filter.is_for_tally() {
+            let (conditions, values) = filter.conditions();
+            (format!("SELECT i.status, sum(i.items), sum(i.records) FROM tally i WHERE 1{conditions} GROUP BY 1"), values)
         } else {
-            let question = if filter.code.is_empty() { "" } else { " JOIN question q ON q.id = i.question" };
-            format!("SELECT i.status, count(*), sum(i.records) FROM item i{question}{sql} GROUP BY i.status")
+            let all = Filter { status: Vec::new(), ..filter.clone() };
+            let (select, values) = all.selects("i.status, count(*), sum(i.records)", "", &[]);
+            (format!("{select} GROUP BY 1"), values)
         };
         self.reading(|c| {
             let mut statement = c.prepare_cached(&query)?;
@@ -196,55 +221,58 @@ impl Store {
                     records: rows::count(row, 2)?,
                 })
             })?;
-            Ok(tallies.filter(|t| t.as_ref().is_ok_and(|t| t.items > 0) || t.is_err()).collect::<Result<_, _>>()?)
+            let tallies: Vec<Tally> = tallies.collect::<Result<_, _>>()?;
+            let asked = |t: &Tally| t.items > 0 && (filter.status.is_empty() || filter.status.contains(&t.status));
+            Ok(tallies.into_iter().filter(asked).collect())
         })
     }
 
     /// Both coverages of a filter (its status does not count).
     pub fn coverage(&self, filter: &Filter) -> Result<Coverage, Error> {
         let all = Filter { status: Vec::new(), ..filter.clone() };
-        let mut coverage = Coverage::default();
-        for tally in self.tallies(&all)? {
-            coverage.items += tally.items;
-            coverage.records += tally.records;
-            if tally.status.is_settled() {
-                coverage.settled_items += tally.items;
-                coverage.settled_records += tally.records;
-            }
-        }
-        Ok(coverage)
+        Ok(Coverage::of(&self.tallies(&all)?))
     }
 
     /// The item after (or before) this one in the order of the queue, whether or not this one is still in the filter.
     pub fn neighbour(&self, filter: &Filter, id: i64, before: bool) -> Result<Option<i64>, Error> {
-        let (sql, values) = filter.sql();
-        let (compare, order) = if before {
-            ("(i.records > ? OR (i.records = ? AND i.question < ?))", "i.records, i.question DESC")
+        // Two steps, each a walk along an index: the rest of those that settle as many records, then those that settle fewer (or more).
+        let (beside, beyond, order) = if before {
+            ("i.records = ? AND i.question < ?", "i.records > ?", "records, id DESC")
         } else {
-            ("(i.records < ? OR (i.records = ? AND i.question > ?))", "i.records DESC, i.question")
+            ("i.records = ? AND i.question > ?", "i.records < ?", "records DESC, id")
         };
         self.reading(|c| {
             let here: Option<i64> =
                 c.prepare_cached("SELECT records FROM item WHERE question = ?")?.query_row([id], |row| row.get(0)).optional()?;
             let here = here.ok_or(Error::NoItem { id })?;
-            let question = if filter.code.is_empty() { "" } else { " JOIN question q ON q.id = i.question" };
-            let mut all = values;
-            all.extend([Value::from(here), here.into(), id.into()]);
-            let query = format!("SELECT i.question FROM item i{question}{sql} AND {compare} ORDER BY {order} LIMIT 1");
-            Ok(c.prepare_cached(&query)?.query_row(params_from_iter(all), |row| row.get(0)).optional()?)
+            let first = |more: &str, further: &[Value]| {
+                let (selects, values) = filter.selects("i.question AS id, i.records AS records", &format!(" AND {more}"), further);
+                let mut statement = c.prepare_cached(&format!("{selects} ORDER BY {order} LIMIT 1"))?;
+                statement.query_row(params_from_iter(values), |row| row.get::<_, i64>(0)).optional()
+            };
+            match first(beside, &[here.into(), id.into()])? {
+                Some(next) => Ok(Some(next)),
+                None => Ok(first(beyond, &[here.into()])?),
+            }
         })
     }
 
-    /// The values that occur, for the filters of a face: of `outcome`, `chapter` or `assignee`.
+    /// The values that occur, for the filters of a face.
     pub fn values(&self, of: Column) -> Result<Vec<String>, Error> {
-        let column = match of {
-            Column::Outcome => "outcome",
-            Column::Chapter => "chapter",
-            Column::Assignee => "assignee",
+        let query = match of {
+            Column::Source => "SELECT DISTINCT source_system FROM tally WHERE items > 0 ORDER BY 1",
+            Column::Target => "SELECT DISTINCT target_system FROM tally WHERE items > 0 ORDER BY 1",
+            Column::Outcome => "SELECT DISTINCT outcome FROM tally WHERE items > 0 AND outcome <> '' ORDER BY 1",
+            Column::Chapter => "SELECT DISTINCT chapter FROM tally WHERE items > 0 AND chapter <> '' ORDER BY 1",
+            // From name to name along the index, instead of over every item.
+            Column::Assignee => {
+                "WITH RECURSIVE name (n) AS (SELECT min(assignee) FROM item WHERE assignee > '' \
+                 UNION ALL SELECT (SELECT min(assignee) FROM item WHERE assignee > n) FROM name WHERE n IS NOT NULL) \
+                 SELECT n FROM name WHERE n IS NOT NULL"
+            }
         };
         self.reading(|c| {
-            let mut statement =
-                c.prepare_cached(&format!("SELECT DISTINCT {column} FROM item WHERE {column} <> '' ORDER BY 1 LIMIT 200"))?;
+            let mut statement = c.prepare_cached(query)?;
             let values = statement.query_map([], |row| row.get(0))?;
             Ok(values.collect::<Result<_, _>>()?)
         })
@@ -254,6 +282,8 @@ impl Store {
 /// A column that filters by its values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Column {
+    Source,
+    Target,
     Outcome,
     Chapter,
     Assignee,
@@ -264,11 +294,7 @@ pub fn share_out(store: &Store, filter: &Filter, people: &[&str], blind: bool, b
     if people.is_empty() || (blind && people.len() < 2) {
         return Err(if blind { Error::OneCoder } else { Error::Anonymous });
     }
-    let mut items = Vec::new();
-    store.each(filter, |entry| {
-        items.push(entry.id);
-        Ok(())
-    })?;
+    let items = store.ids(filter)?;
     let person = |at: usize| people[at % people.len()].to_owned();
     let assigned = items.into_iter().enumerate().map(|(at, id)| {
         let second = blind.then(|| person(at + 1));

@@ -28,14 +28,9 @@ pub struct Reexamined {
 pub fn reexamine(store: &Store, engine: &Engine, who: &str) -> Result<Reexamined, Error> {
     let fingerprint = engine.index().fingerprint();
     let mut result = Reexamined::default();
-    let mut settled = Vec::new();
     let filter = Filter { status: vec![Status::Approved, Status::NoMap], ..Filter::default() };
-    store.each(&filter, |entry| {
-        settled.push(entry.id);
-        Ok(())
-    })?;
     let mut found = Vec::new();
-    for id in settled {
+    for id in store.ids(&filter)? {
         let (item, offer) = store.with_offer(id)?;
         if item.1 == fingerprint {
             result.current += 1;

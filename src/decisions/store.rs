@@ -252,7 +252,8 @@ impl Store {
             }
             c.execute("DELETE FROM tally", [])?;
             c.execute(
-                "INSERT INTO tally SELECT status, source_system, target_system, count(*), sum(records) FROM item GROUP BY 1, 2, 3",
+                "INSERT INTO tally SELECT status, source_system, target_system, outcome, chapter, count(*), sum(records) FROM item \
+                 GROUP BY 1, 2, 3, 4, 5",
                 [],
             )?;
             Ok(differ)

@@ -142,11 +142,7 @@ fn described(item: &Exchanged, engine: Option<&Engine>) -> (String, String, Opti
 impl Store {
     /// The items of a filter as they leave the store.
     pub fn exchanged(&self, filter: &Filter) -> Result<Vec<Exchanged>, Error> {
-        let mut ids = Vec::new();
-        self.each(filter, |entry| {
-            ids.push(entry.id);
-            Ok(())
-        })?;
+        let ids = self.ids(filter)?;
         ids.into_iter()
             .map(|id| {
                 // The reader of an export is nobody: what two people still work on blind is not in it.

@@ -1,7 +1,7 @@
 //! What people do: every change of the workbench comes through here.
 
 use super::queue::Looking;
-use super::{Problem, Role, State, html, item, work};
+use super::{Problem, Role, State, html, item, offer, work};
 use crate::decisions::{self, Action, By, Offer, Verdict, offered};
 use crate::face::Actor;
 use axum::extract::{Path, Query, RawForm, State as Shared};
@@ -110,7 +110,7 @@ fn done(state: &State, who: &str, id: i64, form: &Form) -> Result<(), Problem> {
     match form.first("action") {
         "decide" => {
             let item = store.item(id, who)?;
-            decide(item::verdict(&engine, &item, form)?, &item)
+            decide(offer::verdict(&engine, &item, form)?, &item)
         }
         "no-map" => decide(Verdict::no_map(), &store.item(id, who)?),
         "approve" => put(Action::Approved),

@@ -27,6 +27,7 @@ pub fn page(title: &str, session: Option<&Session>, body: Markup) -> Markup {
                         nav aria-label="Pages" {
                             a href="/review" { "Queue" }
                             a href="/review/search" { "Search" }
+                            a href="/review/progress" { "Progress" }
                         }
                         span.spacer {}
                         button.link type="button" data-help { kbd { "?" } " Keys" }
@@ -59,16 +60,21 @@ pub fn bare(title: &str, what: &str) -> axum::response::Response {
     ))
 }
 
-const KEYS: [(&str, &str); 10] = [
+const KEYS: [(&str, &str); 15] = [
     ("j / k", "next, previous item (in the queue: line down, up)"),
     ("Enter", "open the line of the queue"),
     ("1 - 9", "pick the option with this number"),
-    ("a", "save what is picked; with nothing new picked, approve"),
+    ("0", "put the numbers on the next nine options"),
+    ("o", "narrow a long list of options by words"),
+    ("a", "save what is picked; with nothing picked, approve the answer"),
     ("n", "there is no map"),
     ("f", "flag for a second look"),
     ("x", "reject the answer"),
-    ("/", "search; Enter takes the first hit"),
+    ("/", "search; Enter takes the first hit, arrows and Space others"),
+    ("i", "show or hide all notes: includes, excludes ..."),
+    ("c", "write a remark (Esc leaves the box)"),
     ("u", "take back your last action"),
+    ("q", "to the queue"),
     ("?", "this list"),
 ];
 
@@ -86,8 +92,9 @@ fn help() -> Markup {
 pub fn coverage(c: Coverage) -> Markup {
     html! {
         section.coverage aria-label="Coverage" {
-            (meter("Codes settled", c.settled_items, c.items, c.of_items()))
-            (meter("Records settled", c.settled_records, c.records, c.of_records()))
+            span.label { "Settled in this queue" }
+            (meter("Codes", c.settled_items, c.items, c.of_items()))
+            (meter("Records", c.settled_records, c.records, c.of_records()))
         }
     }
 }
@@ -117,6 +124,19 @@ pub fn thousands(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// Whether it is a code today, and since or until when.
+pub fn validity(concept: Concept<'_>) -> Markup {
+    html! {
+        @if let Some(last) = concept.validity().next_back() {
+            @match (last.from, last.to) {
+                (_, Some(to)) => span { "a code until " (to) },
+                (Some(from), None) => span { "from " (from) },
+                (None, None) => {},
+            }
+        }
+    }
 }
 
 /// Where a code stands: its ancestors, the outermost first.
@@ -155,15 +175,32 @@ pub fn notes(concept: Concept<'_>) -> Markup {
     html! {
         @if !groups.is_empty() || !inclusion.is_empty() {
             details.notes {
-                summary { "Notes" }
+                summary {
+                    @let kinds = (!inclusion.is_empty()).then_some("inclusion terms").into_iter().chain(groups.iter().map(|(kind, _)| in_words(*kind)));
+                    @for (at, kind) in kinds.enumerate() { @if at > 0 { ", " } (kind) }
+                }
                 dl {
                     @if !inclusion.is_empty() { dt { "inclusion terms" } @for text in &inclusion { dd { (text) } } }
                     @for (kind, list) in &groups {
-                        dt { (kind.code()) }
+                        dt { (in_words(*kind)) }
                         @for (text, from) in list { dd { (text) @if !from.is_empty() { " " small { "(" (from) ")" } } } }
                     }
                 }
             }
         }
+    }
+}
+
+fn in_words(kind: NoteKind) -> &'static str {
+    match kind {
+        NoteKind::Includes => "includes",
+        NoteKind::Excludes1 => "excludes 1",
+        NoteKind::Excludes2 => "excludes 2",
+        NoteKind::CodeFirst => "code first",
+        NoteKind::UseAdditionalCode => "use additional code",
+        NoteKind::CodeAlso => "code also",
+        NoteKind::SeventhCharacterNote => "seventh character",
+        NoteKind::SeventhCharacter => "seventh characters",
+        NoteKind::Note => "note",
     }
 }

@@ -16,6 +16,8 @@ mod action;
 mod door;
 mod item;
 mod layout;
+mod offer;
+mod progress;
 mod queue;
 mod reconcile;
 mod search;
@@ -92,6 +94,7 @@ pub fn router(config: Config) -> Router {
         .route("/review/item/{id}", get(item::page).post(action::act))
         .route("/review/item/{id}/next", get(item::next))
         .route("/review/search", get(search::page))
+        .route("/review/progress", get(progress::page))
         .route("/review/sign-in", get(door::page).post(door::sign_in))
         .route("/review/sign-out", post(door::sign_out))
         .route("/review/style.css", get(|| file("text/css; charset=utf-8", include_str!("style.css"))))

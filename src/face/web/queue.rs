@@ -1,7 +1,8 @@
 //! The queue: what is open, the most useful first.
 
-use super::{State, html, layout, work};
-use crate::decisions::{Column, Filter, Status};
+use super::door::Session;
+use super::{Problem, State, html, layout, work};
+use crate::decisions::{Coverage, Column, Entry, Filter, Status, Tally};
 use crate::face::Actor;
 use axum::extract::{Query, State as Shared};
 use axum::http::HeaderMap;
@@ -23,6 +24,7 @@ pub struct Looking {
     pub chapter: String,
     pub assignee: String,
     pub finding: String,
+    pub score: String,
     pub code: String,
     pub page: u64,
     /// The item that was just done, to be taken back with one key.
@@ -31,12 +33,25 @@ pub struct Looking {
     pub q: String,
 }
 
+/// What waits for an answer.
+const OPEN: [Status; 3] = [Status::Unreviewed, Status::Flagged, Status::Rejected];
+
+/// What the tabs show: the value in the address, the name, the statuses. The first is the one without a value.
+const TABS: [(&str, &str, &[Status]); 7] = [
+    ("", "open", &OPEN),
+    ("proposed", "to approve", &[Status::Proposed]),
+    ("flagged", "flagged", &[Status::Flagged]),
+    ("rejected", "rejected", &[Status::Rejected]),
+    ("approved", "approved", &[Status::Approved]),
+    ("no-map", "no map", &[Status::NoMap]),
+    ("all", "all", &Status::ALL),
+];
+
 impl Looking {
     pub fn filter(&self) -> Filter {
-        let status = match self.status.as_str() {
-            "open" => vec![Status::Unreviewed, Status::Flagged, Status::Rejected],
-            code => Status::from_code(code).into_iter().collect(),
-        };
+        let status = TABS.iter().find(|(value, ..)| *value == self.status).map_or(&OPEN[..], |(_, _, statuses)| statuses);
+        // All of them is no condition.
+        let status = if status.len() == Status::ALL.len() { Vec::new() } else { status.to_vec() };
         Filter {
             source_system: self.from.clone(),
             target_system: self.to.clone(),
@@ -45,7 +60,7 @@ impl Looking {
             chapter: self.chapter.clone(),
             assignee: self.assignee.clone(),
             finding: self.finding.clone(),
-            score_below: None,
+            score_below: self.score.trim().parse().ok(),
             code: self.code.trim().to_uppercase(),
         }
     }
@@ -61,6 +76,7 @@ impl Looking {
             ("chapter", &self.chapter),
             ("assignee", &self.assignee),
             ("finding", &self.finding),
+            ("score", &self.score),
             ("code", &self.code),
         ] {
             query.add(name, value);
@@ -106,66 +122,41 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(looking):
         let filter = looking.filter();
         let entries = store.queue(&filter, looking.page.saturating_mul(LINES), LINES)?;
         let tallies = store.tallies(&Filter { status: Vec::new(), ..filter.clone() })?;
-        let coverage = store.coverage(&filter)?;
-        let count = tallies.iter().filter(|t| filter.status.is_empty() || filter.status.contains(&t.status)).map(|t| t.items).sum::<u64>();
-        let agreement = store.agreement()?;
-        let query = looking.query();
-        let whole = coverage.records.max(1) as f64;
+        let coverage = Coverage::of(&tallies);
+        let count = items(&tallies, &filter.status);
         let body = html! {
             (layout::coverage(coverage))
             main #main data-page="queue" {
-                h1 { "Queue" }
+                div.title-line {
+                    h1 { "Queue" }
+                    (just_done(state, &session, &looking)?)
+                }
                 nav.tabs aria-label="Status" {
-                    (tab(&looking, "", "all", tallies.iter().map(|t| t.items).sum()))
-                    (tab(&looking, "open", "open", tallies.iter().filter(|t| matches!(t.status, Status::Unreviewed | Status::Flagged | Status::Rejected)).map(|t| t.items).sum()))
-                    @for status in Status::ALL {
-                        (tab(&looking, status.code(), status.code(), tallies.iter().find(|t| t.status == status).map_or(0, |t| t.items)))
+                    @for (value, name, statuses) in TABS { (tab(&looking, value, name, items(&tallies, statuses))) }
+                    @let mine = if looking.assignee.is_empty() { session.name() } else { "" };
+                    span.spacer {}
+                    a href=(format!("/review?{}", Looking { assignee: mine.to_owned(), ..looking.clone() }.query())) {
+                        @if mine.is_empty() { "everybody's" } @else { "only mine" }
                     }
                 }
-                form.filters method="get" action="/review" {
-                    input type="hidden" name="status" value=(looking.status);
-                    (choice("outcome", "Outcome", &store.values(Column::Outcome)?, &looking.outcome))
-                    (choice("chapter", "Chapter", &store.values(Column::Chapter)?, &looking.chapter))
-                    (choice("assignee", "Assigned to", &store.values(Column::Assignee)?, &looking.assignee))
-                    (choice("finding", "New release says", &["any", "target-expired", "source-changed", "map-changed"].map(str::to_owned), &looking.finding))
-                    label { "Code begins with" input name="code" value=(looking.code) size="8"; }
-                    button type="submit" { "Filter" }
-                    a href="/review" { "Clear" }
-                }
-                @if let (Some(share), Some(kappa)) = (agreement.share(), agreement.kappa) {
-                    p.hint { "Coded twice, blind: " (agreement.items) " items, " (format!("{:.1} %", share * 100.0)) " the same, kappa " (format!("{kappa:.2}")) "." }
-                }
-                @if entries.is_empty() { p.empty { "Nothing here." } } @else {
-                    table.queue {
-                        caption.hidden { "Items of the queue, those first that settle the most records" }
-                        thead { tr { th scope="col" { "Records" } th scope="col" { "Code" } th scope="col" { "Title" } th scope="col" { "To" } th scope="col" { "Why open" } th scope="col" { "Status" } th scope="col" { "By" } } }
-                        tbody {
-                            @for e in &entries {
-                                tr {
-                                    td.number { (layout::thousands(e.records)) small { (format!("{:.1} %", e.records as f64 * 100.0 / whole)) } }
-                                    td.code { a href=(format!("/review/item/{}?{query}", e.id)) { @if e.question.code.is_empty() { "(text)" } @else { (e.question.code) } } }
-                                    td { (e.question.display) @if !e.question.text.is_empty() { q.words { (e.question.text) } } }
-                                    td { (e.question.target_system) }
-                                    td { (e.outcome) @if !e.finding.is_empty() { " " span.finding { (e.finding) } } }
-                                    td { (layout::status(e.status)) }
-                                    td { (e.author) @if !e.approver.is_empty() { " / " (e.approver) } @if e.author.is_empty() && !e.assignee.is_empty() { small { "for " (e.assignee) @if !e.second.is_empty() { ", " (e.second) } } } }
-                                }
-                            }
-                        }
+                (filters(state, &looking)?)
+                @if entries.is_empty() {
+                    p.empty {
+                        @if coverage.items == 0 { "Nothing here. Fill the queue from a job's report: " code { "xwalk review import --decisions DB REPORT/review.csv" } }
+                        @else if looking.status.is_empty() { "Nothing is open here." }
+                        @else { "Nothing here." }
                     }
-                    nav.pages aria-label="Pages of the queue" {
-                        @if looking.page > 0 { a rel="prev" href=(format!("/review?{query}&page={}", looking.page - 1)) { "Previous" } }
-                        span { (layout::thousands(looking.page * LINES + 1)) " to " (layout::thousands(looking.page * LINES + entries.len() as u64)) " of " (layout::thousands(count)) }
-                        @if (looking.page + 1) * LINES < count { a rel="next" href=(format!("/review?{query}&page={}", looking.page + 1)) { "Next" } }
-                    }
+                } @else {
+                    (table(&entries, &looking, coverage))
+                    (pages(&looking, entries.len() as u64, count))
                 }
                 @if session.person.role == super::Role::Admin && count > 0 {
                     details.assign {
                         summary { "Assign these " (layout::thousands(count)) " items" }
-                        form method="post" action=(format!("/review/assign?{query}")) {
+                        form.filters method="post" action=(format!("/review/assign?{}", looking.query())) {
                             input type="hidden" name="csrf" value=(session.secret);
-                            label { "To (names with commas between, shared out evenly)" input name="to" required; }
-                            label { input type="checkbox" name="blind" value="yes"; " each to two of them, who work blind" }
+                            label.wide { "To whom (names with commas between; shared out evenly)" input name="to" required; }
+                            label { input type="checkbox" name="blind" value="yes"; "each to two of them, who work blind" }
                             button type="submit" { "Assign" }
                         }
                     }
@@ -175,6 +166,94 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(looking):
         Ok(html(layout::page("Queue", Some(&session), body)))
     })
     .await
+}
+
+/// How many items are in these statuses; in all, if there are none.
+fn items(tallies: &[Tally], statuses: &[Status]) -> u64 {
+    tallies.iter().filter(|t| statuses.is_empty() || statuses.contains(&t.status)).map(|t| t.items).sum()
+}
+
+/// What was just done, and how to take it back.
+pub fn just_done(state: &State, session: &Session, looking: &Looking) -> Result<Markup, Problem> {
+    let Some(id) = looking.done else { return Ok(html! {}) };
+    let item = state.config.store.item(id, session.name())?;
+    let s = &item.state;
+    let codes = s.verdict.as_ref().filter(|v| !v.is_no_map()).map(|v| v.targets.iter().map(|t| t.code.as_str()).collect::<Vec<_>>());
+    Ok(html! {
+        form.done method="post" action=(format!("/review/item/{id}?{}", looking.query())) data-undo {
+            input type="hidden" name="csrf" value=(session.secret);
+            span role="status" {
+                span.code { (item.question.code) }
+                @if let Some(codes) = codes { " \u{2192} " span.code { (codes.join(" + ")) } }
+                @else if s.verdict.is_some() { " \u{2192} no map" }
+                " " (layout::status(s.status))
+            }
+            button.link type="submit" name="action" value="undo" { kbd { "u" } " Take back" }
+        }
+    })
+}
+
+fn filters(state: &State, looking: &Looking) -> Result<Markup, Problem> {
+    let values = |of| state.config.store.values(of);
+    let (from, to, chapters) = (values(Column::Source)?, values(Column::Target)?, values(Column::Chapter)?);
+    let findings = ["any", "target-expired", "source-changed", "map-changed"].map(str::to_owned);
+    Ok(html! {
+        form.filters method="get" action="/review" role="search" aria-label="Filter" {
+            input type="hidden" name="status" value=(looking.status);
+            label { "Code begins with" input name="code" value=(looking.code) size="8" autocomplete="off"; }
+            @if from.len() > 1 { (choice("from", "From", &from, &looking.from)) }
+            @if to.len() > 1 { (choice("to", "To", &to, &looking.to)) }
+            (choice("outcome", "Why open", &values(Column::Outcome)?, &looking.outcome))
+            @if !chapters.is_empty() {
+                label { "Chapter" input name="chapter" value=(looking.chapter) size="8" list="chapters" autocomplete="off"; }
+                datalist #chapters { @for chapter in &chapters { option value=(chapter) {} } }
+            }
+            (choice("assignee", "Assigned to", &values(Column::Assignee)?, &looking.assignee))
+            (choice("finding", "New release says", &findings, &looking.finding))
+            label { "Score below" input name="score" value=(looking.score) size="4" inputmode="decimal" autocomplete="off"; }
+            button type="submit" { "Filter" }
+            a href=(format!("/review?{}", Looking { status: looking.status.clone(), ..Looking::default() }.query())) { "Clear" }
+        }
+    })
+}
+
+fn table(entries: &[Entry], looking: &Looking, coverage: Coverage) -> Markup {
+    let query = looking.query();
+    let whole = coverage.records.max(1) as f64;
+    html! {
+        table.queue {
+            caption.hidden { "Items of the queue, those first that settle the most records" }
+            thead { tr { th.number scope="col" { "Records" } th scope="col" { "Code" } th scope="col" { "Title" } th scope="col" { "Why open" } th scope="col" { "Answer" } th scope="col" { "Status" } th scope="col" { "By" } } }
+            tbody {
+                @for e in entries {
+                    tr {
+                        td.number { (layout::thousands(e.records)) " " small { (format!("{:.1} %", e.records as f64 * 100.0 / whole)) } }
+                        td.code { a href=(format!("/review/item/{}?{query}", e.id)) { @if e.question.code.is_empty() { "(words)" } @else { (e.question.code) } } }
+                        td { (e.question.display) @if !e.question.text.is_empty() { q.words { (e.question.text) } } }
+                        td { (e.outcome) @if !e.finding.is_empty() { " " span.finding { (e.finding) } } }
+                        td.code { @match e.answer.as_deref() { None => {}, Some("") => "no map", Some(codes) => (codes) } }
+                        td { (layout::status(e.status)) }
+                        td {
+                            (e.author) @if !e.approver.is_empty() { ", " (e.approver) }
+                            @if e.author.is_empty() && !e.assignee.is_empty() { small { "for " (e.assignee) @if !e.second.is_empty() { ", " (e.second) } } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn pages(looking: &Looking, here: u64, count: u64) -> Markup {
+    let first = looking.page.saturating_mul(LINES);
+    let address = |page: u64| format!("/review?{}&page={page}", looking.query());
+    html! {
+        nav.pages aria-label="Pages of the queue" {
+            @if looking.page > 0 { a rel="prev" href=(address(looking.page - 1)) { "Previous" } }
+            span { (layout::thousands(first + 1)) " to " (layout::thousands(first + here)) " of " (layout::thousands(count)) }
+            @if first + here < count { a rel="next" href=(address(looking.page + 1)) { "Next" } }
+        }
+    }
 }
 
 fn tab(looking: &Looking, status: &str, name: &str, items: u64) -> Markup {

@@ -1,57 +1,109 @@
-// Keys for the workbench. Every page works without this file; it only presses the buttons that are there.
+// Keys for the workbench. Every page works without this file: it presses the buttons that are there.
 "use strict";
 (() => {
   const one = (selector) => document.querySelector(selector);
   const all = (selector) => [...document.querySelectorAll(selector)];
   const page = one("main")?.dataset.page;
   const help = one("#help");
+  const form = one("#decide");
 
   // Whether keys mean letters here: then only Escape is ours.
   const typing = (element) => element.matches("input:not([type=radio]):not([type=checkbox]), textarea, select");
-
   const press = (action) => one(`#decide button[name=action][value=${action}]`)?.click();
-  const picked = () => all("#decide .scenario input[name^=pick-]:checked, #decide .hit input:checked").some((i) => i.dataset.fresh);
 
-  // Picks the option with a number, and with it its scenario; what was ticked by search is dropped.
-  const pick = (number) => {
-    const input = one(`.option[data-key="${number}"] input`);
+  // Options and hits --------------------------------------------------------------------------------------------------
+
+  const options = all(".scenario .option");
+  const NINE = 9;
+  let first = 0; // of the nine options that have numbers
+
+  const shown = () => options.filter((o) => !o.hidden);
+  const number = () => {
+    const nine = shown().slice(first, first + NINE);
+    options.forEach((o) => {
+      const at = nine.indexOf(o);
+      o.querySelector(".number").textContent = at < 0 ? "" : at + 1;
+    });
+  };
+  const nextNine = () => {
+    first = first + NINE < shown().length ? first + NINE : 0;
+    number();
+    shown()[first]?.scrollIntoView({ block: "center" });
+  };
+
+  const scenarioOf = (input) => input.closest(".scenario");
+  const radioOf = (scenario) => scenario?.querySelector("input[name=scenario][type=radio]");
+  const touch = () => { form.dataset.touched = "yes"; tell(); };
+
+  // Options of one reading only: picking in one takes back what was picked in the others, and every ticked hit.
+  const choose = (scenario) => {
+    const radio = radioOf(scenario);
+    if (radio) radio.checked = true;
+    all(".scenario").filter((other) => other !== scenario).forEach((other) => {
+      other.querySelectorAll("input[name^=pick-]").forEach((i) => (i.checked = i.defaultChecked));
+    });
+    all("#hits input").forEach((i) => (i.checked = false));
+  };
+  const leaveScenarios = () => all(".scenario").forEach((s) => {
+    s.querySelectorAll("input[type=radio]").forEach((i) => (i.checked = i.defaultChecked && i.name !== "scenario"));
+  });
+
+  const pick = (digit) => {
+    const input = shown()[first + digit - 1]?.querySelector("input");
     if (!input) return;
     input.checked = true;
-    input.dataset.fresh = "yes";
-    all(".hit input").forEach((i) => (i.checked = false));
-    choose(input);
+    choose(scenarioOf(input));
+    touch();
     input.focus({ preventScroll: true });
     input.closest(".option").scrollIntoView({ block: "nearest" });
   };
 
-  // Options of one scenario only: picking in one takes back what was picked in the others.
-  const choose = (input) => {
-    const scenario = input.closest(".scenario");
-    if (!scenario) return;
-    all(".scenario").forEach((other) => {
-      const radio = other.querySelector("input[name=scenario]");
-      if (other === scenario) {
-        if (radio?.type === "radio") radio.checked = true;
-      } else {
-        other.querySelectorAll("input[name^=pick-]").forEach((i) => (i.checked = i.defaultChecked && other.dataset.combined === "yes"));
-      }
-    });
+  // What is picked, in words, and whether it is whole.
+  const picked = () => {
+    const hits = all("#hits input:checked").map((i) => i.dataset.code);
+    if (hits.length) return { text: hits.join(" + "), whole: true };
+    const several = radioOf(one(".scenario"));
+    const scenario = several ? one("input[name=scenario]:checked")?.closest(".scenario") : one(".scenario");
+    if (!scenario) return null;
+    const groups = [...scenario.querySelectorAll(".group")].map((g) => g.querySelector("input:checked")?.dataset.code);
+    if (!groups.some(Boolean)) return null;
+    const words = groups.map((code, at) => code ?? `group ${at + 1}?`);
+    return { text: [...new Set(words)].join(" + "), whole: groups.every(Boolean) };
+  };
+  const tell = () => {
+    const now = form.dataset.touched ? picked() : null;
+    one("#picked").textContent = now ? now.text : "";
+    form.toggleAttribute("data-picked", Boolean(now));
+    form.toggleAttribute("data-partly", Boolean(now) && !now.whole);
   };
 
-  document.addEventListener("change", (event) => {
+  form?.addEventListener("change", (event) => {
     const input = event.target;
-    if (input.matches(".scenario input[name^=pick-]")) { input.dataset.fresh = "yes"; choose(input); }
-    if (input.matches(".hit input") && input.checked) {
-      input.dataset.fresh = "yes";
-      all(".scenario input[name^=pick-]").forEach((i) => (i.checked = false));
-    }
-    if (input.matches("input[name=scenario][type=radio]")) {
-      const first = input.closest(".scenario").querySelector("input[name^=pick-]");
-      if (first) { choose(input); all(`.scenario[data-scenario="${input.value}"] input[name^=pick-]:checked`).forEach((i) => (i.dataset.fresh = "yes")); }
-    }
+    if (input.name === "scenario" || input.name.startsWith("pick-")) choose(scenarioOf(input));
+    if (input.name === "code" && input.checked) leaveScenarios();
+    if (input.name === "scenario" || input.name.startsWith("pick-") || input.name === "code") touch();
   });
 
-  // Search in place.
+  // A long list is narrowed by words; numbers follow what is left of it.
+  const narrow = one("#narrow");
+  narrow?.addEventListener("input", () => {
+    const words = narrow.value.toLowerCase().split(/\s+/).filter(Boolean);
+    options.forEach((o) => {
+      const text = o.querySelector("label").textContent.toLowerCase();
+      o.hidden = !words.every((w) => text.includes(w));
+    });
+    all(".scenario .place").forEach((p) => (p.hidden = words.length > 0));
+    first = 0;
+    number();
+  });
+  narrow?.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    narrow.blur();
+  });
+
+  // Search in place ---------------------------------------------------------------------------------------------------
+
   const box = one("#q");
   const hits = one("#hits");
   let asked = 0;
@@ -59,25 +111,38 @@
   const search = async () => {
     const mine = ++asked;
     const query = new URLSearchParams({ system: box.dataset.system, q: box.value, fragment: "yes" });
-    const response = await fetch(`/review/search?${query}`, { credentials: "same-origin" });
-    if (mine === asked && response.ok) hits.innerHTML = await response.text();
+    try {
+      const response = await fetch(`/review/search?${query}`, { credentials: "same-origin", redirect: "error" });
+      if (mine !== asked) return;
+      if (!response.ok) throw new Error(response.status);
+      // Our own markup: what is in it was escaped on the server, and the policy of the page runs nothing inline.
+      hits.innerHTML = await response.text();
+    } catch {
+      if (mine === asked) hits.textContent = "The service did not answer. If you were signed out, load the page again.";
+    }
   };
+  const boxes = () => [...hits.querySelectorAll("input")];
   if (box?.dataset.system) {
     box.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 120); });
     box.addEventListener("keydown", async (event) => {
-      if (event.key !== "Enter") return;
+      if (event.key !== "Enter" && event.key !== "ArrowDown") return;
       event.preventDefault();
-      clearTimeout(timer);
-      await search();
-      const first = one(".hit input");
-      if (!first) return;
-      first.checked = true;
-      first.dispatchEvent(new Event("change", { bubbles: true }));
-      first.focus();
+      if (event.key === "Enter") { clearTimeout(timer); await search(); }
+      const top = boxes()[0];
+      if (event.key === "Enter" && top) { top.checked = true; top.dispatchEvent(new Event("change", { bubbles: true })); }
+      top?.focus();
+    });
+    hits.addEventListener("keydown", (event) => {
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      const at = boxes().indexOf(event.target);
+      if (!step || at < 0) return;
+      event.preventDefault();
+      (boxes()[at + step] ?? box).focus();
     });
   }
 
-  // The queue: one line is current.
+  // The queue: one line is current ------------------------------------------------------------------------------------
+
   const lines = all("table.queue tbody tr");
   let current = -1;
   const go = (to) => {
@@ -87,26 +152,54 @@
     lines[current].querySelector("a").focus();
   };
 
-  one("[data-help]")?.addEventListener("click", () => help.showModal());
+  // Keys --------------------------------------------------------------------------------------------------------------
 
+  const notes = () => {
+    const every = all("main details.notes");
+    const open = every.some((d) => !d.open);
+    every.forEach((d) => (d.open = open));
+  };
+  const item = {
+    j: () => one("nav.steps a[rel=next]")?.click(),
+    k: () => one("nav.steps a[rel=prev]")?.click(),
+    q: () => one("nav.steps a")?.click(),
+    a: () => press(!form.hasAttribute("data-picked") && one("#decide button[value=approve]") ? "approve" : "decide"),
+    n: () => press("no-map"),
+    f: () => press("flag"),
+    x: () => press("reject"),
+    u: () => (one("form[data-undo] button") ?? one("#decide button[value=undo]"))?.click(),
+    o: () => narrow?.focus(),
+    c: () => one("#why").focus(),
+    i: notes,
+    "/": () => box.focus(),
+    0: nextNine,
+  };
+  const keys = {
+    item,
+    queue: { j: () => go(current + 1), k: () => go(current - 1), u: () => one("form[data-undo] button")?.click(), "/": () => one(".filters input[name=code]")?.focus() },
+    search: { "/": () => box.focus(), i: notes, q: () => one("header nav a").click() },
+  }[page] ?? {};
+
+  one("[data-help]")?.addEventListener("click", () => help.showModal());
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || help?.open) return;
+    // While something is being saved, no key may lead away from it; and a key held down is one action, not many.
+    if (one("form[data-sent]")) return;
     if (event.key === "Escape") { document.activeElement?.blur(); return; }
     if (typing(event.target)) return;
-    const key = event.key;
-    if (key === "?") help?.showModal();
-    else if (key === "/") box?.focus();
-    else if (page === "queue" && key === "j") go(current + 1);
-    else if (page === "queue" && key === "k") go(current - 1);
-    else if (page === "item" && key === "j") one("nav.steps a[rel=next]")?.click();
-    else if (page === "item" && key === "k") one("nav.steps a[rel=prev]")?.click();
-    else if (page === "item" && key >= "1" && key <= "9") pick(key);
-    else if (page === "item" && key === "a") press(picked() || one("main").dataset.answered === "no" ? "decide" : "approve");
-    else if (page === "item" && key === "n") press("no-map");
-    else if (page === "item" && key === "f") press("flag");
-    else if (page === "item" && key === "x") press("reject");
-    else if (page === "item" && key === "u") (one("form[data-undo] button") ?? one("#decide button[value=undo]"))?.click();
+    if (event.repeat && event.key !== "j" && event.key !== "k") return;
+    if (event.key === "?") help?.showModal();
+    else if (page === "item" && event.key >= "1" && event.key <= "9") pick(Number(event.key));
+    else if (keys[event.key]) keys[event.key]();
     else return;
     event.preventDefault();
   });
+
+  // A form goes once: a second press of a key while the first is on its way would be a second action.
+  all("form[method=post]").forEach((f) => f.addEventListener("submit", (event) => {
+    if (f.dataset.sent) event.preventDefault();
+    f.dataset.sent = "yes";
+  }));
+  // A page that comes back from the browser's memory starts anew.
+  addEventListener("pageshow", () => { all("form[data-sent]").forEach((f) => delete f.dataset.sent); if (form) tell(); });
 })();

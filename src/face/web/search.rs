@@ -4,6 +4,7 @@ use super::{Problem, State, html, layout, work};
 use crate::engine::Engine;
 use crate::engine::search::SearchOptions;
 use crate::face::Actor;
+use crate::index::Concept;
 use axum::extract::{Query, State as Shared};
 use axum::http::HeaderMap;
 use axum::response::Response;
@@ -32,7 +33,7 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(asked): Q
         let found = if asked.q.trim().is_empty() {
             html! {}
         } else {
-            hits(&engine, system, &asked.q)?
+            hits(&engine, system, &asked.q, asked.fragment.is_some())?
         };
         if asked.fragment.is_some() {
             return Ok(html(found));
@@ -44,7 +45,7 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(asked): Q
             html! {
                 main #main data-page="search" {
                     h1 { "Search" }
-                    form.filters method="get" action="/review/search" {
+                    form.filters method="get" action="/review/search" role="search" {
                         label { "System" select name="system" { @for s in &systems { option value=(s) selected[*s == system] { (s) } } } }
                         label.wide { "Words or a code" input #q type="search" name="q" value=(asked.q) autofocus; }
                         button type="submit" { "Search" }
@@ -57,30 +58,48 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(asked): Q
     .await
 }
 
-/// The best hits, each to be ticked.
-pub fn hits(engine: &Engine, system: &str, words: &str) -> Result<Markup, Problem> {
+/// The best hits; `to_tick` as answers of an item, then only codes that may be recorded.
+pub fn hits(engine: &Engine, system: &str, words: &str, to_tick: bool) -> Result<Markup, Problem> {
     let system = engine.system(system)?;
     let words: String = words.chars().take(LONGEST).collect();
-    let searcher = engine.searcher(system, SearchOptions { limit: HITS, complete: true, ..SearchOptions::default() })?;
+    let searcher = engine.searcher(system, SearchOptions { limit: HITS, complete: true, billable: to_tick, ..SearchOptions::default() })?;
     let found = searcher.search(&words);
     Ok(html! {
         @if found.is_empty() { p.empty { "Nothing found in " (system.alias()) "." } }
         @for hit in &found {
-            div.option.hit {
-                label {
-                    input type="checkbox" name="code" value=(hit.concept.code());
-                    span.code { (hit.concept.code()) }
-                    span.title { (hit.concept.display().unwrap_or("(no title)")) }
-                }
-                p.facts {
-                    span { (format!("{:.2}", hit.score)) }
-                    @if hit.concept.is_valid_on(None) { span.good { "billable" } } @else { span.bad { "not billable" } }
-                    @if hit.concept.display() != Some(hit.matched) && hit.matched != hit.concept.code() { span { "as " q { (hit.matched) } } }
-                    @for why in &hit.why { span { (why) } }
-                }
-                (layout::place(hit.concept))
-                (layout::notes(hit.concept))
-            }
+            (one(hit.concept, to_tick.then_some(false), html! {
+                span { (format!("{:.2}", hit.score)) }
+                @if hit.concept.display() != Some(hit.matched) && hit.matched != hit.concept.code() { span { "as " q { (hit.matched) } } }
+                @for why in &hit.why { span { (why) } }
+            }))
         }
     })
+}
+
+/// The codes that took the place of one that has expired: the first thing to propose.
+pub fn successors(engine: &Engine, system: &str, codes: &str) -> Result<Markup, Problem> {
+    let system = engine.system(system)?;
+    let found: Vec<Concept<'_>> = codes.split(' ').filter_map(|code| system.concept(code)).collect();
+    let only = found.len() == 1;
+    Ok(html! { @for concept in found { (one(concept, Some(only), html! { span { "successor" } })) } })
+}
+
+/// `ticked`: whether its box is; `None`: there is no box.
+fn one(concept: Concept<'_>, ticked: Option<bool>, why: Markup) -> Markup {
+    html! {
+        div.option.hit {
+            @let name = html! { span.code { (concept.code()) } span.title { (concept.display().unwrap_or("(no title)")) } };
+            @match ticked {
+                Some(ticked) => label { input type="checkbox" name="code" value=(concept.code()) data-code=(concept.code()) checked[ticked]; (name) },
+                None => p.name { (name) },
+            }
+            p.facts {
+                @if concept.is_valid_on(None) { span.good { "billable" } } @else { span.bad { "not billable" } }
+                (layout::validity(concept))
+                (why)
+            }
+            (layout::place(concept))
+            (layout::notes(concept))
+        }
+    }
 }
