@@ -24,21 +24,28 @@ pub struct Imported {
 
 /// Puts what was read into the store, all or nothing.
 ///
-/// With an engine, questions that bring no outcome get what the index says of them, and codes that it lacks are a problem each. An item
-/// that is settled keeps its answer unless `replace`.
+/// With an engine, questions that bring no outcome get what the index says of them, and an answer with codes that it lacks is a problem each:
+/// it is taken in and flagged, so that it is neither used nor lost. An item that is settled keeps its answer unless `replace`.
 pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &str, by: By<'_>, replace: bool) -> Result<Imported, Error> {
     let mut result = Imported { problems: readout.problems, ..Imported::default() };
     let mut items = Vec::with_capacity(readout.items.len());
     for item in readout.items {
-        match check(&item, engine) {
-            Ok(()) => items.push(item),
-            Err(what) => result.problems.push(Problem { line: item.line, what }),
+        if let Some(what) = refuse(&item) {
+            result.problems.push(Problem { line: item.line, what });
+            continue;
         }
+        let doubt = engine.and_then(|e| doubt(&item, e));
+        if let Some(what) = &doubt {
+            let what = format!("{}: {what}; taken in, flagged, not used", item.question.code);
+            result.problems.push(Problem { line: item.line, what });
+        }
+        items.push((item, doubt));
     }
+    result.problems.sort_by_key(|p| p.line);
     let time = now();
     store.writing(|c| {
         let release = rows::put_release(c, by.index)?;
-        for item in items {
+        for (item, doubt) in items {
             let (outcome, chapter, offer) = described(&item, engine);
             let (id, new) = rows::put_question(c, &item.question)?;
             if new {
@@ -71,7 +78,8 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
                 }
                 continue;
             };
-            if state.verdict.as_ref().is_some_and(|v| v.key() == verdict.key()) && state.status == item.status {
+            let becomes = if doubt.is_some() { Status::Flagged } else { item.status };
+            if state.verdict.as_ref().is_some_and(|v| v.key() == verdict.key()) && state.status == becomes {
                 continue;
             }
             if state.status.is_settled() && !replace {
@@ -85,6 +93,9 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
                 Status::Flagged => drop(put(&item.approver, &Action::Flagged, None)?),
                 Status::Proposed | Status::Unreviewed => {}
             }
+            if let Some(why) = doubt {
+                rows::insert_event(c, id, (by.who, &time, &why), &Action::Flagged, (release, None))?;
+            }
             settle()?;
             result.decided += 1;
         }
@@ -93,34 +104,32 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
     Ok(result)
 }
 
-/// Whether an item can be taken in.
-fn check(item: &Exchanged, engine: Option<&Engine>) -> Result<(), String> {
+/// Why an item cannot be taken in.
+fn refuse(item: &Exchanged) -> Option<String> {
     let q = &item.question;
     if q.code.is_empty() && q.text.is_empty() {
-        return Err("neither a code nor a text; left out".to_owned());
+        return Some("neither a code nor a text; left out".to_owned());
     }
-    if let Some(verdict) = &item.verdict {
-        for (at, t) in verdict.targets.iter().enumerate() {
-            if verdict.targets[..at].iter().any(|o| o.code == t.code) {
-                return Err(format!("{}: {} was chosen twice; left out", q.code, t.code));
-            }
-        }
+    let targets = item.verdict.as_ref().map_or(&[][..], |v| &v.targets);
+    let twice = targets.iter().enumerate().find(|(at, t)| targets[..*at].iter().any(|o| o.code == t.code));
+    twice.map(|(_, t)| format!("{}: {} was chosen twice; left out", q.code, t.code))
+}
+
+/// Why an answer cannot be used with this index: it knows the source or a target not. Perhaps a later index does.
+fn doubt(item: &Exchanged, engine: &Engine) -> Option<String> {
+    let (q, verdict) = (&item.question, item.verdict.as_ref()?);
+    let target = match engine.system(&q.target_system) {
+        Ok(target) => target,
+        Err(refusal) => return Some(refusal.to_string()),
+    };
+    if let Some(unknown) = verdict.targets.iter().find(|t| target.concept(&t.code).is_none()) {
+        return Some(format!("the target `{}` is not a code of {} in this index", unknown.code, target.alias()));
     }
-    let Some(engine) = engine else { return Ok(()) };
-    let system = |name: &str| engine.system(name).map_err(|e| format!("{}: {e}; left out", q.code));
-    let target = system(&q.target_system)?;
-    // A source system of the user's own need not be in the index.
-    if let Ok(source) = engine.system(&q.source_system)
-        && !q.code.is_empty()
-        && source.concept(&q.code).is_none()
-        && !source.releases().is_empty()
-    {
-        return Err(format!("`{}` is not a code of {}; left out", q.code, source.alias()));
-    }
-    match item.verdict.iter().flat_map(|v| &v.targets).find(|t| target.concept(&t.code).is_none()) {
-        Some(unknown) => Err(format!("{}: the target `{}` is not a code of {}; left out", q.code, unknown.code, target.alias())),
-        None => Ok(()),
-    }
+    // A source system of the user's own need not be in the index, and codes that are none are settled by people too. But an answer that
+    // comes from elsewhere for a code that is none here may mean another release.
+    let source = engine.system(&q.source_system).ok().filter(|s| !s.releases().is_empty())?;
+    let unknown = !q.code.is_empty() && source.concept(&q.code).is_none();
+    unknown.then(|| format!("`{}` is not a code of {} in this index", q.code, source.alias()))
 }
 
 /// Outcome, chapter and offer: of the file, else of the index.

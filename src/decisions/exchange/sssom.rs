@@ -5,7 +5,7 @@
 //! An item without an answer is no mapping and is not written.
 
 use super::table::Table;
-use super::{Context, ExchangeError, Exchanged, Problem, Readout, day, from_day, gather, table};
+use super::{Context, ExchangeError, Exchanged, Problem, Readout, SystemName, day, from_day, gather, table};
 use crate::decisions::model::{Chosen, Question, Status, Verdict};
 use crate::model::Relationship;
 use std::collections::{BTreeMap, BTreeSet};
@@ -191,9 +191,14 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
     let known =
         ["subject_source_version", "object_source_version", "mapping_tool_version", "author_id", "reviewer_id", "mapping_set_*", "license"];
     let all: Vec<&str> = COLUMNS.iter().chain(&known).copied().collect();
-    let table = Table::read(from, b'\t', &["subject_id", "predicate_id", "object_id"], &all, &mut problems)?;
+    let mut bytes = Vec::new();
+    from.read_to_end(&mut bytes)?;
+    let head = Head::read(&bytes);
+    let table = Table::read(&mut bytes.as_slice(), b'\t', &["subject_id", "predicate_id", "object_id"], &all, &mut problems)?;
     let system = |curie_prefix: &str, given: &str| {
-        let named = context.systems.iter().find(|s| prefix(&s.alias) == curie_prefix || s.alias == curie_prefix);
+        let uri = head.prefixes.get(curie_prefix).map_or("", |uri| uri.trim_end_matches(['/', '#']));
+        let is_it = |s: &&SystemName| prefix(&s.alias) == curie_prefix || s.alias == curie_prefix || (!uri.is_empty() && s.uri == uri);
+        let named = context.systems.iter().find(is_it);
         named.map_or_else(|| if given.is_empty() { curie_prefix.to_owned() } else { given.to_owned() }, |s| s.alias.clone())
     };
     let mut rows = Vec::new();
@@ -206,8 +211,10 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             problems.push(Problem { line: row.line, what: "subject_id or object_id is no CURIE; the row was left out".to_owned() });
             continue;
         };
+        // A slot that is the same in all rows may stand in the head instead.
+        let or_head = |name: &str| if row.get(name).is_empty() { head.slots.get(name).map_or("", String::as_str) } else { row.get(name) };
         let no_map = row.get("object_id") == NO_TERM;
-        let target_system = if no_map { row.get("object_source").trim_end_matches(':').to_owned() } else { object.to_owned() };
+        let target_system = if no_map { or_head("object_source").trim_end_matches(':').to_owned() } else { object.to_owned() };
         let target_system = system(&target_system, &context.target_system);
         let Some(relationship) = relationship(row.get("predicate_id"), row.get("predicate_modifier")) else {
             problems.push(Problem {
@@ -225,7 +232,7 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             map: of("map"),
             row: of("row").parse().unwrap_or(0),
         });
-        let reviewed = !row.get("reviewer_label").is_empty() || row.get("mapping_justification") == "semapv:MappingReview";
+        let reviewed = !or_head("reviewer_label").is_empty() || or_head("mapping_justification") == "semapv:MappingReview";
         let status = Status::from_code(&of("status")).unwrap_or(match (reviewed, no_map) {
             (true, true) => Status::NoMap,
             (true, false) => Status::Approved,
@@ -251,9 +258,9 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
                 scenario: of("scenario").parse().ok(),
                 score: row.number("confidence"),
             }),
-            author: row.owned("author_label"),
-            approver: row.owned("reviewer_label"),
-            at: if of("at").is_empty() { from_day(row.get("mapping_date")) } else { of("at") },
+            author: or_head("author_label").to_owned(),
+            approver: or_head("reviewer_label").to_owned(),
+            at: if of("at").is_empty() { from_day(or_head("mapping_date")) } else { of("at") },
             why: row.owned("comment"),
             assignee: of("assignee"),
             second: of("second"),
@@ -261,4 +268,36 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
         });
     }
     Ok(Readout { items: gather(rows), problems })
+}
+
+/// What stands before the table: the lines of YAML, as far as they are names with values.
+#[derive(Default)]
+struct Head {
+    /// Slots of the mapping set, and those of every mapping in it (SSSOM, *Propagatable slots*).
+    slots: BTreeMap<String, String>,
+    /// `curie_map`: what a prefix stands for.
+    prefixes: BTreeMap<String, String>,
+}
+
+impl Head {
+    fn read(bytes: &[u8]) -> Head {
+        let mut head = Head::default();
+        let mut within = String::new();
+        for line in String::from_utf8_lossy(bytes).lines().map_while(|l| l.strip_prefix('#')) {
+            let Some((name, value)) = line.split_once(':') else { continue };
+            let value = value.trim().trim_matches(['"', '\'']).to_owned();
+            // One blank after `#` is the margin; more of them are below the last name.
+            let deeper = name.strip_prefix(' ').unwrap_or(name).starts_with(' ');
+            let name = name.trim().to_owned();
+            match (deeper, within.as_str()) {
+                (true, "curie_map") => drop(head.prefixes.insert(name, value)),
+                (true, _) => {}
+                (false, _) => {
+                    within.clone_from(&name);
+                    head.slots.insert(name, value);
+                }
+            }
+        }
+        head
+    }
 }

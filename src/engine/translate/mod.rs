@@ -180,6 +180,10 @@ impl<'e> Translator<'e> {
             t.outcome = Outcome::InvalidCode;
             t.nearest = suggest::suggestions(index, self.source, asked.code, &found);
             t.message = format!("`{}` is not a code of {}", asked.code.trim(), self.source.alias());
+            // Reviewers settle these too: a local code, or one that was mistyped the same way a thousand times.
+            if self.options.policy == Policy::Decision {
+                self.decided(asked.code.trim(), asked, &mut t);
+            }
             return t;
         };
         t.repairs = found.repairs;
@@ -189,7 +193,7 @@ impl<'e> Translator<'e> {
             t.message = format!("{} is not valid on {date}", source.code());
             return t;
         }
-        if self.options.policy == Policy::Decision && self.decided(source, asked, &mut t) {
+        if self.options.policy == Policy::Decision && self.decided(source.code(), asked, &mut t) {
             return t;
         }
         if self.source == self.target && self.maps.is_empty() {
@@ -272,10 +276,10 @@ impl<'e> Translator<'e> {
     }
 
     /// A reviewer's decision settles the question, if its codes are still there.
-    fn decided(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+    fn decided(&self, code: &str, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
         let question = overlay::Question {
             source_system: self.source.alias(),
-            code: source.code(),
+            code,
             target_system: self.target.alias(),
             text: asked.text,
             facts: asked.facts,

@@ -124,6 +124,47 @@ fn done(state: &State, who: &str, id: i64, form: &Form) -> Result<(), Problem> {
     }
 }
 
+/// Codes for the queue, by hand or from a program: `from`, `to`, `code` (as often as there are codes), `text`, `records`, `batch`.
+///
+/// A program sends its token (`Authorization: Bearer ...`) and is told how many were new; no cookie opens this way, so no page of another
+/// site can use it.
+pub async fn add(state: Shared<Arc<State>>, headers: HeaderMap, RawForm(body): RawForm) -> Response {
+    let form = Form::read(&body);
+    let program = state.bearer(&headers);
+    let name = program.clone().or_else(|| state.session(&headers).ok().map(|s| s.person)).map(|p| p.name).unwrap_or_default();
+    work(state, Actor { name: name.clone(), operation: "review/add" }, move |state| {
+        match &program {
+            Some(person) if person.role < Role::Review => return Err(Problem::Forbidden("the token needs the role review")),
+            Some(_) => {}
+            None => {
+                let session = state.session(&headers)?;
+                session.check(form.first("csrf"), &headers)?;
+                session.may(Role::Review)?;
+            }
+        }
+        let engine = state.engine();
+        let index = engine.index().fingerprint();
+        let records = match form.first("records") {
+            "" => 1,
+            given => given.trim().parse().map_err(|_| Problem::BadRequest(format!("`{given}` is no number of records")))?,
+        };
+        let facts = crate::engine::Facts::default();
+        let codes = form.all("code").flat_map(|c| c.split([',', ' ', '\n'])).map(str::trim).filter(|c| !c.is_empty());
+        let ask = |code: &str| decisions::ask(&engine, form.first("from"), form.first("to"), code, form.first("text"), &facts, records);
+        let asked = codes.map(ask).collect::<Result<Vec<_>, _>>()?;
+        if asked.is_empty() {
+            return Err(Problem::BadRequest("there is no code; send `from`, `to` and `code`".to_owned()));
+        }
+        let batch = Some(form.first("batch")).filter(|b| !b.is_empty()).unwrap_or("by hand");
+        let added = state.config.store.ask(By { who: &name, why: "", index: &index }, batch, asked)?;
+        Ok(match program {
+            Some(_) => format!("{} new, {} were there\n", added.new, added.known).into_response(),
+            None => Redirect::to("/review?status=all").into_response(),
+        })
+    })
+    .await
+}
+
 /// Shares the items of a filter out among people.
 pub async fn assign(state: Shared<Arc<State>>, headers: HeaderMap, Query(looking): Query<Looking>, RawForm(body): RawForm) -> Response {
     let form = Form::read(&body);

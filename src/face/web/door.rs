@@ -70,6 +70,12 @@ impl State {
         holds.ok_or(Problem::SignIn)
     }
 
+    /// Which program asks, if it sends a token.
+    pub(super) fn bearer(&self, headers: &HeaderMap) -> Option<Person> {
+        let SignIn::Token(check) = &self.config.sign_in else { return None };
+        check(headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?)
+    }
+
     fn begin(&self, person: Person, token: &str) -> Result<String, Problem> {
         let (id, secret) = (random()?, random()?);
         let mut open = self.sessions.open.lock().unwrap_or_else(PoisonError::into_inner);

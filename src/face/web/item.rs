@@ -88,7 +88,10 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                 @if !q.facts.is_empty() { p.text { "Known: " (q.facts) } }
                 @if blind { p.hint { "Two people work blind on this item: you see only your own answer until both are in." } }
                 @if let Some(finding) = &s.finding { p.problem { "The new release: " (finding) "." } }
-                @if let Some(verdict) = answered { (answer(verdict, own.is_some(), s)) }
+                @match codings(&history, s) {
+                    Some(two) => (two),
+                    None => @if let Some(verdict) = answered { (answer(verdict, own.is_some(), s)) },
+                }
             }
             form #decide method="post" action=(address(id)) {
                 input type="hidden" name="csrf" value=(session.secret);
@@ -138,6 +141,28 @@ fn can_undo(history: &[Event], who: &str) -> bool {
     let gone: Vec<i64> = history.iter().filter_map(|e| if let Action::Undone { event } = e.action { Some(event) } else { None }).collect();
     let mut done = history.iter().rev().filter(|e| !gone.contains(&e.id) && !matches!(e.action, Action::Asked { .. } | Action::Undone { .. }));
     done.next().is_some_and(|last| last.who == who)
+}
+
+/// What two coders answered blind who differ, side by side, until somebody has decided between them.
+fn codings(history: &[Event], s: &decisions::State) -> Option<Markup> {
+    let of = |event: i64| history.iter().find(|e| e.id == event);
+    let two = [of(s.first_coding?)?, of(s.second_coding?)?];
+    if s.decision != s.first_coding && s.decision != s.second_coding || s.status != decisions::Status::Flagged {
+        return None;
+    }
+    Some(html! {
+        div.answer {
+            h2 { "The two coders differ" }
+            ul { @for coding in two {
+                @if let Action::Decided(v) = &coding.action {
+                    li { strong { (coding.who) } ": "
+                        @if v.is_no_map() { "no map" } @else { @for (at, t) in v.targets.iter().enumerate() { @if at > 0 { " + " } span.code { (t.code) } " " (t.display) } }
+                        @if !coding.why.is_empty() { " " small { (coding.why) } } }
+                }
+            } }
+            p.hint { "Decide; then somebody else approves." }
+        }
+    })
 }
 
 fn answer(verdict: &Verdict, own: bool, s: &decisions::State) -> Markup {

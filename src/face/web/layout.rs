@@ -16,6 +16,7 @@ pub fn page(title: &str, session: Option<&Session>, body: Markup) -> Markup {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 title { (title) " - xwalk" }
+                link rel="icon" href="/review/icon.svg" type="image/svg+xml";
                 link rel="stylesheet" href="/review/style.css";
                 script src="/review/script.js" defer {}
             }

@@ -150,6 +150,7 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(looking):
                     (table(&entries, &looking, coverage))
                     (pages(&looking, entries.len() as u64, count))
                 }
+                (by_hand(state, &session))
                 @if session.person.role == super::Role::Admin && count > 0 {
                     details.assign {
                         summary { "Assign these " (layout::thousands(count)) " items" }
@@ -239,6 +240,25 @@ fn table(entries: &[Entry], looking: &Looking, coverage: Coverage) -> Markup {
                         }
                     }
                 }
+            }
+        }
+    }
+}
+
+fn by_hand(state: &State, session: &Session) -> Markup {
+    let engine = state.engine();
+    let systems: Vec<&str> = engine.index().systems().map(|s| s.alias()).collect();
+    html! {
+        details.assign {
+            summary { "Add codes by hand" }
+            form.filters method="post" action="/review/add" {
+                input type="hidden" name="csrf" value=(session.secret);
+                label { "From" select name="from" { @for s in &systems { option value=(s) selected[*s == "icd9cm"] { (s) } } } }
+                label { "To" select name="to" { @for s in &systems { option value=(s) selected[*s == "icd10cm"] { (s) } } } }
+                label { "Codes" input name="code" required autocomplete="off"; }
+                label.wide { "In the record's own words, if they matter" input name="text" maxlength="2000" autocomplete="off"; }
+                label { "Records" input name="records" size="5" inputmode="numeric" value="1"; }
+                button type="submit" { "Add" }
             }
         }
     }

@@ -72,9 +72,8 @@ fn json(value: &Value) -> Response {
 /// Who asks, if the service wants to know.
 fn admit(state: &State, headers: &HeaderMap, segments: &HashMap<String, String>) -> Result<String, Box<Response>> {
     let SignIn::Token(check) = &state.config.sign_in else { return Ok(String::new()) };
-    let bearer = headers.get(header::AUTHORIZATION).and_then(|h| h.to_str().ok()).and_then(|h| h.strip_prefix("Bearer "));
-    let token = bearer.or_else(|| segments.get("token").map(String::as_str));
-    token.and_then(|t| check(t)).map(|person| person.name).ok_or_else(|| {
+    let in_address = || check(segments.get("token")?);
+    state.bearer(headers).or_else(in_address).map(|person| person.name).ok_or_else(|| {
         let what = json!({ "error": "a token is needed: Authorization: Bearer ..., or in the address, /reconcile/t/TOKEN" });
         Box::new((StatusCode::UNAUTHORIZED, json(&what)).into_response())
     })
@@ -152,6 +151,7 @@ fn one(engine: &Engine, query: &Value) -> Result<Vec<Value>, String> {
             "score": (score * 100.0 * 100.0).round() / 100.0,
             "match": at == 0 && sure,
             "type": [{ "id": system.alias(), "name": system.title() }],
+            "features": [{ "id": "billable", "value": c.is_valid_on(None) }],
         })
     });
     Ok(candidates.collect())
