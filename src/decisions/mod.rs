@@ -79,6 +79,10 @@ pub enum Error {
     ReadOnly,
     #[error("the disk is full; nothing was changed. Make room and do it again")]
     Full,
+    #[error("the decisions file cannot be opened here; are its folder and its rights as they should be? Nothing was changed")]
+    CannotOpen,
+    #[error("the disk did not take or give what it should; is it full? Nothing was changed")]
+    Disk,
     #[error("another process is writing to the decisions file; nothing was changed, try again")]
     Busy,
     #[error("the decisions file is damaged ({what}); restore the last backup")]
@@ -120,6 +124,8 @@ impl From<rusqlite::Error> for Error {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Error::Full,
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::ReadOnly,
+            Some(ErrorCode::CannotOpen) => Error::CannotOpen,
+            Some(ErrorCode::SystemIoFailure) => Error::Disk,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
             Some(ErrorCode::NotADatabase) => Error::Damaged { what: "it is not an SQLite file".to_owned() },
             Some(ErrorCode::DatabaseCorrupt) => Error::Damaged { what: error.to_string() },

@@ -18,7 +18,10 @@ mod index;
 mod kit;
 mod published;
 mod readers;
+mod review;
 mod search;
 mod snomed;
 mod tidy;
 mod validity;
+#[cfg(feature = "serve")]
+mod workbench;

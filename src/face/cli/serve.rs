@@ -1,7 +1,7 @@
 //! `xwalk serve`: the questions over HTTP.
 
 use super::{Session, Verdict};
-use crate::decisions::{Approved, Store};
+use crate::decisions::{self, Approved, Store};
 use crate::engine::{Engine, Overlay};
 use crate::face::http::tokens::{self, Tokens};
 use crate::face::http::{Config, Handle, Limits, Open, Server, Tls};
@@ -115,8 +115,16 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
 }
 
 /// The workbench, and an opener whose engines use what is approved in it.
-fn with_workbench(decisions: &Path, open: Open, config: &Config) -> Result<(Open, Option<axum::Router>)> {
-    let store = Arc::new(Store::create(decisions).with_context(|| decisions.display().to_string())?);
+fn with_workbench(file: &Path, open: Open, config: &Config) -> Result<(Open, Option<axum::Router>)> {
+    let store = match Store::create(file) {
+        // Where nothing can be written, people can still look, and translations use what is approved.
+        Err(decisions::Error::ReadOnly | decisions::Error::CannotOpen) if file.is_file() => {
+            tracing::warn!(file = %file.display(), "the decisions file can only be read here: nobody can decide");
+            Store::read(file)
+        }
+        opened => opened,
+    };
+    let store = Arc::new(store.with_context(|| file.display().to_string())?);
     let approved: Arc<dyn Overlay> = Arc::new(Approved::new(Arc::clone(&store))?);
     let current: Arc<ArcSwapOption<Engine>> = Arc::default();
     let shown = Arc::clone(&current);

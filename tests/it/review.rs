@@ -1,0 +1,325 @@
+//! Review as its users meet it: the program, a decisions file, and a small made-up pair of releases.
+
+use crate::kit;
+use assert_cmd::Command;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use xwalk::compile::Input;
+use xwalk::model::MapKind;
+use xwalk::read::Format;
+
+/// ICD-9-CM 001.1 needs two codes (with a choice in the first), 001.8 is a choice, 001.9 has no map, 001.0 is clear.
+pub const GEM: &str = "0010  A000    00000\r\n0011  A047    10111\r\n0011  A009    10111\r\n0011  A000    10112\r\n0018  A000    10000\r\n\
+     0018  A009    10000\r\n0019  NoDx    11000\r\n";
+
+fn order(rows: &[(&str, &str)]) -> String {
+    rows.iter().map(|(code, title)| format!("00001 {code:<7} {} {title:<60} {title}\r\n", u8::from(code.len() > 3))).collect()
+}
+
+const CODES: [(&str, &str); 4] =
+    [("A00", "Cholera"), ("A000", "Classical cholera"), ("A009", "Cholera, unspecified"), ("A047", "Enterocolitis")];
+
+fn releases(gem: &str, later: &[(&str, &str)], titles: &str, more: Vec<Input>) -> Vec<Input> {
+    let mut inputs = vec![
+        kit::system("cm-2018", "icd10cm", "2018", "2017-10-01", Format::IcdOrder, &order(&CODES)),
+        kit::system("i9", "icd9cm", "32", "2014-10-01", Format::Icd9TitlesLong, titles),
+        kit::map("gem", ("icd9cm", "icd10cm"), "2018", MapKind::Gem, Format::Gem, gem),
+    ];
+    if !later.is_empty() {
+        inputs.push(kit::system("cm-2019", "icd10cm", "2019", "2018-10-01", Format::IcdOrder, &order(later)));
+    }
+    inputs.extend(more);
+    inputs
+}
+
+const TITLES: &str = "0010  Cholera one\n0011  Cholera two\n0018  Cholera three\n0019  Cholera NOS\n";
+
+/// A folder with an index and room for a decisions file.
+pub struct Place {
+    folder: tempfile::TempDir,
+    index: PathBuf,
+}
+
+impl Place {
+    pub fn new() -> Place {
+        Place::with(&releases(GEM, &[], TITLES, Vec::new()))
+    }
+
+    fn with(inputs: &[Input]) -> Place {
+        let folder = tempfile::tempdir().expect("a folder");
+        let index = folder.path().join("small.xwalk");
+        std::fs::write(&index, kit::compile(inputs).0).expect("an index");
+        Place { folder, index }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn xwalk(&self) -> Command {
+        let mut command = super::cli::xwalk();
+        command.current_dir(self.folder.path()).env("XWALK_INDEX", &self.index).env_remove("XWALK_DECISIONS").env_remove("USER");
+        command
+    }
+
+    /// `xwalk review VERB --decisions d.db ARGS`: exit code, standard output, standard error.
+    pub fn review(&self, verb: &str, args: &[&str]) -> (i32, String, String) {
+        self.run(&[&["review", verb, "--decisions", "d.db"], args].concat())
+    }
+
+    pub fn run(&self, args: &[&str]) -> (i32, String, String) {
+        let output = self.xwalk().args(args).output().expect("a run");
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        (output.status.code().expect("a code"), text(output.stdout), text(output.stderr))
+    }
+
+    /// The same, and it must not end with 2.
+    pub fn runs(&self, args: &[&str]) -> String {
+        let (code, out, error) = self.run(args);
+        assert!(code < 2, "{args:?}: {error}");
+        out
+    }
+
+    pub fn reviews(&self, verb: &str, args: &[&str]) -> String {
+        self.runs(&[&["review", verb, "--decisions", "d.db"], args].concat())
+    }
+
+    pub fn stats(&self) -> Value {
+        serde_json::from_str(&self.reviews("stats", &["--format", "json"])).expect("JSON")
+    }
+
+    /// Two items by hand: 1 is 001.1, 2 is 001.8.
+    pub fn two_items(&self) {
+        self.reviews("add", &["--by", "boss", "--from", "icd9cm", "--to", "icd10cm", "--records", "10", "001.1", "001.8"]);
+    }
+
+    /// Ann answers, Bob approves.
+    pub fn settle(&self, item: &str, answer: &[&str]) {
+        self.reviews("decide", &[&["--by", "ann", item], answer].concat());
+        self.reviews("approve", &["--by", "bob", item]);
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).expect("a file");
+}
+
+#[test]
+fn a_job_leaves_a_queue_and_the_next_run_uses_what_was_decided() {
+    let place = Place::new();
+    let rows: String = ["001.0", "001.1", "001.1", "001.8", "001.9", "0O1.8"].map(|code| format!("{code}\n")).concat();
+    write(&place.path("in.csv"), &format!("dx\n{rows}"));
+    let job = ["convert", "in.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx"];
+    let report = |folder: &str| -> Value {
+        serde_json::from_slice(&std::fs::read(place.path(folder).join("report.json")).expect("a report")).expect("JSON")
+    };
+    place.runs(&[&job[..], &["-o", "1.csv", "--report", "first"]].concat());
+    // The report knows what each code was to become: no --to is needed.
+    place.reviews("import", &["--by", "job", "first/review.csv"]);
+    let before = report("first")["columns"][0]["settled"].as_u64().expect("a count");
+    assert_eq!(place.stats()["items"].as_u64().expect("a count") + 1, 5, "001.0 is clear, the other four codes are open");
+
+    place.settle("1", &["--pick", "2", "1"]);
+    let listed: Vec<Value> = serde_json::from_str(&place.reviews("list", &["--format", "json"])).expect("JSON");
+    for (item, code) in listed.iter().map(|i| (i["id"].to_string(), i["source"]["code"].as_str().expect("a code"))) {
+        match code {
+            "001.9" => place.settle(&item, &["--no-map"]),
+            // Not a code at all; people know what was meant.
+            "0O1.8" => place.settle(&item, &["--codes", "A00.0"]),
+            _ => {}
+        }
+    }
+    let predicted = before + place.stats()["settled_records"].as_u64().expect("a count");
+    let second = [&job[..], &["-o", "2.csv", "--report", "second", "--policy", "decision", "--decisions", "d.db"]].concat();
+    place.runs(&second);
+    assert_eq!(report("second")["columns"][0]["settled"], predicted);
+    let out = std::fs::read_to_string(place.path("2.csv")).expect("an output");
+    assert!(out.contains("001.1,A00.9 A00.0,combination,") && out.contains(",decision"), "{out}");
+    assert!(out.contains("0O1.8,A00.0"), "{out}");
+    let codes = std::fs::read_to_string(place.path("second/codes.csv")).expect("codes");
+    assert_eq!(codes.matches(",decision,").count(), 3, "{codes}");
+
+    // One answer through translate too, with the number of the decision.
+    let translated = ["translate", "--from", "icd9cm", "--to", "icd10cm", "001.1", "--policy", "decision", "--decisions", "d.db", "--format", "json"];
+    let (code, out, error) = place.run(&translated);
+    assert_eq!(code, 0, "{error}");
+    let answer: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(answer[0]["picked"]["policy"], "decision", "{out}");
+    assert!(answer[0]["picked"]["decision"].as_i64().is_some(), "{out}");
+}
+
+#[test]
+fn every_format_goes_out_and_comes_back() {
+    let place = Place::new();
+    place.two_items();
+    place.settle("1", &["--pick", "2", "1", "--why", "=cmd|'/C calc'!A0"]);
+    place.settle("2", &["--no-map"]);
+    write(
+        &place.path("CONCEPT.csv"),
+        "concept_id\tconcept_name\tdomain_id\tvocabulary_id\tconcept_class_id\tstandard_concept\tconcept_code\tvalid_start_date\tvalid_end_date\tinvalid_reason\n\
+         1\tClassical cholera\tCondition\tICD10CM\tx\t\tA00.0\t20150101\t20991231\t\n2\tCholera\tCondition\tICD10CM\tx\t\tA00.9\t20150101\t20991231\t\n",
+    );
+    let wanted = [("001.1", "approved", "A00.9 A00.0"), ("001.8", "no-map", "")];
+    for format in ["csv", "usagi", "snap2snomed", "sssom", "fhir-r4", "fhir-r5", "omop"] {
+        let file = format!("out.{format}");
+        let athena: &[&str] = if ["usagi", "omop"].contains(&format) { &["--concepts", "CONCEPT.csv"] } else { &[] };
+        place.reviews("export", &[&["--as", format, "-o", &file], athena].concat());
+        let text = std::fs::read_to_string(place.path(&file)).expect("an export");
+        let cells = text.split(['\n', '\t', ',']).filter(|_| !format.starts_with("fhir"));
+        assert!(cells.into_iter().all(|cell| !cell.trim_start_matches('"').starts_with(['=', '@', '+'])), "{format}: {text}");
+        let again = format!("{format}.db");
+        let import = ["review", "import", "--decisions", &again, "--by", "carl", "--as", format, "--from", "icd9cm", "--to", "icd10cm", &file];
+        let (code, _, told) = place.run(&[&import[..], athena].concat());
+        assert_eq!(code, 0, "{format}: {told}");
+        let out = place.runs(&["review", "list", "--decisions", &again, "--format", "json"]);
+        let mut listed: Vec<Value> = serde_json::from_str(&out).expect("JSON");
+        listed.sort_by_key(|i| i["source"]["code"].as_str().map(str::to_owned));
+        let held: Vec<(String, String, String)> = listed
+            .iter()
+            .map(|i| {
+                let shown = place.runs(&["review", "show", "--decisions", &again, "--by", "x", &i["id"].to_string(), "--format", "json"]);
+                let item: Value = serde_json::from_str::<Vec<Value>>(&shown).expect("JSON").remove(0);
+                let mut codes: Vec<&str> =
+                    item["answer"]["targets"].as_array().expect("targets").iter().filter_map(|t| t["code"].as_str()).collect();
+                // The order of the codes is not part of what every format can hold.
+                codes.sort_by_key(|c| std::cmp::Reverse(*c));
+                (i["source"]["code"].as_str().unwrap_or("").to_owned(), i["status"].as_str().unwrap_or("").to_owned(), codes.join(" "))
+            })
+            .collect();
+        assert_eq!(held, wanted.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned())), "{format}");
+    }
+}
+
+#[test]
+fn imports_tell_what_they_do_not_know_and_lose_nothing() {
+    let place = Place::new();
+    write(
+        &place.path("in.csv"),
+        "source_code,source_system,target_system,status,target_code,author,approver,colour\n\
+         001.8,icd9cm,icd10cm,approved,A00.0,ann,bob,red\n\
+         001.9,icd9cm,icd10cm,approved,Z99.9,ann,bob,red\n\
+         777.7,icd9cm,icd10cm,approved,A00.0,ann,bob,red\n\
+         ,icd9cm,icd10cm,approved,A00.0,ann,bob,red\n\
+         001.1,icd9cm,icd10cm,perhaps,A00.0,ann,bob,red\n",
+    );
+    let (code, _, told) = place.review("import", &["--by", "carl", "in.csv"]);
+    assert_eq!(code, 1, "{told}");
+    for what in [
+        "in.csv:1: column `colour` is not known",
+        "in.csv:3: 001.9: the target `Z99.9` is not a code of icd10cm in this index; taken in, flagged, not used",
+        "in.csv:4: 777.7: `777.7` is not a code of icd9cm in this index; taken in, flagged",
+        "in.csv:5: neither a code nor a text; left out",
+        "in.csv:6: status `perhaps` is none",
+    ] {
+        assert!(told.contains(what), "{what}\n{told}");
+    }
+    let stats = place.stats();
+    assert_eq!((stats["items"].as_u64(), stats["settled_items"].as_u64()), (Some(3), Some(1)));
+    // Again: nothing changes.
+    let (_, _, again) = place.review("import", &["--by", "carl", "in.csv"]);
+    assert!(again.contains("0 new items, 3 were there, 0 answered"), "{again}");
+    let (code, out, error) = place.run(&["translate", "--from", "icd9cm", "--to", "icd10cm", "777.7", "--policy", "decision", "--decisions", "d.db"]);
+    assert_eq!(code, 1, "a doubtful answer was used: {out}{error}");
+}
+
+/// The four things that a new release can say of a decision.
+#[test]
+fn a_new_release_is_held_against_every_decision() {
+    let place = Place::with(&releases(GEM, &[], "0010  One\n0011  Two\n0018  Three\n0019  Four\n0020  Five\n", Vec::new()));
+    place.reviews("add", &["--by", "boss", "--from", "icd9cm", "--to", "icd10cm", "001.0", "001.1", "001.8", "001.9", "002.0"]);
+    for (item, answer) in [("1", "A00.9"), ("2", "A04.7"), ("3", "A00.0"), ("4", "A00.9"), ("5", "A00.9")] {
+        place.settle(item, &["--codes", answer]);
+    }
+    // The next year: A04.7 is gone, its successor is A04.71; 002.0 is no code; 001.8 leads elsewhere.
+    let later = [("A00", "Cholera"), ("A000", "Classical cholera"), ("A009", "Cholera, unspecified"), ("A0471", "Enterocolitis, recurrent")];
+    let succession =
+        kit::map("conversion", ("icd10cm", "icd10cm"), "2019", MapKind::Succession, Format::Gem, "A047    A0471   00000\r\n");
+    let gem = GEM.replace("0018  A000    10000\r\n", "").replace("0018  A009", "0018  A000");
+    let next = Place::with(&releases(&gem, &later, TITLES, vec![succession]));
+    std::fs::copy(place.path("d.db"), next.path("d.db")).expect("a copy");
+    let (code, out, error) = next.review("reexamine", &["--by", "boss"]);
+    assert_eq!(code, 1, "{out}{error}");
+    let finding = |item: &str| {
+        let shown = next.reviews("show", &["--by", "x", item, "--format", "json"]);
+        let item: Value = serde_json::from_str::<Vec<Value>>(&shown).expect("JSON").remove(0);
+        (item["status"].as_str().unwrap_or("").to_owned(), item["finding"].as_str().unwrap_or("").to_owned())
+    };
+    let flagged = |what: &str| ("flagged".to_owned(), what.to_owned());
+    assert_eq!(finding("1"), ("approved".to_owned(), String::new()));
+    assert_eq!(finding("2"), flagged("A04.7 has expired; successor: A04.71"));
+    assert_eq!(finding("3"), flagged("the map now offers other codes"));
+    assert_eq!(finding("4"), ("approved".to_owned(), String::new()));
+    assert_eq!(finding("5"), flagged("the source is no longer a valid code"));
+    // What is in doubt is not used; approved anew, it is.
+    let ask = ["translate", "--from", "icd9cm", "--to", "icd10cm", "001.8", "--policy", "decision", "--decisions", "d.db"];
+    assert!(!next.run(&ask).1.contains("decision"), "a doubtful decision was used");
+    next.reviews("approve", &["--by", "bob", "3"]);
+    assert!(next.run(&ask).1.contains("decision"));
+}
+
+#[test]
+fn two_people_work_blind_and_agreement_is_measured() {
+    let place = Place::new();
+    place.two_items();
+    place.reviews("assign", &["--by", "boss", "--blind", "ann", "bob"]);
+    for (who, item, answer) in [("ann", "1", "A00.0"), ("bob", "1", "A00.0"), ("ann", "2", "A00.0"), ("bob", "2", "A00.9")] {
+        place.reviews("decide", &["--by", who, item, "--codes", answer]);
+    }
+    let stats = place.stats();
+    assert_eq!(stats["coded_twice"]["items"], 2);
+    assert_eq!(stats["coded_twice"]["share"], 0.5);
+    assert!(stats["coded_twice"]["kappa"].as_f64().is_some_and(|k| k.abs() < 1e-9), "one of two agreed, as by chance: {stats}");
+    assert_eq!(stats["settled_items"], 1, "agreement settles, difference waits");
+    let (code, _, told) = place.review("approve", &["--by", "eve", "2"]);
+    assert!(code == 2 && told.contains("the two coders differ"), "{told}");
+    place.reviews("decide", &["--by", "eve", "2", "--codes", "A00.9"]);
+    place.reviews("approve", &["--by", "ann", "2"]);
+    assert_eq!(place.stats()["settled_items"], 2);
+}
+
+/// Makes a small disk of its own where the machine allows it (as root, in a container); else says that it was skipped.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(test: &str, place: &Place) -> Option<Disk> {
+        let at = place.path("disk");
+        std::fs::create_dir(&at).expect("a folder");
+        let mounted = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "none"]).arg(&at).output();
+        if mounted.is_ok_and(|o| o.status.success()) {
+            return Some(Disk(at));
+        }
+        eprintln!("{test}: skipped, no disk can be mounted here");
+        None
+    }
+
+    fn read_only(&self) {
+        let done = std::process::Command::new("mount").args(["-o", "remount,ro"]).arg(&self.0).status().expect("mount");
+        assert!(done.success());
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_disk_and_one_that_cannot_be_written_lose_nothing() {
+    let place = Place::new();
+    let Some(disk) = Disk::mount("a_full_disk_and_one_that_cannot_be_written_lose_nothing", &place) else { return };
+    place.two_items();
+    let run = |args: &[&str]| place.run(&[&["review", args[0], "--decisions", "disk/d.db"], &args[1..]].concat());
+    place.reviews("backup", &["disk/d.db"]);
+    let _ = std::fs::write(disk.0.join("fill"), vec![0; 4 << 20]);
+    let (code, _, told) = run(&["decide", "--by", "ann", "1", "--codes", "A00.0"]);
+    assert!(code == 2 && told.contains("Nothing was changed") || told.contains("nothing was changed"), "{code}: {told}");
+    std::fs::remove_file(disk.0.join("fill")).expect("the filling");
+    assert_eq!(run(&["decide", "--by", "ann", "1", "--codes", "A00.0"]).0, 1, "with room it is done, and waits for approval");
+
+    disk.read_only();
+    let (code, out, told) = run(&["stats"]);
+    assert!(code == 1 && out.contains("proposed"), "it can be read: {out}{told}");
+    let (code, _, told) = run(&["approve", "--by", "bob", "1"]);
+    assert!(code == 2 && told.to_lowercase().contains("nothing was changed"), "{code}: {told}");
+}
