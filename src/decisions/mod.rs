@@ -33,7 +33,8 @@
 //!
 //! # Privacy
 //! Local texts and facts are in the file because they are part of the question; they are in no error, no log and no audit entry. The file
-//! is made for its owner's eyes: put it where patient data may lie.
+//! is made for its owner's eyes: put it where patient data may lie. A build with the feature `sqlcipher` encrypts every page of it (and of
+//! the log) with the passphrase in the file that `XWALK_DECISIONS_KEY_FILE` names; a file is encrypted from its beginning or not at all.
 
 mod agreement;
 mod asking;
@@ -83,6 +84,8 @@ pub enum Error {
     CannotOpen,
     #[error("the disk did not take or give what it should; is it full? Nothing was changed")]
     Disk,
+    #[error("{file}: the passphrase of the decisions file cannot be read ({what})")]
+    Key { file: String, what: String },
     #[error("another process is writing to the decisions file; nothing was changed, try again")]
     Busy,
     #[error("the decisions file is damaged ({what}); restore the last backup")]
@@ -127,7 +130,7 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::CannotOpen) => Error::CannotOpen,
             Some(ErrorCode::SystemIoFailure) => Error::Disk,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
-            Some(ErrorCode::NotADatabase) => Error::Damaged { what: "it is not an SQLite file".to_owned() },
+            Some(ErrorCode::NotADatabase) => Error::Damaged { what: "it is not an SQLite file, or is encrypted with another key".to_owned() },
             Some(ErrorCode::DatabaseCorrupt) => Error::Damaged { what: error.to_string() },
             _ => Error::Sqlite(error),
         }

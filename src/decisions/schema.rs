@@ -239,22 +239,42 @@ pub(super) fn open(path: &Path, mode: Mode) -> Result<Connection, Error> {
 fn connect(path: &Path, mode: Mode) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     match mode {
-        Mode::Create => Ok(Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?),
-        Mode::Write => Ok(Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE)?),
+        Mode::Create => unlock(Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?),
+        Mode::Write => unlock(Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE)?),
         Mode::Read => {
-            let connection = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+            let connection = unlock(Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?)?;
             // In a folder that cannot be written there is no room for the shared memory of WAL. If nobody left a log there,
             // the file alone is whole and may be read as it lies.
             let readable = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
             match readable {
                 Err(rusqlite::Error::SqliteFailure(e, _)) if e.code == rusqlite::ErrorCode::CannotOpen && !log_of(path).exists() => {
                     let uri = format!("file:{}?immutable=1", escape(path));
-                    Ok(Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?)
+                    unlock(Connection::open_with_flags(uri, flags | OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)?)
                 }
                 _ => Ok(connection),
             }
         }
     }
+}
+
+/// Where the passphrase of an encrypted file is: the path of a file, so that it stands in no list of processes.
+#[cfg(feature = "sqlcipher")]
+const KEY_FILE: &str = "XWALK_DECISIONS_KEY_FILE";
+
+/// Gives a connection the passphrase, if there is one; must be the first thing that is done with it.
+/// <https://www.zetetic.net/sqlcipher/sqlcipher-api/#key>
+#[cfg(feature = "sqlcipher")]
+pub(super) fn unlock(connection: Connection) -> Result<Connection, Error> {
+    if let Some(path) = std::env::var_os(KEY_FILE) {
+        let key = std::fs::read_to_string(&path).map_err(|e| Error::Key { file: path.to_string_lossy().into_owned(), what: e.to_string() })?;
+        connection.pragma_update(None, "key", key.trim_end())?;
+    }
+    Ok(connection)
+}
+
+#[cfg(not(feature = "sqlcipher"))]
+pub(super) fn unlock(connection: Connection) -> Result<Connection, Error> {
+    Ok(connection)
 }
 
 fn log_of(path: &Path) -> std::path::PathBuf {

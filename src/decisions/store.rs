@@ -225,7 +225,7 @@ impl Store {
     /// <https://www.sqlite.org/backup.html>
     pub fn backup(&self, to: &Path) -> Result<(), Error> {
         self.reading(|c| {
-            let mut target = Connection::open(to)?;
+            let mut target = schema::unlock(Connection::open(to)?)?;
             rusqlite::backup::Backup::new(c, &mut target)?.run_to_completion(1024, Duration::from_millis(5), None)?;
             Ok(())
         })

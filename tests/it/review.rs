@@ -323,3 +323,27 @@ fn a_full_disk_and_one_that_cannot_be_written_lose_nothing() {
     let (code, _, told) = run(&["approve", "--by", "bob", "1"]);
     assert!(code == 2 && told.to_lowercase().contains("nothing was changed"), "{code}: {told}");
 }
+
+#[cfg(feature = "sqlcipher")]
+#[test]
+fn an_encrypted_file_is_nothing_without_its_passphrase() {
+    let place = Place::new();
+    write(&place.path("key"), "correct horse battery\n");
+    write(&place.path("wrong"), "wrong horse\n");
+    let run = |key: &str, args: &[&str]| {
+        let output = place.xwalk().env("XWALK_DECISIONS_KEY_FILE", place.path(key)).args(args).output().expect("a run");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let add = ["review", "add", "--decisions", "d.db", "--by", "boss", "--from", "icd9cm", "--to", "icd10cm", "--text", "private words", "001.1"];
+    assert_eq!(run("key", &add).0, Some(0));
+    for file in ["d.db", "d.db-wal"] {
+        let bytes = std::fs::read(place.path(file)).unwrap_or_default();
+        assert!(!bytes.windows(7).any(|w| w == b"private") && !bytes.starts_with(b"SQLite"), "{file} can be read");
+    }
+    assert_eq!(run("key", &["review", "stats", "--decisions", "d.db"]).0, Some(1));
+    assert_eq!(run("key", &["review", "backup", "--decisions", "d.db", "copy.db"]).0, Some(0));
+    assert_eq!(run("key", &["review", "stats", "--decisions", "copy.db"]).0, Some(1));
+    let (code, told) = run("wrong", &["review", "stats", "--decisions", "d.db"]);
+    assert!(code == Some(2) && told.contains("encrypted with another key"), "{told}");
+    assert_eq!(run("nowhere", &["review", "stats", "--decisions", "d.db"]).0, Some(2));
+}
