@@ -72,7 +72,8 @@ fn fill(path: &Path, engine: &Engine) -> Store {
     }
     let verdict = |n: usize| {
         let code = ["E11.9", "I10", "E08.39"][n % 3].to_owned();
-        let chosen = Chosen { group: 0, code, display: "A title".into(), relationship: Relationship::RelatedTo, map: String::new(), row: 0 };
+        let chosen =
+            Chosen { group: 0, code, display: "A title".into(), relationship: Relationship::RelatedTo, map: String::new(), row: 0 };
         Action::Decided(Verdict { targets: vec![chosen], scenario: None, score: Some((n % 100) as f64 / 100.0) })
     };
     // Every third item is settled, every sixth waits for approval, some are flagged by a new release.
@@ -137,7 +138,8 @@ fn measure(address: SocketAddr) {
     let times = (0..TIMES).map(|n| {
         let path = format!("/review/item/{}", 2 * n + 2);
         let page = ask(address, "GET", &path, &cookie, "");
-        let field = |name: &str| page.split(&format!("name=\"{name}\" value=\"")).nth(1).and_then(|v| v.split('"').next()).unwrap_or("").to_owned();
+        let field =
+            |name: &str| page.split(&format!("name=\"{name}\" value=\"")).nth(1).and_then(|v| v.split('"').next()).unwrap_or("").to_owned();
         let body = format!("action=no-map&csrf={}&seen={}", field("csrf"), field("seen"));
         let began = Instant::now();
         let reply = ask(address, "POST", &path, &cookie, &body);
@@ -156,7 +158,10 @@ fn print(name: &str, mut times: Vec<Duration>, bytes: usize) {
 fn ask(address: SocketAddr, method: &str, path: &str, cookie: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("a connection");
     let kind = "application/x-www-form-urlencoded";
-    let head = format!("{method} {path} HTTP/1.0\r\nHost: {address}\r\nCookie: {cookie}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: {address}\r\nCookie: {cookie}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all((head + body).as_bytes()).expect("sent");
     let mut reply = Vec::new();
     stream.read_to_end(&mut reply).expect("an answer");

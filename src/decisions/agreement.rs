@@ -49,7 +49,9 @@ impl Store {
     pub fn agreement(&self) -> Result<Agreement, Error> {
         // What two coders are compared by, as `Verdict::key` writes it.
         let key = |event: &str| {
-            format!("(SELECT coalesce(group_concat(code, ' '), '') FROM (SELECT DISTINCT code FROM target WHERE event = {event} ORDER BY code))")
+            format!(
+                "(SELECT coalesce(group_concat(code, ' '), '') FROM (SELECT DISTINCT code FROM target WHERE event = {event} ORDER BY code))"
+            )
         };
         let query = format!(
             "SELECT {}, {} FROM item WHERE first_coding IS NOT NULL AND second_coding IS NOT NULL",

@@ -130,7 +130,9 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::CannotOpen) => Error::CannotOpen,
             Some(ErrorCode::SystemIoFailure) => Error::Disk,
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
-            Some(ErrorCode::NotADatabase) => Error::Damaged { what: "it is not an SQLite file, or is encrypted with another key".to_owned() },
+            Some(ErrorCode::NotADatabase) => {
+                Error::Damaged { what: "it is not an SQLite file, or is encrypted with another key".to_owned() }
+            }
             Some(ErrorCode::DatabaseCorrupt) => Error::Damaged { what: error.to_string() },
             _ => Error::Sqlite(error),
         }

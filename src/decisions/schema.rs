@@ -239,7 +239,9 @@ pub(super) fn open(path: &Path, mode: Mode) -> Result<Connection, Error> {
 fn connect(path: &Path, mode: Mode) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
     match mode {
-        Mode::Create => unlock(Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?),
+        Mode::Create => {
+            unlock(Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?)
+        }
         Mode::Write => unlock(Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_WRITE)?),
         Mode::Read => {
             let connection = unlock(Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_READ_ONLY)?)?;
@@ -266,7 +268,8 @@ const KEY_FILE: &str = "XWALK_DECISIONS_KEY_FILE";
 #[cfg(feature = "sqlcipher")]
 pub(super) fn unlock(connection: Connection) -> Result<Connection, Error> {
     if let Some(path) = std::env::var_os(KEY_FILE) {
-        let key = std::fs::read_to_string(&path).map_err(|e| Error::Key { file: path.to_string_lossy().into_owned(), what: e.to_string() })?;
+        let key =
+            std::fs::read_to_string(&path).map_err(|e| Error::Key { file: path.to_string_lossy().into_owned(), what: e.to_string() })?;
         connection.pragma_update(None, "key", key.trim_end())?;
     }
     Ok(connection)

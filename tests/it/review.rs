@@ -140,7 +140,8 @@ fn a_job_leaves_a_queue_and_the_next_run_uses_what_was_decided() {
     assert_eq!(codes.matches(",decision,").count(), 3, "{codes}");
 
     // One answer through translate too, with the number of the decision.
-    let translated = ["translate", "--from", "icd9cm", "--to", "icd10cm", "001.1", "--policy", "decision", "--decisions", "d.db", "--format", "json"];
+    let translated =
+        ["translate", "--from", "icd9cm", "--to", "icd10cm", "001.1", "--policy", "decision", "--decisions", "d.db", "--format", "json"];
     let (code, out, error) = place.run(&translated);
     assert_eq!(code, 0, "{error}");
     let answer: Value = serde_json::from_str(&out).expect("JSON");
@@ -168,7 +169,8 @@ fn every_format_goes_out_and_comes_back() {
         let cells = text.split(['\n', '\t', ',']).filter(|_| !format.starts_with("fhir"));
         assert!(cells.into_iter().all(|cell| !cell.trim_start_matches('"').starts_with(['=', '@', '+'])), "{format}: {text}");
         let again = format!("{format}.db");
-        let import = ["review", "import", "--decisions", &again, "--by", "carl", "--as", format, "--from", "icd9cm", "--to", "icd10cm", &file];
+        let import =
+            ["review", "import", "--decisions", &again, "--by", "carl", "--as", format, "--from", "icd9cm", "--to", "icd10cm", &file];
         let (code, _, told) = place.run(&[&import[..], athena].concat());
         assert_eq!(code, 0, "{format}: {told}");
         let out = place.runs(&["review", "list", "--decisions", &again, "--format", "json"]);
@@ -218,7 +220,8 @@ fn imports_tell_what_they_do_not_know_and_lose_nothing() {
     // Again: nothing changes.
     let (_, _, again) = place.review("import", &["--by", "carl", "in.csv"]);
     assert!(again.contains("0 new items, 3 were there, 0 answered"), "{again}");
-    let (code, out, error) = place.run(&["translate", "--from", "icd9cm", "--to", "icd10cm", "777.7", "--policy", "decision", "--decisions", "d.db"]);
+    let (code, out, error) =
+        place.run(&["translate", "--from", "icd9cm", "--to", "icd10cm", "777.7", "--policy", "decision", "--decisions", "d.db"]);
     assert_eq!(code, 1, "a doubtful answer was used: {out}{error}");
 }
 
@@ -231,9 +234,9 @@ fn a_new_release_is_held_against_every_decision() {
         place.settle(item, &["--codes", answer]);
     }
     // The next year: A04.7 is gone, its successor is A04.71; 002.0 is no code; 001.8 leads elsewhere.
-    let later = [("A00", "Cholera"), ("A000", "Classical cholera"), ("A009", "Cholera, unspecified"), ("A0471", "Enterocolitis, recurrent")];
-    let succession =
-        kit::map("conversion", ("icd10cm", "icd10cm"), "2019", MapKind::Succession, Format::Gem, "A047    A0471   00000\r\n");
+    let later =
+        [("A00", "Cholera"), ("A000", "Classical cholera"), ("A009", "Cholera, unspecified"), ("A0471", "Enterocolitis, recurrent")];
+    let succession = kit::map("conversion", ("icd10cm", "icd10cm"), "2019", MapKind::Succession, Format::Gem, "A047    A0471   00000\r\n");
     let gem = GEM.replace("0018  A000    10000\r\n", "").replace("0018  A009", "0018  A000");
     let next = Place::with(&releases(&gem, &later, TITLES, vec![succession]));
     std::fs::copy(place.path("d.db"), next.path("d.db")).expect("a copy");
@@ -334,7 +337,8 @@ fn an_encrypted_file_is_nothing_without_its_passphrase() {
         let output = place.xwalk().env("XWALK_DECISIONS_KEY_FILE", place.path(key)).args(args).output().expect("a run");
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
-    let add = ["review", "add", "--decisions", "d.db", "--by", "boss", "--from", "icd9cm", "--to", "icd10cm", "--text", "private words", "001.1"];
+    let add =
+        ["review", "add", "--decisions", "d.db", "--by", "boss", "--from", "icd9cm", "--to", "icd10cm", "--text", "private words", "001.1"];
     assert_eq!(run("key", &add).0, Some(0));
     for file in ["d.db", "d.db-wal"] {
         let bytes = std::fs::read(place.path(file)).unwrap_or_default();

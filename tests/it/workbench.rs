@@ -127,7 +127,15 @@ fn pages_are_strict_and_ask_no_other_host() {
     place.reviews("add", &["--by", "boss", "--from", "icd9cm", "--to", "icd10cm", "--text", "<script>alert(1)</script>", "001.1"]);
     let service = serve(&place, &[]);
     let ann = service.sign_in("ann");
-    let pages = ["/review", "/review?status=all&code=0", "/review/item/1", "/review/item/1?q=cholera", "/review/search?q=cholera", "/review/progress", "/review/sign-in"];
+    let pages = [
+        "/review",
+        "/review?status=all&code=0",
+        "/review/item/1",
+        "/review/item/1?q=cholera",
+        "/review/search?q=cholera",
+        "/review/progress",
+        "/review/sign-in",
+    ];
     for path in pages {
         let page = ann.get(path);
         assert_eq!(page.status, 200, "{path}: {}", page.body);
@@ -257,7 +265,9 @@ fn killed_in_the_middle_nothing_is_half() {
                         // Each worker has items of its own; they answer until the service is gone.
                         for round in 0.. {
                             let id = 1 + worker + 4 * (round % 10);
-                            let Some(page) = service.ask("GET", &format!("/review/item/{id}"), &[("Cookie", &me.cookie)], "") else { break };
+                            let Some(page) = service.ask("GET", &format!("/review/item/{id}"), &[("Cookie", &me.cookie)], "") else {
+                                break;
+                            };
                             if page.status != 200 {
                                 break;
                             }
@@ -306,7 +316,9 @@ fn roles_come_from_tokens_and_every_action_is_in_the_books() {
         assert_eq!(reply.header("set-cookie"), None, "{}", reply.body);
     }
     let (a, b, admin) = (service.sign_in(&ann), service.sign_in(&bob), service.sign_in(&boss));
-    let act = |who: &Browser<'_>, item: i64, what: &str| who.post(&format!("/review/item/{item}"), &format!("{what}&{}", who.form(item))).expect("an answer").status;
+    let act = |who: &Browser<'_>, item: i64, what: &str| {
+        who.post(&format!("/review/item/{item}"), &format!("{what}&{}", who.form(item))).expect("an answer").status
+    };
     assert_eq!(act(&a, 1, FIRST), 303);
     assert_eq!(act(&a, 1, "action=approve"), 409, "her own");
     assert_eq!(act(&b, 1, "action=approve"), 303);
@@ -315,7 +327,9 @@ fn roles_come_from_tokens_and_every_action_is_in_the_books() {
     assert_eq!(act(&a, 2, "action=flag"), 303);
     assert_eq!(act(&b, 2, "action=comment&why=a+private+remark"), 303);
     let secret = |who: &Browser<'_>| who.get("/review").field("csrf");
-    let assign = |who: &Browser<'_>| who.post("/review/assign?status=all", &format!("to=ann,bob&blind=yes&csrf={}", secret(who))).expect("an answer").status;
+    let assign = |who: &Browser<'_>| {
+        who.post("/review/assign?status=all", &format!("to=ann,bob&blind=yes&csrf={}", secret(who))).expect("an answer").status
+    };
     assert_eq!((assign(&a), assign(&admin)), (403, 303), "only who is admin assigns");
     assert!(a.get("/review/item/2").body.contains("work blind"));
     // A program fills the queue with its token; one that may only read does not.
@@ -335,7 +349,16 @@ fn roles_come_from_tokens_and_every_action_is_in_the_books() {
     drop(service);
 
     let audit = std::fs::read_to_string(place.path("audit.log")).expect("an audit log");
-    for (who, what) in [("ann", "sign-in"), ("ann", "decide"), ("bob", "approve"), ("ann", "undo"), ("ann", "flag"), ("bob", "comment"), ("boss", "assign"), ("ann", "add")] {
+    for (who, what) in [
+        ("ann", "sign-in"),
+        ("ann", "decide"),
+        ("bob", "approve"),
+        ("ann", "undo"),
+        ("ann", "flag"),
+        ("bob", "comment"),
+        ("boss", "assign"),
+        ("ann", "add"),
+    ] {
         let there = audit.lines().any(|l| l.contains(&format!("\"{who}\"")) && l.contains(&format!("review/{what}")));
         assert!(there, "{who} {what} is not in the audit log:\n{audit}");
     }
@@ -363,7 +386,10 @@ fn openrefine_finds_what_it_asks_for() {
     let encoded: String = queries.bytes().map(|b| format!("%{b:02X}")).collect();
     let answers = json(&format!("/reconcile?queries={encoded}"));
     assert_eq!(answers["q0"]["result"][0]["id"], "icd10cm:A00.0", "{answers}");
-    assert_eq!((&answers["q1"]["result"][0]["id"], &answers["q1"]["result"][0]["match"]), (&Value::from("icd10cm:A00.0"), &Value::from(true)));
+    assert_eq!(
+        (&answers["q1"]["result"][0]["id"], &answers["q1"]["result"][0]["match"]),
+        (&Value::from("icd10cm:A00.0"), &Value::from(true))
+    );
     for (what, id) in [("entity?prefix=classical", "icd10cm:A00.0"), ("type?prefix=10", "icd10cm"), ("property?prefix=9", "icd9cm")] {
         assert_eq!(json(&format!("/reconcile/suggest/{what}"))["result"][0]["id"], id, "{what}");
     }

@@ -56,8 +56,7 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
     let (q, s) = (&item.question, &item.state);
     let blind = !s.second.is_empty() && (s.first_coding.is_none() || s.second_coding.is_none());
     let answered = own.as_ref().or(s.verdict.as_ref());
-    let may_approve =
-        s.verdict.is_some() && !blind && !s.status.is_settled() && (s.author != session.name() || store.self_approval()?);
+    let may_approve = s.verdict.is_some() && !blind && !s.status.is_settled() && (s.author != session.name() || store.self_approval()?);
     let source = translation.as_ref().and_then(|t| t.source);
     let body = html! {
         (layout::coverage(coverage))
@@ -139,7 +138,8 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
 /// Whether the last thing that was done and not taken back is this person's.
 fn can_undo(history: &[Event], who: &str) -> bool {
     let gone: Vec<i64> = history.iter().filter_map(|e| if let Action::Undone { event } = e.action { Some(event) } else { None }).collect();
-    let mut done = history.iter().rev().filter(|e| !gone.contains(&e.id) && !matches!(e.action, Action::Asked { .. } | Action::Undone { .. }));
+    let mut done =
+        history.iter().rev().filter(|e| !gone.contains(&e.id) && !matches!(e.action, Action::Asked { .. } | Action::Undone { .. }));
     done.next().is_some_and(|last| last.who == who)
 }
 

@@ -132,8 +132,7 @@ pub fn verdict(engine: &Engine, item: &Item, form: &Form) -> Result<decisions::V
         Err(_) => (0..translation.scenarios.len()).find(|&s| picked(s).is_some()).ok_or_else(nothing)?,
     };
     let Some(options) = picked(scenario) else {
-        let missing: Vec<String> =
-            (0..groups(scenario)).filter(|&g| pick(scenario, g).is_none()).map(|g| (g + 1).to_string()).collect();
+        let missing: Vec<String> = (0..groups(scenario)).filter(|&g| pick(scenario, g).is_none()).map(|g| (g + 1).to_string()).collect();
         return Err(match groups(scenario) {
             0 | 1 => nothing(),
             n => Problem::BadRequest(format!("this reading needs {n} codes together; still to pick: group {}", missing.join(", "))),

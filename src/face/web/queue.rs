@@ -2,7 +2,7 @@
 
 use super::door::Session;
 use super::{Problem, State, html, layout, work};
-use crate::decisions::{Coverage, Column, Entry, Filter, Status, Tally};
+use crate::decisions::{Column, Coverage, Entry, Filter, Status, Tally};
 use crate::face::Actor;
 use axum::extract::{Query, State as Shared};
 use axum::http::HeaderMap;
