@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-/// How long what another process decided may go unseen.
+/// How long what another process decided may go unseen; what this one did is seen at once.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The approved decisions of a file, held in memory and kept up to date.
@@ -28,6 +28,8 @@ struct Known {
     /// The last event that was looked at.
     seen: i64,
     looked: Option<Instant>,
+    /// [`Store::writes`] at that moment.
+    writes: u64,
     with_facts: bool,
 }
 
@@ -58,6 +60,7 @@ impl Approved {
     pub fn refresh(&self) -> Result<(), Error> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
         known.looked = Some(Instant::now());
+        known.writes = self.store.writes();
         let known = &mut *known;
         self.store.reading(|c| {
             let mut statement = c.prepare_cached(
@@ -90,7 +93,7 @@ impl Approved {
 
     fn is_stale(&self) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.looked.is_none_or(|at| at.elapsed() > FRESH)
+        known.writes != self.store.writes() || known.looked.is_none_or(|at| at.elapsed() > FRESH)
     }
 }
 

@@ -6,6 +6,7 @@ use super::schema::{self, Mode};
 use super::{Error, rows};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,6 +42,8 @@ pub struct Store {
     read_only: bool,
     writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
+    /// How often something was written through this value.
+    writes: AtomicU64,
 }
 
 impl std::fmt::Debug for Store {
@@ -67,7 +70,7 @@ impl Store {
 
     fn with(path: &Path, mode: Mode) -> Result<Store, Error> {
         let writer = Mutex::new(schema::open(path, mode)?);
-        Ok(Store { path: path.to_owned(), read_only: mode == Mode::Read, writer, readers: Mutex::default() })
+        Ok(Store { path: path.to_owned(), read_only: mode == Mode::Read, writer, readers: Mutex::default(), writes: AtomicU64::new(0) })
     }
 
     pub fn path(&self) -> &Path {
@@ -76,6 +79,11 @@ impl Store {
 
     pub fn is_read_only(&self) -> bool {
         self.read_only
+    }
+
+    /// Changes whenever something was written through this value; says nothing of other processes.
+    pub(super) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Acquire)
     }
 
     fn writer(&self) -> MutexGuard<'_, Connection> {
@@ -104,6 +112,7 @@ impl Store {
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let result = write(&transaction)?;
         transaction.commit()?;
+        self.writes.fetch_add(1, Ordering::Release);
         Ok(result)
     }
 

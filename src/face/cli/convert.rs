@@ -2,15 +2,13 @@
 
 use super::page::{Ink, Paint, Table, thousands};
 use super::{Session, Verdict, options};
-use crate::decisions::{Approved, Store};
-use crate::engine::{Engine, Outcome, Policy};
+use crate::engine::{Outcome, Policy};
 use crate::job::report::Document;
 use crate::job::{self, CodeColumn, Job, Progress, Quote, RecordFormat, Run, Unsettled};
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Result, anyhow};
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Translate the code columns of a file: every record accounted for, the unsettled queued, a report to sign
@@ -132,15 +130,9 @@ pub struct Args {
 pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     let decisions = args.decisions.clone();
     let job = job(args)?;
+    let wanted = job.columns.iter().any(|c| c.policy == Policy::Decision);
     let opened = session.engine()?;
-    let engine: Engine = match &decisions {
-        Some(db) if !db.is_file() => bail!("--decisions {}: there is no such file", db.display()),
-        Some(db) => (*opened).clone().with_overlay(Arc::new(Approved::new(Arc::new(Store::read(db)?))?)),
-        None => (*opened).clone(),
-    };
-    if decisions.is_none() && job.columns.iter().any(|c| c.policy == Policy::Decision) {
-        bail!("--policy decision needs the decisions; name them (--decisions DB)");
-    }
+    let engine = options::deciding(&opened, decisions.as_deref(), wanted)?;
     let mut progress = Reporter::new(session);
     let run = match job::convert(&job, &engine, &mut |p| progress.tell(p)) {
         Err(job::Error::BrokenPipe) => return Ok(Verdict::Settled),

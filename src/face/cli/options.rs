@@ -2,12 +2,26 @@
 //!
 //! Days, ages and sexes are private data: a message about one that cannot be read does not repeat it.
 
+use crate::decisions::{Approved, Store};
+use crate::engine::Engine;
 use crate::model::Date;
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
+use std::path::Path;
+use std::sync::Arc;
 
 /// `--date 2017-09-30`.
 pub fn day(option: &str, text: Option<&str>) -> Result<Option<Date>> {
     text.map(|t| t.trim().parse::<Date>().map_err(|_| anyhow!("{option} is no day: give it as YYYY-MM-DD, like 2017-09-30"))).transpose()
+}
+
+/// The engine, with what reviewers have approved if a policy wants it.
+pub fn deciding(engine: &Engine, decisions: Option<&Path>, wanted: bool) -> Result<Engine> {
+    match decisions.filter(|_| wanted) {
+        Some(db) if !db.is_file() => bail!("--decisions {}: there is no such file", db.display()),
+        Some(db) => Ok(engine.clone().with_overlay(Arc::new(Approved::new(Arc::new(Store::read(db)?))?))),
+        None if wanted => bail!("--policy decision needs the decisions; name them (--decisions DB)"),
+        None => Ok(engine.clone()),
+    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::engine::{Age, Asked, Facts, Policy, Sex, TranslatorOptions};
 use crate::face::wire::{Group, Hop, Origin, Repair, Scenario, Suggestion, Target, TranslateAnswer};
 use anyhow::{Result, anyhow, bail};
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
 /// What is it over there? Every way the maps give, where it comes from, and whether it may be taken as it is
 #[derive(clap::Args)]
@@ -49,6 +50,9 @@ pub struct Args {
     /// How to settle a choice: review (not at all), text, unspecified, first, decision
     #[arg(long, default_value = "review", value_name = "NAME")]
     policy: String,
+    /// Reviewers' decisions, for --policy decision
+    #[arg(long, value_name = "DB", env = "XWALK_DECISIONS", hide_env_values = true)]
+    decisions: Option<PathBuf>,
     /// By how much the best option must lead under --policy text, 0 to 1
     #[arg(long, value_name = "NUMBER")]
     margin: Option<f32>,
@@ -84,7 +88,8 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
         margin: args.margin,
         ancestor: args.ancestor,
     };
-    let engine = session.engine()?;
+    let opened = session.engine()?;
+    let engine = options::deciding(&opened, args.decisions.as_deref(), policy == Policy::Decision)?;
     let translator = engine.translator(options)?;
     let mut out = session.output();
     let most = if args.all { usize::MAX } else { MOST_TARGETS };
