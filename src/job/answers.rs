@@ -7,6 +7,7 @@
 use super::Error;
 use super::ledger::{Ledger, Tally};
 use super::spec::{CodeColumn, Unsettled};
+use super::words::Words;
 use crate::engine::{Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Translation, Translator, TranslatorOptions};
 use crate::model::Date;
 use hashbrown::HashMap;
@@ -72,6 +73,8 @@ pub(super) struct Answers<'e> {
     /// By the value of the source column; the only one where the system is fixed.
     translators: Vec<Option<Translator<'e>>>,
     by_value: HashMap<Box<[u8]>, u8, foldhash::fast::FixedState>,
+    /// Where the column holds words.
+    words: Option<Words<'e>>,
     dialect: Dialect,
     slots: Box<[Slot]>,
     places: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
@@ -171,6 +174,7 @@ impl<'e> Answers<'e> {
             spec: spec.clone(),
             translators: Vec::new(),
             by_value: HashMap::default(),
+            words: None,
             dialect,
             slots: vec![Slot::default(); SLOTS].into_boxed_slice(),
             places: HashMap::default(),
@@ -180,6 +184,7 @@ impl<'e> Answers<'e> {
             blank: Vec::new(),
         };
         match &spec.from {
+            Some(_) if spec.is_text() => answers.words = Some(Words::new(engine, spec)?),
             Some(from) => answers.translators.push(Some(engine.translator(answers.options(from))?)),
             None => {
                 for (value, from) in &spec.values {
@@ -395,6 +400,9 @@ impl<'e> Answers<'e> {
 
     /// Asks the engine.
     fn tally(&self, code: &str, source: u8, context: Context<'_>) -> Tally {
+        if let Some(words) = &self.words {
+            return words.tally(code);
+        }
         let Some(Some(translator)) = self.translators.get(usize::from(source)) else {
             let message = format!("no code system `{}`", String::from_utf8_lossy(context.from).trim());
             return Tally { code: code.trim().to_owned(), outcome: Some(Outcome::UnknownSystem), message, ..Tally::default() };
@@ -440,7 +448,7 @@ pub(super) fn copy(data: &[u8], start: usize, length: usize, out: &mut Vec<u8>) 
 }
 
 fn has_policy(spec: &CodeColumn) -> bool {
-    spec.policy != Policy::Review
+    spec.policy != Policy::Review || spec.is_text()
 }
 
 /// A field of delimited text, quoted if it has to be. Where quotes are only characters, what would break the record becomes a blank.

@@ -1,6 +1,7 @@
 //! The run: places checked, records pumped through, the ledger balanced, and only then everything put in place.
 
 use super::answers::Dialect;
+use super::duplicates::Duplicates;
 #[cfg(feature = "parquet")]
 use super::format::columnar::Table;
 use super::format::delimited::Delimited;
@@ -22,6 +23,8 @@ pub struct Run {
     pub output: OutputFacts,
     pub rejects: Option<OutputFacts>,
     pub ledger: Ledger,
+    /// What came again; looked for where the job names a key.
+    pub duplicates: Option<Duplicates>,
     /// Fingerprint of the index that answered.
     pub index: String,
     /// What was converted, by whom and how, in words: column, systems, policy.
@@ -170,16 +173,20 @@ impl Source {
 /// Holds the ledger against itself, and says what came of the run.
 fn balance((input, output, facts): Done, engine: &Engine, format: RecordFormat, work: &mut Work<'_>) -> Result<(Output, Run), Stopped> {
     work.settle_counts();
-    let checked = work.ledger.check(work.seen).and_then(|()| work.rejects.as_mut().map(Output::finish).transpose());
+    let checked = (|| {
+        work.ledger.check(work.seen)?;
+        Ok((work.rejects.as_mut().map(Output::finish).transpose()?, work.repetitions()?))
+    })();
     match checked {
         Err(e) => Err((e, Some(output))),
-        Ok(rejects) => {
+        Ok((rejects, duplicates)) => {
             let run = Run {
                 input,
                 output: facts,
                 rejects,
                 columns: work.column_facts(),
                 ledger: std::mem::take(&mut work.ledger),
+                duplicates,
                 index: engine.index().fingerprint(),
                 format,
                 started: work.started.parse().unwrap_or_else(|_| jiff::Timestamp::now()),
@@ -226,7 +233,8 @@ impl Stage {
                 let _ = std::fs::remove_dir_all(staged);
                 std::fs::rename(report, staged).map_err(|e| Error::io("rename to", staged, e))?;
             }
-            if let Some((state, output)) = found.filter(|(state, _)| state.text > 0)
+            // What may come again is gathered in files without a name, which went with the run.
+            if let Some((state, output)) = found.filter(|(state, _)| state.text > 0 && job.key.is_empty())
                 && work.resume(state)?
             {
                 stage.begun = Some(output);

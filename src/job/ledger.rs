@@ -73,6 +73,16 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
+    pub const ALL: [RejectReason; 7] = [
+        RejectReason::Fields,
+        RejectReason::Encoding,
+        RejectReason::Nul,
+        RejectReason::Quotation,
+        RejectReason::Json,
+        RejectReason::Date,
+        RejectReason::Unsettled,
+    ];
+
     pub fn code(self) -> &'static str {
         match self {
             RejectReason::Fields => "fields",

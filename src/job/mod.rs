@@ -16,18 +16,22 @@
 
 mod answers;
 mod convert;
+mod duplicates;
 mod facts;
 mod format;
 mod input;
 mod ledger;
 mod output;
+pub mod profile;
 mod pump;
 pub mod report;
 mod resume;
 mod spec;
+mod words;
 mod work;
 
 pub use convert::{ColumnFacts, Progress, Run, convert};
+pub use duplicates::{Duplicates, Repetition};
 pub use input::InputFacts;
 pub use ledger::{Codes, Ledger, RejectReason, Sampled, Tally};
 pub use output::OutputFacts;
@@ -87,7 +91,9 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(what: &'static str, path: &Path, source: std::io::Error) -> Error {
         match source.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Error::DiskFull { path: path.display().to_string() },
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded | std::io::ErrorKind::FileTooLarge => {
+                Error::DiskFull { path: path.display().to_string() }
+            }
             std::io::ErrorKind::BrokenPipe => Error::BrokenPipe,
             _ => Error::Io { what, path: path.display().to_string(), source },
         }

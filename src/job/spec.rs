@@ -51,6 +51,8 @@ pub struct Job {
     pub sex: Option<String>,
     /// The record's own words.
     pub text: Option<String>,
+    /// The columns that say whose codes they are. With them repeated records, and codes repeated under one key, are counted and listed.
+    pub key: Vec<String>,
     /// Where the report goes: a folder that does not exist yet.
     pub report: Option<PathBuf>,
     /// Where records go that cannot be converted. `None`: into the report, else beside the output.
@@ -94,6 +96,7 @@ impl Default for Job {
             age_unit: None,
             sex: None,
             text: None,
+            key: Vec::new(),
             report: None,
             rejects: None,
             max_unsettled: None,
@@ -116,7 +119,7 @@ impl Default for Job {
 pub struct CodeColumn {
     /// A column's name, `dx1..dx25`, or `dx*`. For NDJSON a JSON pointer.
     pub name: String,
-    /// The source system by any of its names.
+    /// The source system by any of its names; `text` if the column holds words, for which the target system is searched.
     pub from: Option<String>,
     /// Instead: the column that says the system, and what its values mean.
     pub from_column: Option<String>,
@@ -128,7 +131,10 @@ pub struct CodeColumn {
     pub target_date: Option<Date>,
     #[serde(deserialize_with = "policy")]
     pub policy: Policy,
+    /// By how much the best option must lead, 0 to 1.
     pub margin: Option<f32>,
+    /// Where the column holds words: how sure the search has to be, 0 to 1.
+    pub score: Option<f32>,
     /// Only exact answers are taken.
     pub strict: bool,
     pub unsettled: Unsettled,
@@ -137,6 +143,11 @@ pub struct CodeColumn {
 }
 
 impl CodeColumn {
+    /// Whether the column holds words instead of codes.
+    pub fn is_text(&self) -> bool {
+        self.from.as_deref() == Some("text")
+    }
+
     /// The names that `name` lists, separated by commas; each may still mean several columns.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.name.split(',').map(str::trim).filter(|n| !n.is_empty())
@@ -245,6 +256,15 @@ fn policy<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Policy, D::Error> {
 }
 
 impl Job {
+    /// Where files may lie while the job runs: beside the output.
+    pub(super) fn folder(&self) -> PathBuf {
+        match self.output.parent() {
+            Some(folder) if folder.as_os_str() != "" => folder.to_owned(),
+            _ if self.output.as_os_str() == "-" => std::env::temp_dir(),
+            _ => PathBuf::from("."),
+        }
+    }
+
     /// Reads a job file. Paths in it count from the folder it lies in.
     pub fn read(path: &Path) -> Result<Job, Error> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;

@@ -3,6 +3,7 @@
 use super::ColumnFacts;
 use super::Error;
 use super::answers::{Answers, Context, Dialect};
+use super::duplicates::{Duplicates, Gatherer, Repetition};
 use super::facts::RowFacts;
 use super::format::ndjson::Ndjson;
 use super::input::TextEncoding;
@@ -45,6 +46,9 @@ pub(super) struct Work<'e> {
     limits: [u64; 10],
     hits: Vec<(usize, usize, Sampled)>,
     scratch: Vec<u8>,
+    /// With a key: where it stands, and what may come again.
+    keys: Vec<usize>,
+    repetitions: Option<Gatherer>,
     /// For the state of the run: what it is, when it began.
     pub identity: String,
     pub started: String,
@@ -72,6 +76,7 @@ impl<'e> Work<'e> {
             }
         };
         let mut facts = RowFacts::new(job, &mut place)?;
+        let keys = job.key.iter().map(|name| place(name)).collect::<Result<Vec<_>, _>>()?;
         let (mut columns, mut groups): (Vec<Column>, Vec<Answers<'e>>) = Default::default();
         for spec in &job.columns {
             let from_place = spec.from_column.as_deref().map(&mut place).transpose()?;
@@ -131,6 +136,8 @@ impl<'e> Work<'e> {
             limits: [if job.sample > 0 { u64::MAX } else { 0 }; 10],
             hits: Vec::new(),
             scratch: Vec::new(),
+            repetitions: (!keys.is_empty()).then(|| Gatherer::new(&job.folder())),
+            keys,
         })
     }
 
@@ -144,6 +151,7 @@ impl<'e> Work<'e> {
     pub fn places(&self) -> Vec<usize> {
         let mut places: Vec<usize> = self.columns.iter().flat_map(|c| [Some(c.place), c.from_place]).flatten().collect();
         places.extend(self.facts.places());
+        places.extend(&self.keys);
         places
     }
     pub fn has_context(&self) -> bool {
@@ -323,6 +331,42 @@ impl<'e> Work<'e> {
             }
         }
         Ok(true)
+    }
+
+    pub fn has_keys(&self) -> bool {
+        self.repetitions.is_some()
+    }
+
+    /// Notes the record at hand, and the codes under its key, as what may come again.
+    pub fn note_repetitions<'d>(&mut self, record: &[u8], field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), Error> {
+        let Some(gatherer) = &mut self.repetitions else { return Ok(()) };
+        let number = self.ledger.records_in;
+        gatherer.add(Repetition::Record, record, number)?;
+        let pair = &mut self.scratch;
+        pair.clear();
+        for &place in &self.keys {
+            let value = field(place);
+            pair.extend_from_slice(&(value.len() as u32).to_le_bytes());
+            pair.extend_from_slice(&value);
+        }
+        let key = pair.len();
+        for column in &self.columns {
+            let cell = field(column.place);
+            let text = String::from_utf8_lossy(&cell);
+            let split = self.groups[column.group].spec().split.as_deref().unwrap_or("\n");
+            for code in text.split(split).map(str::trim).filter(|c| !c.is_empty()) {
+                pair.truncate(key);
+                // Spelt otherwise it is the same code.
+                pair.extend(code.bytes().filter(|b| *b != b'.').map(|b| b.to_ascii_uppercase()));
+                gatherer.add(Repetition::KeyAndCode, pair, number)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What came again, if there is a key.
+    pub fn repetitions(&mut self) -> Result<Option<Duplicates>, Error> {
+        self.repetitions.take().map(Gatherer::finish).transpose()
     }
 
     /// Brings the counts of the answers into the ledger.

@@ -17,13 +17,13 @@ use std::time::{Duration, Instant};
 /// record's own fields, whose bytes are never rewritten. Codes of a combination are separated by a blank.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Delimited text, NDJSON; plain, .gz or .zst; `-` for standard input
+    /// Delimited text, NDJSON, Parquet, Arrow IPC; plain, .gz or .zst; `-` for standard input
     #[arg(required_unless_present = "job", value_name = "IN")]
     input: Option<PathBuf>,
     /// Where records go; compressed if it ends in .gz or .zst; `-` for standard output
     #[arg(short, long, required_unless_present = "job", value_name = "OUT")]
     output: Option<PathBuf>,
-    /// The code system of the codes
+    /// The code system of the codes; `text` if the columns hold words, for which --to is searched
     #[arg(long, value_name = "SYSTEM")]
     from: Option<String>,
     /// Instead of --from: the column that says the system of each record
@@ -53,6 +53,9 @@ pub struct Args {
     /// Column of the sex, for map rules that ask
     #[arg(long, value_name = "COLUMN")]
     sex: Option<String>,
+    /// Columns that say whose codes they are: repeated records, and codes repeated under one key, are counted and listed; repeatable
+    #[arg(long, value_name = "COLUMN")]
+    key: Vec<String>,
     /// Column of the record's own words, for --policy text
     #[arg(long, value_name = "COLUMN")]
     text: Option<String>,
@@ -65,9 +68,12 @@ pub struct Args {
     /// How to settle a choice: review (not at all), text, unspecified, first, decision
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
-    /// By how much the best option must lead under --policy text, 0 to 1
+    /// By how much the best option must lead under --policy text and --from text, 0 to 1
     #[arg(long, value_name = "NUMBER")]
     margin: Option<f32>,
+    /// How sure the search must be under --from text, 0 to 1 [default: 0.9]
+    #[arg(long, value_name = "NUMBER")]
+    score: Option<f32>,
     /// Take nothing but exact answers without a person
     #[arg(long)]
     strict: bool,
@@ -92,7 +98,7 @@ pub struct Args {
     /// A job file in TOML; options given beside it take precedence
     #[arg(long, value_name = "FILE")]
     job: Option<PathBuf>,
-    /// csv, tsv or ndjson [default: by the name, else csv]
+    /// csv, tsv, ndjson, parquet or arrow [default: by the name, else csv]
     #[arg(long, value_name = "NAME", help_heading = "Records")]
     records: Option<String>,
     /// Between fields [default: detected]
@@ -199,12 +205,16 @@ fn job(args: Args) -> Result<Job> {
         column.map = args.map.clone().or(column.map.take());
         column.target_date = target_date.or(column.target_date);
         column.margin = args.margin.or(column.margin);
+        column.score = args.score.or(column.score);
     }
     job.date = args.date.or(job.date);
     job.age = args.age.or(job.age);
     job.age_unit = args.age_unit.or(job.age_unit);
     job.sex = args.sex.or(job.sex);
     job.text = args.text.or(job.text);
+    if !args.key.is_empty() {
+        job.key = args.key;
+    }
     job.report = args.report.or(job.report);
     job.rejects = args.rejects.or(job.rejects);
     job.encoding = args.encoding.or(job.encoding);

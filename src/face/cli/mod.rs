@@ -18,6 +18,7 @@ mod man;
 mod options;
 mod output;
 mod page;
+mod profile;
 mod report;
 mod review;
 mod search;
@@ -76,6 +77,7 @@ commands! {
     Translate => translate,
     Search => search,
     Convert => convert,
+    Profile => profile,
     Report => report,
     Review => review,
     Index => index,

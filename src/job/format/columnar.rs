@@ -78,6 +78,24 @@ impl Table {
         self.schema.fields().iter().map(|f| f.name().clone()).collect()
     }
 
+    /// Shows every row, as one text and by its values.
+    pub fn each(mut self, job: &Job, show: &mut dyn FnMut(&[u8], &[&[u8]])) -> Result<InputFacts, Error> {
+        for batch in &mut self.batches {
+            let batch = batch.map_err(|e| damaged(job, &e))?;
+            // What has no text (a struct, say) is blank to a profile.
+            let texts: Vec<Option<StringArray>> = batch.columns().iter().map(|c| text(c, " ").ok()).collect();
+            for row in 0..batch.num_rows() {
+                let value =
+                    |t: &Option<StringArray>| t.as_ref().filter(|t| t.is_valid(row)).map_or(String::new(), |t| t.value(row).to_owned());
+                let values: Vec<String> = texts.iter().map(value).collect();
+                let fields: Vec<&[u8]> = values.iter().map(String::as_bytes).collect();
+                show(&row_text(&batch, row), &fields);
+            }
+        }
+        let bytes = self.metadata.len();
+        Ok(InputFacts { name: display_name(&self.path), bytes, hash: self.hash, encoding: "UTF-8", compression: None })
+    }
+
     /// Converts the whole table. After a failure the output comes back, as far as it was written.
     pub fn run(
         self,
@@ -158,7 +176,7 @@ fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, split: &str, w
         work.ledger.records_in += 1;
         work.first_line = work.ledger.records_in;
         let context = if work.has_context() { work.read_context(|place| Cow::Borrowed(cell(place, row))) } else { Ok(()) };
-        let outcome = context.and_then(|()| {
+        let outcome = context.map_err(Stop::Record).and_then(|()| {
             work.out.clear();
             let mut reject = false;
             for column in 0..work.columns() {
@@ -166,14 +184,19 @@ fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, split: &str, w
                 reject |= work.code(column, code, 0, code.len());
             }
             work.seen += 1;
+            if work.has_keys() {
+                let record = row_text(batch, row);
+                work.note_repetitions(&record, |place| Cow::Borrowed(cell(place, row))).map_err(Stop::Run)?;
+            }
             if work.has_hits() {
                 work.keep_sample(b"", 0);
             }
-            if reject { Err(RejectReason::Unsettled) } else { Ok(()) }
+            if reject { Err(Stop::Record(RejectReason::Unsettled)) } else { Ok(()) }
         });
         kept.push(outcome.is_ok());
         match outcome {
-            Err(reason) => {
+            Err(Stop::Run(e)) => return Err(e),
+            Err(Stop::Record(reason)) => {
                 let record = row_text(batch, row);
                 work.reject(&record, 0, record.len(), reason)?;
             }
@@ -195,6 +218,12 @@ fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, split: &str, w
     let mut columns = batch.columns().to_vec();
     columns.extend(builders.iter_mut().map(|b| Arc::new(b.finish()) as ArrayRef));
     RecordBatch::try_new(schema.clone(), columns).map_err(lost)
+}
+
+/// What keeps a row from being converted: something of its own, or something that ends the run.
+enum Stop {
+    Record(RejectReason),
+    Run(Error),
 }
 
 /// The texts of a column.

@@ -37,6 +37,32 @@ enum Found {
     Open,
 }
 
+/// A record as [`Delimited::each`] shows it.
+pub(in super::super) enum Seen<'d> {
+    /// Its bytes, without the end of the line, and its fields.
+    Record(&'d [u8], Fields<'d>),
+    /// More or fewer fields than the header, or a quotation that nobody closed.
+    Torn,
+}
+
+pub(in super::super) struct Fields<'d> {
+    of: &'d Delimited,
+    data: &'d [u8],
+    start: usize,
+    ends: &'d [u32],
+}
+
+impl<'d> Fields<'d> {
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The value of a field, its quotation undone.
+    pub fn get(&self, field: usize) -> Cow<'d, [u8]> {
+        self.of.field(self.data, self.start, self.ends, field)
+    }
+}
+
 impl Delimited {
     /// Finds out delimiter, quote and the names of the columns.
     pub fn detect(job: &Job, format: RecordFormat, sample: &[u8], file: &str) -> Result<(Delimited, Vec<String>), Error> {
@@ -209,6 +235,34 @@ impl Delimited {
         Cow::Owned(value)
     }
 
+    /// Shows the records that are complete, and says how many bytes they took. The header is none of them.
+    pub fn each(&mut self, data: &[u8], last: bool, show: &mut dyn FnMut(Seen<'_>)) -> usize {
+        let (mut at, mut ends) = (0, Vec::new());
+        loop {
+            let start = at;
+            match self.find(data, at, &mut ends, last) {
+                Found::Incomplete => return at,
+                Found::Blank { next } => at = next,
+                Found::Open => {
+                    show(Seen::Torn);
+                    return data.len();
+                }
+                Found::Record { next } => {
+                    at = next;
+                    if std::mem::take(&mut self.header) {
+                        continue;
+                    }
+                    if ends.len() != self.fields {
+                        show(Seen::Torn);
+                        continue;
+                    }
+                    let end = ends[ends.len() - 1] as usize;
+                    show(Seen::Record(&data[start..end], Fields { of: self, data, start, ends: &ends }));
+                }
+            }
+        }
+    }
+
     /// Converts the records that are complete, and says how many bytes they took.
     pub fn run(&mut self, data: &[u8], clean: bool, last: bool, ends: &mut Vec<u32>, work: &mut Work<'_>) -> Result<usize, Error> {
         let mut at = 0;
@@ -273,6 +327,9 @@ impl Delimited {
                 };
             }
             work.seen += 1;
+            if work.has_keys() {
+                work.note_repetitions(&data[start..end], |place| self.field(data, start, ends, place))?;
+            }
             if work.has_hits() {
                 work.keep_sample(data, start);
             }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::borrow::Cow;
 
 pub(in super::super) struct Ndjson {
-    /// By place, as `Work` counts them: facts first, then for each code column its source column and itself.
+    /// By place, as `Work` counts them: facts first, then the key, then for each code column its source column and itself.
     pointers: Vec<String>,
     /// What stands between the codes of an array.
     split: String,
@@ -18,6 +18,7 @@ pub(in super::super) struct Ndjson {
 impl Ndjson {
     pub fn new(job: &Job) -> Ndjson {
         let mut pointers: Vec<String> = [&job.date, &job.age, &job.sex, &job.text].into_iter().flatten().cloned().collect();
+        pointers.extend(job.key.iter().cloned());
         for column in &job.columns {
             pointers.extend(column.from_column.clone());
             pointers.extend(column.name.split(',').map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()));
@@ -98,6 +99,9 @@ impl Ndjson {
                 work.out[members_at] = b' ';
             }
             work.seen += 1;
+            if work.has_keys() {
+                work.note_repetitions(record, |place| self.value(&value, place))?;
+            }
             if work.has_hits() {
                 work.keep_sample(data, start);
             }
@@ -112,4 +116,28 @@ impl Ndjson {
         }
         Ok(at)
     }
+}
+
+/// The members of an object, those of objects in it too, by JSON pointer; `None` for what is no object.
+pub(in super::super) fn members(line: &[u8]) -> Option<Vec<(String, String)>> {
+    fn gather(pointer: &str, value: &Value, into: &mut Vec<(String, String)>) {
+        match value {
+            Value::Object(members) => {
+                for (name, value) in members {
+                    gather(&format!("{pointer}/{}", name.replace('~', "~0").replace('/', "~1")), value, into);
+                }
+            }
+            Value::Null => into.push((pointer.to_owned(), String::new())),
+            Value::String(text) => into.push((pointer.to_owned(), text.clone())),
+            Value::Array(all) => {
+                let texts: Vec<String> = all.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
+                into.push((pointer.to_owned(), texts.join(" ")));
+            }
+            other => into.push((pointer.to_owned(), other.to_string())),
+        }
+    }
+    let value: Value = serde_json::from_slice(line).ok()?;
+    let mut found = Vec::new();
+    value.is_object().then(|| gather("", &value, &mut found))?;
+    Some(found)
 }

@@ -6,6 +6,7 @@
 //! | `report.json` | the same for programs ([`Document`] is its schema) |
 //! | `review.csv` | each distinct unsettled code, most rows first, with what it may be |
 //! | `codes.csv` | each distinct code, what became of it, how often: what `diff` compares |
+//! | `duplicates.csv` | where the job names a key: repeated records, and codes repeated under one key, by number of record |
 //! | `rejects.csv` | records that were not converted, as they came, with the reason |
 //! | `signature.json` | who signed what, once somebody has ([`sign`]) |
 //!
@@ -16,6 +17,7 @@ mod chapters;
 mod diff;
 mod page;
 mod sign;
+pub(in crate::job) mod style;
 
 pub use diff::{Change, Diff, diff};
 pub use sign::{Found, Signature, Verified, sign, verify};
@@ -48,6 +50,8 @@ pub struct Document {
     pub codes: CodesPart,
     pub outcomes: Vec<OutcomePart>,
     pub repairs: Vec<RepairPart>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub duplicates: Option<DuplicatesPart>,
     pub policies: BTreeMap<String, u64>,
     pub unsettled: Vec<UnsettledPart>,
     pub chapters: Vec<ChapterPart>,
@@ -144,6 +148,15 @@ pub struct RepairPart {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DuplicatesPart {
+    pub key: Vec<String>,
+    /// Records that came before, byte by byte.
+    pub records: u64,
+    /// Codes that their key had before.
+    pub pairs: u64,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UnsettledPart {
     pub system: String,
     pub code: String,
@@ -173,7 +186,11 @@ pub struct SampledPart {
     pub line: u64,
     pub column: String,
     pub code: String,
+    #[serde(default)]
+    pub display: String,
     pub target: String,
+    #[serde(default)]
+    pub target_display: String,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -229,8 +246,17 @@ impl Document {
         let sample = Outcome::ALL.iter().zip(&ledger.samples).flat_map(|(o, rows)| {
             rows.iter().filter_map(move |s| {
                 let t = ledger.tallies.get(s.tally as usize)?;
-                let (code, target) = (shown(t), t.target.clone());
-                Some(SampledPart { outcome: o.code().into(), line: s.line, column: s.column.clone(), code, target })
+                let to = run.columns.iter().find(|c| c.column == s.column).map_or("", |c| &c.to);
+                let names = t.target.split(' ').map(|code| display(engine, to, code));
+                Some(SampledPart {
+                    outcome: o.code().into(),
+                    line: s.line,
+                    column: s.column.clone(),
+                    code: shown(t),
+                    display: display(engine, &t.system, &t.code).to_owned(),
+                    target: t.target.clone(),
+                    target_display: names.collect::<Vec<_>>().join(" + "),
+                })
             })
         });
         Document {
@@ -271,6 +297,7 @@ impl Document {
             },
             outcomes: outcomes.collect(),
             repairs: repairs.filter(|r| r.codes > 0).collect(),
+            duplicates: run.duplicates.as_ref().map(|d| DuplicatesPart { key: job.key.clone(), records: d.records, pairs: d.pairs }),
             policies,
             unsettled: unsettled(run)
                 .into_iter()
@@ -368,7 +395,7 @@ fn display<'e>(engine: &'e Engine, system: &str, code: &str) -> &'e str {
 /// A code; or what stands in its place, if that looks like one. A name or a sentence in a code column is described only.
 fn shown(t: &Tally) -> String {
     let looks_like_a_code = t.code.len() <= 8 && t.code.is_ascii() && (t.code.len() <= 4 || t.code.bytes().any(|b| b.is_ascii_digit()));
-    if t.known || looks_like_a_code || t.code == "(others)" {
+    if t.known || (looks_like_a_code && t.system != "text") || t.code == "(others)" {
         t.code.clone()
     } else {
         format!("(text of {} characters)", t.code.chars().count())
@@ -388,6 +415,10 @@ pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Res
     put(&folder.join("report.html"), page::page(&document).as_bytes())?;
     put(&folder.join("review.csv"), &review(engine, run))?;
     put(&folder.join("codes.csv"), &codes(run))?;
+    if let Some(found) = &run.duplicates {
+        let rows = found.listed.iter().map(|(record, what, first)| vec![record.to_string(), what.code().to_owned(), first.to_string()]);
+        put(&folder.join("duplicates.csv"), &table("record,repeats,first", rows))?;
+    }
     let rejects = folder.join("rejects.csv");
     if job.rejects.is_none() && !rejects.exists() {
         put(&rejects, b"line,reason,record\n")?;

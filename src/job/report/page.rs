@@ -1,6 +1,8 @@
 //! The page: one file, nothing fetched, readable on a screen and on paper. What it shows is the [`Document`]; it computes nothing.
 
+use super::style::{STYLE, percent, thousands};
 use super::{Document, FilePart};
+use crate::job::RejectReason;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// Colour and meaning of each outcome; settled ones are cool, unsettled ones warm. Every colour stands beside its name.
@@ -16,20 +18,6 @@ const OUTCOMES: [(&str, &str, &str); 10] = [
     ("invalid-code", "#c0392b", "not a code of its system"),
     ("unknown-system", "#7b241c", "no such code system"),
 ];
-
-const STYLE: &str = "
-:root{--ink:#1c2430;--dim:#5c6773;--line:#d5dbe1;--paper:#fff;--soft:#f4f6f8}
-*{box-sizing:border-box}body{margin:0 auto;max-width:1080px;padding:28px 32px 48px;font:15px/1.45 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:var(--ink);background:var(--paper)}
-h1{font-size:25px;margin:0 0 2px}h2{font-size:17px;margin:30px 0 8px;border-bottom:1px solid var(--line);padding-bottom:4px}p{margin:6px 0}
-.dim{color:var(--dim)}.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}code,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5px}
-.hash{overflow-wrap:anywhere}table{border-collapse:collapse;width:100%;margin:8px 0}th,td{padding:4px 10px 4px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}th{font-weight:600;color:var(--dim);font-size:13px}
-th.num{text-align:right}.cards{display:grid;grid-template-columns:repeat(4,1fr);gap:12px;margin:18px 0}.card{background:var(--soft);border-radius:6px;padding:12px 14px}.card b{display:block;font-size:23px;font-variant-numeric:tabular-nums}
-.verdict{display:inline-block;padding:3px 12px;border-radius:4px;font-weight:600;color:#fff}.good{background:#0b6e4f}.bad{background:#b45309}.swatch{display:inline-block;width:11px;height:11px;border-radius:2px;margin-right:7px}
-svg{display:block;width:100%;height:auto}svg text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;fill:var(--ink)}.sign{display:grid;grid-template-columns:1fr 1fr 1fr;gap:28px;margin-top:44px}.sign div{border-top:1px solid var(--ink);padding-top:5px;color:var(--dim);font-size:13px}
-.options{overflow-wrap:anywhere;max-width:320px}
-@media(max-width:700px){body{padding:16px}.cards{grid-template-columns:repeat(2,1fr)}.wide{overflow-x:auto}}
-@media print{@page{margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}tr,.card,svg,.sign{break-inside:avoid}thead{display:table-header-group}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
-";
 
 pub(super) fn page(d: &Document) -> String {
     html! {
@@ -49,6 +37,7 @@ pub(super) fn page(d: &Document) -> String {
                 (unsettled(d))
                 (chapters(d))
                 (repairs(d))
+                (duplicates(d))
                 (sample(d))
                 (identities(d))
                 (sign_off(d))
@@ -105,7 +94,7 @@ fn ledger(d: &Document) -> Markup {
         @if !d.records.reasons.is_empty() {
             table {
                 thead { tr { th { "Rejected because of" } th.num { "records" } } }
-                tbody { @for (reason, n) in &d.records.reasons { tr { td { (reason) } td.num { (thousands(*n)) } } } }
+                tbody { @for (reason, n) in &d.records.reasons { tr { td { (in_words(reason)) } td.num { (thousands(*n)) } } } }
             }
         }
         div.wide { table {
@@ -163,11 +152,11 @@ fn unsettled(d: &Document) -> Markup {
         h2 { "Unsettled codes, the most frequent first" }
         @if d.unsettled.is_empty() { p { "None." } } @else {
             div.wide { table {
-                thead { tr { th { "Code" } th { "" } th { "outcome" } th.num { "codes" } th style="width:120px" { "" } th { "may be" } } }
+                thead { tr { th { "Code" } th { "" } th { "outcome" } th.num { "codes" } th.bar { "" } th { "may be" } } }
                 tbody { @for u in &d.unsettled {
                     tr {
-                        td.mono { (u.code) } td { (u.display) @if u.display.is_empty() { span.dim { (u.message) } } } td { (u.outcome) } td.num { (thousands(u.codes)) }
-                        td { svg viewBox="0 0 120 12" aria-hidden="true" { rect x="0" y="1" height="10" width=(format!("{:.1}", 120.0 * u.codes as f64 / most)) fill="#e0a100" {} } }
+                        td.mono { (u.code) } td { (u.display) @if u.display.is_empty() { span.dim { (u.message) } } } td.nowrap { (u.outcome) } td.num { (thousands(u.codes)) }
+                        td.bar { svg viewBox="0 0 120 12" aria-hidden="true" { rect x="0" y="1" height="10" width=(format!("{:.1}", 120.0 * u.codes as f64 / most)) fill="#e0a100" {} } }
                         td.mono.options { (u.options) }
                     }
                 } }
@@ -183,7 +172,7 @@ fn chapters(d: &Document) -> Markup {
     html! {
         @if !d.chapters.is_empty() {
             h2 { "Chapters before and after" }
-            p.dim { span.swatch style="background:#9fb3c4" {} "source codes  " span.swatch style="background:#3a8fb7" {} "target codes" }
+            p.dim { span.swatch style="background:#9fb3c4" {} "source codes  " span.swatch style="background:#3a8fb7" {} "target codes; what is unsettled has none" }
             svg viewBox={ "0 0 1000 " (height) } role="img" aria-label="Codes by chapter before and after" {
                 @for (i, c) in d.chapters.iter().enumerate() {
                     @let y = 34 * i;
@@ -225,11 +214,27 @@ fn sample(d: &Document) -> Markup {
             table {
                 thead { tr { th { "Outcome" } th.num { "line" } th { "column" } th { "code" } th { "target" } th { "checked" } } }
                 tbody { @for s in &d.sample.records {
-                    tr { td { (s.outcome) } td.num { (s.line) } td { (s.column) } td.mono { (s.code) } td.mono { (s.target) } td { "\u{2610}" } }
+                    tr { td.nowrap { (s.outcome) } td.num { (s.line) } td { (s.column) }
+                        td { span.mono { (s.code) } " " span.dim { (s.display) } } td { span.mono { (s.target) } " " span.dim { (s.target_display) } } td { "\u{2610}" } }
                 } }
             }
         }
     }
+}
+
+fn duplicates(d: &Document) -> Markup {
+    html! {
+        @if let Some(found) = &d.duplicates {
+            h2 { "Duplicates" }
+            p { (thousands(found.records)) " records came before, byte by byte. " (thousands(found.pairs)) " codes stood under the same key ("
+                (found.key.join(", ")) ") before. Nothing was left out for it; duplicates.csv says where." }
+        }
+    }
+}
+
+/// The reason for a reject as people say it.
+fn in_words(reason: &str) -> &str {
+    RejectReason::ALL.iter().find(|r| r.code() == reason).map_or(reason, |r| r.in_words())
 }
 
 fn identities(d: &Document) -> Markup {
@@ -260,34 +265,5 @@ fn sign_off(d: &Document) -> Markup {
         h2 { "Sign-off" }
         p { "I have looked at this report, at the rejected records, at the unsettled codes and at the sample. The verdict is: " b { (d.verdict) } "." }
         div.sign { div { "Name" } div { "Role" } div { "Date and signature" } }
-    }
-}
-
-fn percent(share: f64) -> String {
-    // What is not all must not round to all.
-    let percent = share * 100.0;
-    if percent < 100.0 && percent > 99.99 { String::from("> 99.99 %") } else { format!("{percent:.2} %") }
-}
-
-fn thousands(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_for_people() {
-        assert_eq!([0, 999, 1000, 10_000_000].map(thousands), ["0", "999", "1,000", "10,000,000"]);
-        assert_eq!([1.0, 0.999_999, 0.5, 0.0].map(percent), ["100.00 %", "> 99.99 %", "50.00 %", "0.00 %"]);
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 5] = ["report.html", "report.json", "review.csv", "codes.csv", "rejects.csv"];
+const FILES: [&str; 6] = ["report.html", "report.json", "review.csv", "codes.csv", "duplicates.csv", "rejects.csv"];
 
 /// `signature.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -170,3 +170,57 @@ fn a_full_disk_is_said() {
     assert!(error.to_string().contains("no room left") || error.to_string().contains("cannot write"), "{error}");
     assert!(!place.path("out.csv").exists());
 }
+
+/// A file may not grow beyond 64 KiB: the same as a disk that fills up half way.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_fills_up_half_way() {
+    let place = Place::with("in.csv", super::claims(20_000, 6));
+    let index = place.path("index.xwalk");
+    super::build(&index);
+    let script = "trap '' XFSZ; ulimit -f 128; exec \"$0\" --index \"$1\" convert \"$2\" -o \"$3\" --from icd9cm --to icd10cm --code dx --report \"$4\"";
+    let run = std::process::Command::new("sh")
+        .args(["-c", script, env!("CARGO_BIN_EXE_xwalk")])
+        .args([&index, &place.input, &place.path("out.csv"), &place.path("report")])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(2), "{said}");
+    assert!(said.contains("no room left writing") && said.contains("out.csv.part"), "{said}");
+    assert_eq!(place.files(), ["in.csv", "index.xwalk"], "nothing half-written is left");
+}
+
+#[test]
+fn an_input_that_changes_under_way() {
+    use std::io::Write;
+    for threads in [1, 2] {
+        let place = Place::with("in.csv", super::claims(20_000, 6));
+        let job = Job { block: 4096, threads, ..place.job() };
+        let mut changed = false;
+        let error = xwalk::job::convert(&job, super::engine(), &mut |_| {
+            if !std::mem::replace(&mut changed, true) {
+                std::fs::File::options().append(true).open(&place.input).unwrap().write_all(b"20000,401.9,,\n").unwrap();
+            }
+        })
+        .unwrap_err();
+        assert!(matches!(error, Error::Changed { .. }), "{error}");
+        assert_eq!(place.files(), ["in.csv"]);
+    }
+}
+
+#[test]
+fn an_unknown_policy_and_a_job_file_that_is_none() {
+    let place = Place::with("job.toml", "input = 'a.csv'\n[[column]]\nname = 'dx'\npolicy = 'guess'\n");
+    let error = Job::read(&place.input).unwrap_err().to_string();
+    assert!(error.contains("no policy `guess`; there are review, text, unspecified, first, decision"), "{error}");
+    let said = |args: &[&str]| {
+        let out = crate::cli::xwalk().args(args).output().unwrap();
+        assert_eq!(out.status.code(), Some(2), "{args:?}");
+        String::from_utf8(out.stderr).unwrap()
+    };
+    let policy = said(&["convert", "a.csv", "-o", "b.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx", "--policy", "guess"]);
+    assert!(policy.contains("there is no policy `guess`; there is review, text"), "{policy}");
+    let values = ["--from-column", "k", "--values", "9"];
+    let args = [&["convert", "a.csv", "-o", "b.csv", "--to", "icd10cm", "--code", "dx"][..], &values].concat();
+    assert!(said(&args).contains("VALUE=SYSTEM"));
+}

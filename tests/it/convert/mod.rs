@@ -4,6 +4,8 @@ mod bad;
 mod formats;
 mod report;
 mod resume;
+mod tables;
+mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};

@@ -239,6 +239,7 @@ fn read(p: &Parameters, headers: &HeaderMap) -> Result<(Job, Wanted), Failure> {
             Some(name) => Unsettled::from_code(&name).ok_or_else(|| one_of("unsettled", &Unsettled::ALL.map(|(name, _)| name)))?,
         },
         split: text("split")?,
+        ..CodeColumn::default()
     };
     let wanted = match text("answer")?.as_deref() {
         None | Some("records") => Wanted::Records,

@@ -1,0 +1,134 @@
+//! `xwalk profile`: what is in this file, before anything moves.
+
+use super::page::{Ink, Paint, Table, thousands};
+use super::{Session, Verdict};
+use crate::job::profile::{Column, Kind, Profile, page, profile};
+use crate::job::{Job, RecordFormat};
+use anyhow::{Context, Result, anyhow};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+/// Look at a file before anything moves: columns, likely code systems with evidence, validity, damage, duplicates; proposes the job file
+#[derive(clap::Args)]
+pub struct Args {
+    /// Delimited text, NDJSON, Parquet, Arrow IPC; plain, .gz or .zst; `-` for standard input
+    #[arg(value_name = "IN")]
+    input: PathBuf,
+    /// Write the proposed job file here
+    #[arg(long, value_name = "FILE")]
+    job: Option<PathBuf>,
+    /// Write the profile as a page here
+    #[arg(long, value_name = "FILE")]
+    page: Option<PathBuf>,
+    /// csv, tsv, ndjson, parquet or arrow [default: by the name, else csv]
+    #[arg(long, value_name = "NAME")]
+    records: Option<String>,
+    /// Between fields [default: detected]
+    #[arg(long, value_name = "CHAR")]
+    delimiter: Option<char>,
+    /// The first record is data; columns are #1, #2 ...
+    #[arg(long)]
+    no_header: bool,
+    /// UTF-8, UTF-16, windows-1252 and other single-byte encodings [default: detected]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+}
+
+pub fn run(args: Args, session: &Session) -> Result<Verdict> {
+    let format = args.records.as_deref().map(|name| {
+        let known = RecordFormat::ALL.map(|(name, _)| name).join(", ");
+        RecordFormat::from_code(name).ok_or_else(|| anyhow!("--records is one of {known}, not `{name}`"))
+    });
+    let job = Job {
+        input: args.input,
+        format: format.transpose()?,
+        delimiter: args.delimiter,
+        header: !args.no_header,
+        encoding: args.encoding,
+        ..Job::default()
+    };
+    let engine = session.engine()?;
+    let found = profile(&job, &engine)?;
+    for (place, text) in [(&args.job, &found.job), (&args.page, &page::page(&found))] {
+        if let Some(place) = place {
+            // What people wrote into an earlier proposal is not overwritten.
+            let mut file = std::fs::File::create_new(place).with_context(|| format!("cannot write {}", place.display()))?;
+            std::io::Write::write_all(&mut file, text.as_bytes()).with_context(|| format!("cannot write {}", place.display()))?;
+        }
+    }
+    session.output().only(&found, |paint| text(&found, paint))?;
+    let clean = found.torn + found.damaged == 0 && found.columns.iter().all(|c| !c.doubtful);
+    Ok(Verdict::settled_if(clean))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+fn text(p: &Profile, paint: Paint) -> String {
+    let mut page = String::new();
+    let f = &p.file;
+    let _ = writeln!(
+        page,
+        "{}  {}, {}, {} bytes, {} records",
+        paint.strong(&f.name),
+        f.format,
+        f.encoding,
+        thousands(f.bytes),
+        thousands(p.records)
+    );
+    let about = if p.duplicates.exact { "" } else { "about " };
+    if p.duplicates.records > 0 {
+        let _ =
+            writeln!(page, "{}", paint.doubtful(&format!("{about}{} records came before, byte by byte", thousands(p.duplicates.records))));
+    }
+    if p.torn + p.damaged > 0 {
+        let what = format!("{} records do not fit the header, {} have bytes that are no text", thousands(p.torn), thousands(p.damaged));
+        let _ = writeln!(page, "{}", paint.doubtful(&what));
+    }
+    let mut table = Table::default();
+    for c in &p.columns {
+        let filled = percent(c.filled as f64 / p.records.max(1) as f64) + " filled";
+        let about = if c.distinct_exact { "" } else { "about " };
+        let kind = match &c.system {
+            Some(system) => format!("{system}{}", if c.doubtful { " ?" } else { "" }),
+            None => c.kind.code().to_owned(),
+        };
+        let ink = if c.kind == Kind::Code { Ink::Good } else { Ink::Plain };
+        let distinct = format!("{about}{} distinct", thousands(c.distinct));
+        table.row(2, vec![(c.name.clone(), Ink::Strong), (kind, ink), (filled, Ink::Plain), (distinct, Ink::Dim)]);
+    }
+    page.push_str(&table.print(paint));
+    p.columns.iter().for_each(|c| column(c, paint, &mut page));
+    let _ = writeln!(page, "\n{}\n{}", paint.dim("proposed job file (--job FILE writes it):"), p.job.trim_end());
+    page
+}
+
+fn column(c: &Column, paint: Paint, page: &mut String) {
+    if c.evidence.is_empty() && c.damage.is_empty() {
+        return;
+    }
+    let _ = writeln!(page, "\n{}", paint.strong(&c.name));
+    let mut table = Table::default();
+    for e in &c.evidence {
+        let newest = e.valid.last().map_or_else(String::new, |v| format!("{} valid in {}", percent(v.share), v.release));
+        let parts = [
+            format!("{} of rows", percent(e.codes)),
+            format!("{} only here", percent(e.only_here)),
+            format!("{} repaired", percent(e.repaired)),
+            newest,
+        ];
+        let mut row = vec![(e.system.clone(), Ink::Plain)];
+        row.extend(parts.map(|p| (p, Ink::Dim)));
+        table.row(2, row);
+    }
+    if let Some(by) = &c.told_apart_by {
+        let values: Vec<String> = by.values.iter().map(|(value, system)| format!("{value} is {system}")).collect();
+        table.line(format!("  {} tells them apart: {}", by.column, values.join(", ")));
+    }
+    for d in &c.damage {
+        let rows = format!("{} rows, {} distinct", thousands(d.rows), thousands(d.distinct));
+        table.row(2, vec![(d.kind.to_owned(), Ink::Doubtful), (rows, Ink::Plain), (d.what.to_owned(), Ink::Dim)]);
+    }
+    page.push_str(&table.print(paint));
+}

@@ -1,0 +1,129 @@
+//! What happened to values on their way here: spreadsheets, exports, hands.
+
+use super::evidence::{Codes, Evidence};
+use serde::Serialize;
+
+/// One kind of damage in a column. Counts are of what was looked at: the most frequent values.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Damage {
+    pub kind: &'static str,
+    pub rows: u64,
+    pub distinct: u64,
+    /// What it is, and what becomes of it.
+    pub what: &'static str,
+}
+
+/// Damage that a value shows by itself; most of it matters in codes only.
+pub(super) fn of_texts(values: &[(&[u8], u64)], codes: bool) -> Vec<Damage> {
+    type Test = fn(&str) -> bool;
+    let kinds: [(&str, Test, bool, &str); 6] = [
+        ("scientific-notation", is_scientific, true, "a spreadsheet took codes for numbers and lost digits; fetch the source again"),
+        ("spreadsheet-date", is_spreadsheet_date, true, "a spreadsheet took codes for dates; fetch the source again"),
+        ("decimal-zero", |v| is_decimal(v) && v.ends_with(".0"), true, "written as numbers: `250.0` may have been 250, 250.0 or 250.00"),
+        ("placeholder", is_placeholder, true, "stands for nothing; it is queued as no code"),
+        (
+            "replacement-character",
+            |v| v.contains('\u{fffd}'),
+            false,
+            "characters were lost in an earlier conversion; fetch the source again",
+        ),
+        ("mojibake", is_mojibake, false, "UTF-8 that was read as Windows-1252 and written again"),
+    ];
+    let found = kinds.into_iter().filter(|(_, _, only_codes, _)| codes || !only_codes).map(|(kind, test, _, what)| {
+        let hits = values.iter().filter(|(v, _)| std::str::from_utf8(v).is_ok_and(|v| test(v.trim())));
+        let (rows, distinct) = hits.fold((0, 0), |(rows, distinct), (_, n)| (rows + n, distinct + 1));
+        Damage { kind, rows, distinct, what }
+    });
+    found.filter(|d| d.rows > 0).collect()
+}
+
+/// Damage that shows when the values are held against a system.
+pub(super) fn of_codes(values: &[(&[u8], u64)], codes: &Codes<'_>, best: &Evidence, mixed: bool) -> Vec<Damage> {
+    let mut damage: Vec<Damage> = codes
+        .repairs(&best.system)
+        .into_iter()
+        .map(|(kind, (rows, distinct))| {
+            let (kind, what) = match kind {
+                None => ("header", "a category where a code should be, perhaps cut off; it is queued with the codes below it"),
+                Some("dot") => ("dot", "the dot is left out or elsewhere; read as the one code that fits"),
+                Some("case") => ("case", "lower case; read as upper case"),
+                Some("blank") => ("blank", "blanks around or inside; passed over"),
+                Some("letter") => ("letter", "a letter for a digit (O for 0, I for 1); read as the one code that fits"),
+                Some("leading-zero") => ("leading-zero", "zeros in front, lost or added; read as the one code that fits"),
+                Some(other) => (other, "zeros at the end, lost or added; read as the one code that fits"),
+            };
+            Damage { kind, rows, distinct, what }
+        })
+        .collect();
+    // In a mixed column what is no code of one system is one of the other.
+    let nowhere = |i: &usize| codes.systems.iter().all(|(s, found)| (!mixed && s.alias() != best.system) || found[*i].is_none());
+    let lost: Vec<usize> = (0..codes.rows.len()).filter(nowhere).filter(|&i| !values[i].0.trim_ascii().is_empty()).collect();
+    if !lost.is_empty() {
+        let rows = lost.iter().map(|&i| codes.rows[i]).sum();
+        damage.push(Damage {
+            kind: "no-code",
+            rows,
+            distinct: lost.len() as u64,
+            what: "not a code of the system; it is queued with the nearest codes",
+        });
+    }
+    damage
+}
+
+fn is_decimal(value: &str) -> bool {
+    value.contains('.') && value.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+}
+
+/// `1.5E+03`, `2E5` is a code of a kind too (`2E5` is none of any loaded system), so a sign or a dot has to be there.
+fn is_scientific(value: &str) -> bool {
+    let Some((mantissa, exponent)) = value.split_once(['e', 'E']) else { return false };
+    let (sign, digits) = match exponent.strip_prefix(['+', '-']) {
+        Some(digits) => (true, digits),
+        None => (false, exponent),
+    };
+    let number = |t: &str| !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    (sign || mantissa.contains('.')) && number(mantissa) && !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// `5-Mar`, `Mar-05`.
+fn is_spreadsheet_date(value: &str) -> bool {
+    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    let Some((a, b)) = value.split_once('-') else { return false };
+    let month = |t: &str| MONTHS.contains(&t.to_ascii_lowercase().as_str());
+    let number = |t: &str| (1..=4).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_digit());
+    (number(a) && month(b)) || (month(a) && number(b))
+}
+
+fn is_placeholder(value: &str) -> bool {
+    const NOTHING: [&str; 14] = ["unk", "unknown", "n/a", "na", "null", "none", "nil", "-", "--", "?", ".", "xxx", "#n/a", "not available"];
+    NOTHING.contains(&value.to_ascii_lowercase().as_str())
+}
+
+fn is_mojibake(value: &str) -> bool {
+    ["Ã¤", "Ã¶", "Ã¼", "Ã©", "Ã¨", "Ã±", "Ã§", "â€"].iter().any(|m| value.contains(m))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_is_told_from_codes() {
+        for (value, test, expected) in [
+            ("1.5E+03", is_scientific as fn(&str) -> bool, true),
+            ("2E+05", is_scientific, true),
+            ("E880.9", is_scientific, false),
+            ("2E5", is_scientific, false),
+            ("401E", is_scientific, false),
+            ("5-Mar", is_spreadsheet_date, true),
+            ("mar-05", is_spreadsheet_date, true),
+            ("3-4", is_spreadsheet_date, false),
+            ("N/A", is_placeholder, true),
+            ("E11.9", is_placeholder, false),
+            ("MÃ©niÃ¨re", is_mojibake, true),
+            ("Ménière", is_mojibake, false),
+        ] {
+            assert_eq!(test(value), expected, "{value}");
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Which code system a column's values are of. A bare code never decides that: 500 strings are codes of both ICD-9-CM and ICD-10-CM. So
+//! all systems are asked, and what tells them apart is said.
+
+use crate::engine::{Engine, RepairKind};
+use crate::index::{CodeSystem, Concept};
+use crate::model::{Date, Status};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Distinct values that are looked at: the most frequent.
+const LOOKED_AT: usize = 1000;
+/// Of these the first decide whether a system is worth asking at all.
+const FIRST_LOOK: usize = 60;
+
+/// What speaks for a code system. All shares are of rows, 0 to 1, among the values that were looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evidence {
+    pub system: String,
+    /// Are codes of it, repaired ones included.
+    pub codes: f64,
+    /// Of the distinct values.
+    pub codes_distinct: f64,
+    /// Are codes of it after a repair other than the dot.
+    pub repaired: f64,
+    /// Are codes of it and of no other system.
+    pub only_here: f64,
+    /// May be recorded: no headers.
+    pub recordable: f64,
+    /// Valid when each loaded release began.
+    pub valid: Vec<ValidOn>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct ValidOn {
+    pub release: String,
+    pub share: f64,
+}
+
+impl Evidence {
+    /// How well the system explains the column: headers and repairs count half.
+    pub fn score(&self) -> f64 {
+        self.codes - 0.5 * self.repaired - 0.5 * (self.codes - self.recordable)
+    }
+}
+
+/// The values of a column as codes.
+pub(super) struct Codes<'e> {
+    /// Rows of each value that was looked at.
+    pub rows: Vec<u64>,
+    /// By system: what each value is in it.
+    pub systems: Vec<(CodeSystem<'e>, Vec<Option<Code<'e>>>)>,
+}
+
+pub(super) struct Code<'e> {
+    pub concept: Concept<'e>,
+    pub repairs: Vec<RepairKind>,
+}
+
+/// Asks every system about the most frequent values.
+pub(super) fn codes<'e>(engine: &'e Engine, values: &[(&[u8], u64)]) -> Codes<'e> {
+    let values = &values[..values.len().min(LOOKED_AT)];
+    let texts: Vec<&str> = values.iter().map(|(v, _)| std::str::from_utf8(v).unwrap_or("")).collect();
+    let ask = |system: CodeSystem<'e>, text: &str| {
+        let found = engine.lookup(system, text, None);
+        let repairs = found.repairs.iter().map(|r| r.kind).collect();
+        found.concept.filter(Concept::is_listed).map(|concept| Code { concept, repairs })
+    };
+    let mut systems = Vec::new();
+    for system in engine.index().systems() {
+        let first: Vec<_> = texts.iter().take(FIRST_LOOK).map(|t| ask(system, t)).collect();
+        if first.iter().flatten().count() * 10 < first.len() {
+            continue;
+        }
+        let rest = texts.iter().skip(FIRST_LOOK).map(|t| ask(system, t));
+        systems.push((system, first.into_iter().chain(rest).collect()));
+    }
+    Codes { rows: values.iter().map(|(_, n)| *n).collect(), systems }
+}
+
+impl Codes<'_> {
+    /// The evidence for each system, the best first.
+    pub fn evidence(&self) -> Vec<Evidence> {
+        let all: u64 = self.rows.iter().sum();
+        let share = |rows: u64| rows as f64 / all.max(1) as f64;
+        let mut evidence: Vec<Evidence> = self
+            .systems
+            .iter()
+            .enumerate()
+            .map(|(at, (system, found))| {
+                let sum = |which: &dyn Fn(usize, &Code<'_>) -> bool| -> f64 {
+                    let rows = found.iter().zip(&self.rows).enumerate();
+                    share(rows.filter_map(|(i, (code, n))| code.as_ref().filter(|c| which(i, c)).map(|_| *n)).sum())
+                };
+                let elsewhere = |i: usize| self.systems.iter().enumerate().any(|(other, (_, f))| other != at && f[i].is_some());
+                let valid = system.releases().iter().filter_map(|r| {
+                    let from: Date = r.from?;
+                    Some(ValidOn { release: r.version.clone(), share: sum(&|_, c| c.concept.is_valid_on(Some(from))) })
+                });
+                Evidence {
+                    system: system.alias().to_owned(),
+                    codes: sum(&|_, _| true),
+                    codes_distinct: found.iter().flatten().count() as f64 / found.len().max(1) as f64,
+                    repaired: sum(&|_, c| c.repairs.iter().any(|r| *r != RepairKind::Dot)),
+                    only_here: sum(&|i, _| !elsewhere(i)),
+                    recordable: sum(&|_, c| c.concept.status() != Some(Status::Header)),
+                    valid: valid.collect(),
+                }
+            })
+            .collect();
+        evidence.sort_by(|a, b| b.score().total_cmp(&a.score()));
+        evidence
+    }
+
+    /// Rows and distinct values by kind of repair, in a system; `None` stands for headers.
+    pub fn repairs(&self, system: &str) -> BTreeMap<Option<&'static str>, (u64, u64)> {
+        let mut kinds: BTreeMap<Option<&'static str>, (u64, u64)> = BTreeMap::new();
+        let mut count = |kind, rows: u64| {
+            let entry = kinds.entry(kind).or_default();
+            *entry = (entry.0 + rows, entry.1 + 1);
+        };
+        for (_, found) in self.systems.iter().filter(|(s, _)| s.alias() == system) {
+            for (code, rows) in found.iter().zip(&self.rows) {
+                let Some(code) = code else { continue };
+                code.repairs.iter().for_each(|kind| count(Some(kind.code()), *rows));
+                if code.concept.status() == Some(Status::Header) {
+                    count(None, *rows);
+                }
+            }
+        }
+        kinds
+    }
+}

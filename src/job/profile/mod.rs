@@ -1,0 +1,126 @@
+//! What is in this file, before anything moves: its columns, which hold codes and of which system (with evidence, and who rivals), what
+//! damage it has, and the job file that follows from it.
+//!
+//! One pass over the records, in bounded memory: values are counted as long as there are few, distinct values and duplicates estimated
+//! beyond. Values stand in a profile only where they are codes; ids, dates and free text are counted and never shown.
+
+mod columns;
+mod damage;
+mod evidence;
+pub mod page;
+mod proposal;
+mod records;
+mod sketch;
+
+pub use columns::{Column, Kind};
+pub use damage::Damage;
+pub use evidence::{Evidence, ValidOn};
+
+use super::{Error, Job, RecordFormat};
+use crate::engine::Engine;
+use serde::Serialize;
+use sketch::{Duplicates, Sketch};
+
+/// What is in a file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Profile {
+    /// `xwalk-profile/1`.
+    pub schema: &'static str,
+    pub file: FileFacts,
+    pub records: u64,
+    /// Records with more or fewer fields than the header, or that are no JSON objects.
+    pub torn: u64,
+    /// Records with NUL bytes, or bytes that are not of the encoding.
+    pub damaged: u64,
+    pub duplicates: Repeated,
+    pub columns: Vec<Column>,
+    /// The job file that is proposed, in TOML.
+    pub job: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FileFacts {
+    pub name: String,
+    pub bytes: u64,
+    pub blake3: String,
+    pub format: &'static str,
+    pub encoding: &'static str,
+    pub compression: Option<&'static str>,
+    pub delimiter: Option<char>,
+}
+
+/// Records that came before, byte by byte.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Repeated {
+    pub records: u64,
+    /// Counted, not estimated from a sample.
+    pub exact: bool,
+}
+
+/// Looks at a file. The job says where it is and how to read it; the profile says what else the job should say.
+///
+/// # Errors
+/// The file cannot be read, or is empty.
+pub fn profile(job: &Job, engine: &Engine) -> Result<Profile, Error> {
+    let format = job.format.or_else(|| RecordFormat::of(&job.input)).unwrap_or(RecordFormat::Csv);
+    let mut gathered = Gathered::default();
+    let file = records::read(job, format, &mut gathered)?;
+    let columns = columns::describe(engine, &gathered);
+    let job = proposal::toml(job, &columns, &gathered);
+    Ok(Profile {
+        schema: "xwalk-profile/1",
+        file,
+        records: gathered.records,
+        torn: gathered.torn,
+        damaged: gathered.damaged,
+        duplicates: gathered.duplicates.found(),
+        columns,
+        job,
+    })
+}
+
+/// What is kept of the records while they pass.
+#[derive(Default)]
+struct Gathered {
+    names: Vec<String>,
+    sketches: Vec<Sketch>,
+    records: u64,
+    torn: u64,
+    damaged: u64,
+    duplicates: Duplicates,
+    /// The first records in full, to see which column explains another.
+    first: Vec<Vec<String>>,
+}
+
+/// Records kept in full.
+const FIRST: usize = 2000;
+
+impl Gathered {
+    /// The place of a column that may be new.
+    fn place(&mut self, name: &str) -> usize {
+        if let Some(at) = self.names.iter().position(|n| n == name) {
+            return at;
+        }
+        self.names.push(name.to_owned());
+        // The records before did not have it.
+        self.sketches.push(Sketch::with_blanks(self.records));
+        self.names.len() - 1
+    }
+
+    /// Counts a record by its fields, in the order of the columns.
+    fn record<'v>(&mut self, raw: &[u8], fields: impl Iterator<Item = std::borrow::Cow<'v, [u8]>>) {
+        self.records += 1;
+        self.duplicates.add(raw);
+        let keep = self.first.len() < FIRST;
+        let mut kept = Vec::new();
+        for (sketch, value) in self.sketches.iter_mut().zip(fields) {
+            sketch.add(&value);
+            if keep {
+                kept.push(String::from_utf8_lossy(&value).trim().to_owned());
+            }
+        }
+        if keep {
+            self.first.push(kept);
+        }
+    }
+}

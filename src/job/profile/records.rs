@@ -1,0 +1,125 @@
+//! The records of a file of any format, one after the other.
+
+use super::super::format::delimited::{Delimited, Seen};
+use super::super::format::ndjson;
+use super::super::input::{Blocks, HEADROOM, Input, TextEncoding};
+use super::super::{Error, Job, RecordFormat};
+use super::{FileFacts, Gathered};
+use std::borrow::Cow;
+
+/// Shows every record to what gathers them.
+pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> Result<FileFacts, Error> {
+    if matches!(format, RecordFormat::Parquet | RecordFormat::Arrow) {
+        return table(job, format, gathered);
+    }
+    let mut input = Input::open(&job.input, job.encoding.as_deref(), job.block)?;
+    let name = super::super::input::display_name(&job.input);
+    let encoding = input.encoding;
+    let mut delimited = match format {
+        RecordFormat::Ndjson if input.sample.iter().all(u8::is_ascii_whitespace) => return Err(Error::Empty { file: name }),
+        RecordFormat::Ndjson => None,
+        _ => {
+            let (delimited, header) = Delimited::detect(job, format, &input.sample, &name)?;
+            for (i, column) in header.iter().enumerate() {
+                // Two columns of one name are told apart by their places.
+                let again = header[..i].contains(column);
+                gathered.place(&if again { format!("#{}", i + 1) } else { column.clone() });
+            }
+            Some(delimited)
+        }
+    };
+    let mut text: Vec<u8> = Vec::new();
+    let mut begin = true;
+    while let Some(block) = input.next()? {
+        text.extend_from_slice(&block.bytes[HEADROOM..]);
+        let last = block.last;
+        input.reuse(block);
+        if std::mem::take(&mut begin) && text.starts_with(b"\xef\xbb\xbf") {
+            text.drain(..3);
+        }
+        let used = match &mut delimited {
+            Some(d) => d.each(&text, last, &mut |seen| match seen {
+                Seen::Record(raw, fields) if is_whole(raw, encoding) => {
+                    gathered.record(raw, (0..fields.len()).map(|i| decoded(fields.get(i), encoding)));
+                }
+                Seen::Record(..) => gathered.damaged += 1,
+                Seen::Torn => gathered.torn += 1,
+            }),
+            None => lines(&text, last, gathered),
+        };
+        text.drain(..used);
+        if text.len() > job.max_record {
+            return Err(Error::RecordTooLong { file: name, line: gathered.records + 1, limit: job.max_record });
+        }
+    }
+    let facts = input.finish()?;
+    Ok(FileFacts {
+        name: facts.name,
+        bytes: facts.bytes,
+        blake3: facts.hash,
+        format: format.code(),
+        encoding: facts.encoding,
+        compression: facts.compression,
+        delimiter: delimited.map(|d| char::from(d.delimiter)),
+    })
+}
+
+fn is_whole(record: &[u8], encoding: TextEncoding) -> bool {
+    memchr::memchr(0, record).is_none() && (matches!(encoding, TextEncoding::SingleByte(_)) || std::str::from_utf8(record).is_ok())
+}
+
+fn decoded(value: Cow<'_, [u8]>, encoding: TextEncoding) -> Cow<'_, [u8]> {
+    if value.is_ascii() { value } else { Cow::Owned(encoding.decode(&value).into_owned().into_bytes()) }
+}
+
+/// Lines of JSON.
+fn lines(text: &[u8], last: bool, gathered: &mut Gathered) -> usize {
+    let mut at = 0;
+    while at < text.len() {
+        let next = match memchr::memchr(b'\n', &text[at..]) {
+            Some(end) => at + end + 1,
+            None if last => text.len(),
+            None => break,
+        };
+        let line = text[at..next].trim_ascii();
+        at = next;
+        if line.is_empty() {
+            continue;
+        }
+        let Some(members) = ndjson::members(line) else {
+            gathered.torn += 1;
+            continue;
+        };
+        let mut fields: Vec<Cow<'_, [u8]>> = vec![Cow::Borrowed(b""); gathered.names.len()];
+        for (pointer, value) in members {
+            let place = gathered.place(&pointer);
+            fields.resize(gathered.names.len().max(fields.len()), Cow::Borrowed(b""));
+            fields[place] = Cow::Owned(value.into_bytes());
+        }
+        gathered.record(line, fields.into_iter());
+    }
+    at
+}
+
+#[cfg(feature = "parquet")]
+fn table(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> Result<FileFacts, Error> {
+    let table = super::super::format::columnar::Table::open(job, format)?;
+    for name in table.header() {
+        gathered.place(&name);
+    }
+    let facts = table.each(job, &mut |raw, fields| gathered.record(raw, fields.iter().map(|f| Cow::Borrowed(*f))))?;
+    Ok(FileFacts {
+        name: facts.name,
+        bytes: facts.bytes,
+        blake3: facts.hash,
+        format: format.code(),
+        encoding: facts.encoding,
+        compression: facts.compression,
+        delimiter: None,
+    })
+}
+
+#[cfg(not(feature = "parquet"))]
+fn table(_: &Job, format: RecordFormat, _: &mut Gathered) -> Result<FileFacts, Error> {
+    Err(Error::Unsupported { what: format!("this xwalk was built without {} (feature `parquet`)", format.code()) })
+}

@@ -1,0 +1,44 @@
+//! What the pages of jobs have in common: how they look, and how numbers are written for people.
+
+pub(in crate::job) const STYLE: &str = "
+:root{--ink:#1c2430;--dim:#5c6773;--line:#d5dbe1;--paper:#fff;--soft:#f4f6f8}
+*{box-sizing:border-box}body{margin:0 auto;max-width:1080px;padding:28px 32px 48px;font:15px/1.45 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:var(--ink);background:var(--paper)}
+h1{font-size:25px;margin:0 0 2px}h2{font-size:17px;margin:30px 0 8px;border-bottom:1px solid var(--line);padding-bottom:4px}p{margin:6px 0}
+.dim{color:var(--dim)}.num{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}code,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font-size:12.5px}
+.hash{overflow-wrap:anywhere}table{border-collapse:collapse;width:100%;margin:8px 0}th,td{padding:4px 10px 4px 0;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}th{font-weight:600;color:var(--dim);font-size:13px}
+th.num{text-align:right}.cards{display:grid;grid-template-columns:repeat(4,1fr);gap:12px;margin:18px 0}.card{background:var(--soft);border-radius:6px;padding:12px 14px}.card b{display:block;font-size:23px;font-variant-numeric:tabular-nums}
+.verdict{display:inline-block;padding:3px 12px;border-radius:4px;font-weight:600;color:#fff}.good{background:#0b6e4f}.bad{background:#b45309}.swatch{display:inline-block;width:11px;height:11px;border-radius:2px;margin-right:7px}
+svg{display:block;width:100%;height:auto}svg text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;fill:var(--ink)}.sign{display:grid;grid-template-columns:1fr 1fr 1fr;gap:28px;margin-top:44px}.sign div{border-top:1px solid var(--ink);padding-top:5px;color:var(--dim);font-size:13px}
+.options{overflow-wrap:anywhere;max-width:320px}.nowrap{white-space:nowrap}.bar{width:120px}pre{background:var(--soft);border-radius:6px;padding:12px 14px;white-space:pre-wrap}
+@media(max-width:700px){body{padding:16px}.cards{grid-template-columns:repeat(2,1fr)}.wide{overflow-x:auto}}
+@media print{@page{margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}tr,.card,svg,.sign{break-inside:avoid}thead{display:table-header-group}h2{margin-top:20px}.bar{display:none}.options{font-size:8.5pt}td,th{padding:3px 8px 3px 0}.sign{margin-top:34px}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+";
+
+pub(in crate::job) fn percent(share: f64) -> String {
+    // What is not all must not round to all.
+    let percent = share * 100.0;
+    if percent < 100.0 && percent > 99.99 { String::from("> 99.99 %") } else { format!("{percent:.2} %") }
+}
+
+pub(in crate::job) fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::new();
+    for (i, c) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(c);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_for_people() {
+        assert_eq!([0, 999, 1000, 10_000_000].map(thousands), ["0", "999", "1,000", "10,000,000"]);
+        assert_eq!([1.0, 0.999_999, 0.5, 0.0].map(percent), ["100.00 %", "> 99.99 %", "50.00 %", "0.00 %"]);
+    }
+}

@@ -1,0 +1,73 @@
+//! Words to codes, and what comes again.
+
+use super::{Place, column, converted, read, run};
+use xwalk::job::{Job, Repetition};
+
+#[test]
+fn words_become_codes_only_where_the_search_is_sure() {
+    let text = "id,note\n1,type 2 diabetes mellitus without complications\n2,\n3,fracture\n4,zzqx vvkw\n5,E11.9\n";
+    let place = Place::with("in.csv", text);
+    let mut words = column("note");
+    words.from = Some("text".into());
+    let job = Job { columns: vec![words.clone()], report: Some(place.path("report")), ..place.job() };
+    let r = run(&job).unwrap();
+    let out = read(&place.output);
+    let lines: Vec<Vec<&str>> = out.lines().map(|l| l.split(',').collect()).collect();
+    assert_eq!(lines[0][2..], ["note_target", "note_outcome", "note_relationship", "note_map", "note_policy"]);
+    assert_eq!(lines[1][2..6], ["E11.9", "approximate", "related-to", "search"]);
+    assert!(lines[1][6].starts_with("search 0.9") || lines[1][6] == "search 1.00", "{}", lines[1][6]);
+    assert_eq!(lines[2][2..], ["", "", "", "", ""]);
+    assert_eq!(lines[3][2..4], ["", "choice"]);
+    assert_eq!(lines[4][2..4], ["", "unmapped"]);
+    assert_eq!(lines[5][2..4], ["E11.9", "approximate"]);
+    assert_eq!((r.ledger.codes(), r.ledger.settled()), (4, 2));
+    // The queue has the words and the candidates; what is for everybody has neither.
+    let review = read(&place.path("report/review.csv"));
+    let queued = review.lines().find(|l| l.contains("fracture")).unwrap();
+    assert!(queued.contains(" / ") && queued.contains("(0."), "{queued}");
+    for file in ["report.html", "report.json", "codes.csv"] {
+        let text = read(&place.path("report").join(file));
+        assert!(!text.contains("fracture") && !text.contains("diabetes mellitus without complications\""), "{file}");
+    }
+    // A lower bar takes more.
+    let (_, low) = converted(text, |job| {
+        words.score = Some(0.0);
+        words.margin = Some(0.0);
+        job.columns = vec![words.clone()];
+    });
+    assert_eq!(low.ledger.settled(), 3);
+    words.score = Some(7.0);
+    let job = Job { columns: vec![words], ..place.job() };
+    assert!(run(&job).unwrap_err().to_string().contains("0 to 1"));
+}
+
+#[test]
+fn repeated_records_and_pairs_are_counted_and_listed() {
+    let text = "id,pt,dx1,dx2\n1,A,401.9,250.00\n2,B,401.9,\n1,A,401.9,250.00\n3,B,4019,V58.61\n4,C,401.9,401.9\n";
+    for threads in [1, 2] {
+        let place = Place::with("in.csv", text);
+        let job =
+            Job { columns: vec![column("dx1..dx2")], key: vec!["pt".into()], report: Some(place.path("report")), threads, ..place.job() };
+        let found = run(&job).unwrap().duplicates.unwrap();
+        // Record 3 is record 1 again, and so its two codes are; 4019 is 401.9 of B again; C has one code twice in one record.
+        assert_eq!((found.records, found.pairs), (1, 4));
+        use Repetition::{KeyAndCode, Record};
+        assert_eq!(found.listed, [(3, Record, 1), (3, KeyAndCode, 1), (3, KeyAndCode, 1), (4, KeyAndCode, 2), (5, KeyAndCode, 5)]);
+        let list = read(&place.path("report/duplicates.csv"));
+        assert!(list.starts_with("record,repeats,first\n3,record,1\n3,key-and-code,1\n"), "{list}");
+        assert!(read(&place.path("report/report.html")).contains("<h2>Duplicates</h2>"));
+        assert_eq!(place.files(), ["in.csv", "out-in.csv", "report"], "nothing temporary is left");
+    }
+    let place = Place::with("in.csv", text);
+    assert!(run(&Job { key: vec!["patient".into()], ..place.job() }).is_err());
+    let (_, without) = converted(text, |job| job.columns = vec![column("dx1")]);
+    assert_eq!(without.duplicates, None);
+}
+
+#[test]
+fn keys_in_json() {
+    let text = "{\"p\":{\"id\":\"A\"},\"dx\":\"401.9\"}\n{\"p\":{\"id\":\"A\"},\"dx\":\"4019\"}\n{\"p\":{\"id\":\"B\"},\"dx\":\"401.9\"}\n";
+    let place = Place::with("in.ndjson", text);
+    let found = run(&Job { key: vec!["/p/id".into()], ..place.job() }).unwrap().duplicates.unwrap();
+    assert_eq!((found.records, found.pairs), (0, 1));
+}

@@ -1,0 +1,125 @@
+//! `xwalk profile`: what is in a file is found, said with evidence, and the job it proposes runs.
+
+use super::convert::{Lots, Place, claims, engine};
+use xwalk::job::profile::{Kind, Profile, page, profile};
+use xwalk::job::{Job, convert};
+
+fn looked_at(place: &Place) -> Profile {
+    profile(&Job { input: place.input.clone(), ..Job::default() }, engine()).unwrap()
+}
+
+#[test]
+fn columns_systems_damage_and_a_job_that_runs() {
+    let place = Place::with("claims.csv", claims(5000, 21));
+    let found = looked_at(&place);
+    assert_eq!((found.records, found.torn, found.damaged), (5000, 0, 0));
+    let kinds: Vec<Kind> = found.columns.iter().map(|c| c.kind).collect();
+    assert_eq!(kinds, [Kind::Key, Kind::Code, Kind::Date, Kind::Category]);
+    let dx = &found.columns[1];
+    assert_eq!((dx.system.as_deref(), dx.doubtful), (Some("icd9cm"), false));
+    let best = &dx.evidence[0];
+    assert!(best.codes > 0.9 && best.only_here > 0.8 && best.codes <= 1.0, "{best:?}");
+    let damage: Vec<&str> = dx.damage.iter().map(|d| d.kind).collect();
+    for kind in ["placeholder", "dot", "case", "blank", "leading-zero", "no-code"] {
+        assert!(damage.contains(&kind), "{kind} is not in {damage:?}");
+    }
+    // The job that is proposed runs as it is.
+    let file = place.path("job.toml");
+    std::fs::write(&file, &found.job).unwrap();
+    let job = Job::read(&file).unwrap();
+    assert_eq!((job.date.as_deref(), &job.key[..]), (Some("day"), &["id".to_owned()][..]));
+    let run = convert(&job, engine(), &mut |_| {}).unwrap();
+    assert_eq!(run.ledger.records_in, 5000);
+    let html = page::page(&found);
+    assert!(html.contains("<h2>dx: icd9cm") && !html.contains("http://") && !html.contains("<script"));
+}
+
+#[test]
+fn two_systems_in_one_column_and_what_tells_them_apart() {
+    let mut lots = Lots(3);
+    let mut text = String::from("kind,code,dx1,dx2,dx3\n");
+    let (nine, ten) = (["250.00", "401.9", "V58.61", "4280", "414.01"], ["E11.9", "I10", "Z79.01", "I50.9", "I25.10"]);
+    for _ in 0..400 {
+        let old = lots.below(2) == 0;
+        let code = if old { nine[lots.below(5)] } else { ten[lots.below(5)] };
+        text += &format!("{},{code},{},{},\n", if old { 9 } else { 0 }, nine[lots.below(5)], nine[lots.below(5)]);
+    }
+    let found = looked_at(&Place::with("mixed.csv", text));
+    let code = &found.columns[1];
+    assert!(code.doubtful && code.kind == Kind::Code, "{code:?}");
+    let by = code.told_apart_by.as_ref().expect("kind tells");
+    assert_eq!(by.column, "kind");
+    assert!(by.values.contains(&("9".into(), "icd9cm".into())) && by.values.contains(&("0".into(), "icd10cm".into())), "{by:?}");
+    assert!(found.job.contains("name = \"dx1..dx2\"") && found.job.contains("from-column = \"kind\""), "{}", found.job);
+    assert_eq!(found.columns[4].kind, Kind::Empty);
+}
+
+#[test]
+fn what_spreadsheets_did() {
+    let mut text = String::from("dx,words\n");
+    for i in 0..100 {
+        let code = ["250.00", "401.9", "2.5E+02", "5-Mar", "V58.61", "428.0", "N/A", "414.01", "272.4", "530.81"][i % 10];
+        text += &format!("{code},chest pain with shortness of breath {}\n", i % 7);
+    }
+    text += "torn\n";
+    let found = looked_at(&Place::with("a.csv", text));
+    assert_eq!(found.torn, 1);
+    assert_eq!(found.duplicates.records, 30);
+    let damage = |kind: &str| found.columns[0].damage.iter().find(|d| d.kind == kind).map(|d| d.rows);
+    assert_eq!((damage("scientific-notation"), damage("spreadsheet-date"), damage("placeholder")), (Some(10), Some(10), Some(10)));
+    assert_eq!(found.columns[1].kind, Kind::Text);
+    // Words are counted, and never shown.
+    let shown = format!("{found:?}{}", page::page(&found));
+    assert!(!shown.contains("shortness"), "free text in a profile");
+}
+
+#[test]
+fn ids_and_quantities_are_no_codes() {
+    let mut text = String::from("claim,qty,amount\n");
+    for i in 0..500 {
+        text += &format!("{},{},{}.00\n", 4000 + i, 1 + i % 90, 100 + (i * 37) % 900);
+    }
+    let found = looked_at(&Place::with("a.csv", text));
+    assert_eq!(found.columns[0].kind, Kind::Key);
+    assert_ne!(found.columns[1].kind, Kind::Code, "{:?}", found.columns[1]);
+    assert!(found.job.contains("no column looks like codes") || found.columns[2].doubtful, "{}", found.job);
+}
+
+#[test]
+fn other_formats() {
+    let place =
+        Place::with("a.ndjson", "{\"p\":{\"dx\":\"250.00\"}}\n{\"p\":{\"dx\":\"4019\"},\"x\":null}\n[1]\n\n{\"p\":{\"dx\":\"V58.61\"}}\n");
+    let found = looked_at(&place);
+    assert_eq!((found.records, found.torn), (3, 1));
+    assert_eq!(found.columns[0].name, "/p/dx");
+    assert_eq!(found.columns[0].system.as_deref(), Some("icd9cm"));
+    assert_eq!((found.columns[1].filled, found.columns[1].blank), (0, 3));
+    let utf16: Vec<u8> = "\u{feff}id;dx\r\n1;250.00\r\n2;401.9\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let found = looked_at(&Place::with("a.csv", utf16));
+    assert_eq!((found.file.encoding, found.file.delimiter, found.records), ("UTF-16LE", Some(';'), 2));
+    assert_eq!(found.columns[0].name, "id");
+}
+
+#[test]
+fn the_command_prints_writes_and_converts() {
+    let place = Place::with("claims.csv", claims(500, 22));
+    let (toml, html) = (place.path("job.toml"), place.path("profile.html"));
+    let run = |format: &str| {
+        let mut command = super::cli::xwalk();
+        command.arg("--format").arg(format).arg("profile").arg(&place.input);
+        command
+    };
+    let out = run("text").arg("--job").arg(&toml).arg("--page").arg(&html).output().unwrap();
+    let text = String::from_utf8(out.stdout).unwrap();
+    assert_eq!(out.status.code(), Some(0), "{text}");
+    assert!(text.contains("icd9cm") && text.contains("proposed job file"), "{text}");
+    let json: serde_json::Value = serde_json::from_slice(&run("json").output().unwrap().stdout).unwrap();
+    assert_eq!((&json["schema"], &json["records"]), (&"xwalk-profile/1".into(), &500.into()));
+    assert_eq!(json["columns"][1]["system"], "icd9cm");
+    // An earlier proposal is not overwritten.
+    assert_eq!(run("text").arg("--job").arg(&toml).output().unwrap().status.code(), Some(2));
+    let out = super::cli::xwalk().arg("convert").arg("--job").arg(&toml).output().unwrap();
+    assert_eq!(out.status.code(), Some(1), "something is left to people: {}", String::from_utf8_lossy(&out.stderr));
+    assert!(place.path("claims-converted.csv").is_file() && place.path("claims-report/duplicates.csv").is_file());
+    assert!(std::fs::read_to_string(html).unwrap().starts_with("<!DOCTYPE html>"));
+}
