@@ -27,7 +27,12 @@ impl Drop for Service {
 }
 
 pub fn small() -> Engine {
-    let rows = [("A00", 0, "Cholera"), ("A000", 1, "Classical cholera"), ("A009", 1, "Cholera, unspecified"), ("A047", 1, "Enterocolitis")];
+    small_with("Classical cholera")
+}
+
+/// The same, with another title of A00.0.
+pub fn small_with(title: &str) -> Engine {
+    let rows = [("A00", 0, "Cholera"), ("A000", 1, title), ("A009", 1, "Cholera, unspecified"), ("A047", 1, "Enterocolitis")];
     let order: String = rows.iter().map(|(c, b, t)| format!("00001 {c:<7} {b} {t:<60} {t}\r\n")).collect();
     let titles = "0010  Cholera one\n0011  Cholera two\n0018  Cholera three\n0019  Cholera NOS\n";
     let gem = "0010  A000    00000\r\n0011  A047    10111\r\n0011  A009    10111\r\n0011  A000    10112\r\n0018  A000    10000\r\n0018  A009    10000\r\n0019  NoDx    11000\r\n";
@@ -47,7 +52,7 @@ pub fn serve_engine(engine: &'static Engine, change: impl FnOnce(&mut Config)) -
     serve_with(Box::new(move || Ok(engine.clone())), change)
 }
 
-fn serve_with(open: Open, change: impl FnOnce(&mut Config)) -> Service {
+pub fn serve_with(open: Open, change: impl FnOnce(&mut Config)) -> Service {
     let mut config = Config::local(0);
     config.grace = Duration::from_secs(5);
     change(&mut config);

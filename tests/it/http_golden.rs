@@ -42,6 +42,7 @@ fn invariant_12_the_golden_answers_over_http() {
         for (ask, expected) in golden::cases(question) {
             let answer = one(&service, question, &ask);
             assert_eq!(answer, golden::through_library(question, &ask), "{question} {ask:?}: library and HTTP differ");
+            assert_eq!(one(&service, question, &ask), answer, "{question} {ask:?}: asked again, it is another answer");
             assert_eq!(golden::held(question, answer.clone()), expected, "{question} {ask:?}: not as in the golden file");
             let subject: Ask = ask.iter().filter(|(name, _)| is_subject(question, name)).map(|(n, v)| (n.clone(), v.clone())).collect();
             alike.entry(address(question, &ask, false)).or_default().push((Value::Object(subject), answer));

@@ -1,6 +1,6 @@
 //! The service's doors over a real socket: tokens, TLS, limits, slow and rude clients, reload, audit.
 
-use crate::http::{Service, exchange, get, reply, serve};
+use crate::http::{Service, exchange, get, post, reply, serve, serve_with, small_with};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -159,6 +159,29 @@ fn reload_under_load_loses_no_request() {
     clients.into_iter().for_each(|c| c.join().expect("no request was lost"));
     assert!(asked.load(Ordering::Relaxed) > 0);
     assert!(get(&service, "/metrics").body.contains("xwalk_reloads_total 6"), "one at the start, five asked for");
+}
+
+#[test]
+fn a_new_index_gives_new_answers() {
+    let turn = AtomicUsize::new(0);
+    let titles = ["Classical cholera", "Cholera as of old"];
+    let open = move || Ok(small_with(titles[turn.fetch_add(1, Ordering::Relaxed).min(1)]));
+    let service = serve_with(Box::new(open), |_| ());
+    let answers = || {
+        let one = get(&service, "/v1/lookup?system=icd10cm&code=A00.0").json();
+        let many = post(&service, "/v1/lookup?system=icd10cm", "application/json", "[\"A00.0\"]").json();
+        let fhir = get(&service, "/fhir/r4/CodeSystem/$lookup?system=icd10cm&code=A00.0").body;
+        (one["display"].as_str().unwrap_or("").to_owned(), many[0]["display"].as_str().unwrap_or("").to_owned(), fhir)
+    };
+    let first = answers();
+    assert_eq!(answers(), first, "what was kept is what was said");
+    assert_eq!((&*first.0, &*first.1), (titles[0], titles[0]));
+    assert!(first.2.contains(titles[0]));
+    let reload = b"POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(exchange(service.address, reload).status, 200);
+    let then = answers();
+    assert_eq!((&*then.0, &*then.1), (titles[1], titles[1]), "nothing of the old index is left");
+    assert!(then.2.contains(titles[1]));
 }
 
 #[test]

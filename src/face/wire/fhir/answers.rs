@@ -377,7 +377,7 @@ fn wrong_display(concept: Concept<'_>, code: &str, t: &Telling<'_>) -> Option<Is
     let error = if has_language {
         let valid = display(concept, t.date, t.language).unwrap_or("");
         issue(format!("Wrong Display Name '{given}' for {uri}#{code}. Valid display is '{valid}' (en) (for the language(s) '{languages}')"))
-            .message_id(if concept.designations().any(|d| same_words(d.text, given)) {
+            .message_id(if concept.designations().any(|d| !same(d.text) && same_words(d.text, given)) {
                 "Display_Name_WS_for__should_be_one_of__instead_of"
             } else {
                 "Display_Name_for__should_be_one_of__instead_of"
