@@ -133,7 +133,9 @@ impl Filter {
     fn selects(&self, columns: &str, more: &str, further: &[Value]) -> (String, Vec<Value>) {
         let (conditions, values) = self.conditions();
         let join = if self.code.is_empty() { "" } else { " JOIN question q ON q.id = i.question" };
-        let one = |status: &str| format!("SELECT {columns} FROM item i{join} WHERE {status}{conditions}{more}");
+        // Few items are in doubt; without statistics SQLite would rather walk the whole queue.
+        let by = if self.finding.is_empty() { "" } else { " INDEXED BY item_by_finding" };
+        let one = |status: &str| format!("SELECT {columns} FROM item i{by}{join} WHERE {status}{conditions}{more}");
         if self.status.is_empty() {
             return (one("1"), [values, further.to_vec()].concat());
         }

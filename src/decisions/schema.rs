@@ -154,6 +154,8 @@ const STEPS: &[&str] = &[
         (status, records DESC, question, source_system, target_system, outcome, chapter, assignee, second, finding, score);
     CREATE INDEX item_by_finding ON item (finding, records DESC, question) WHERE finding <> '';
     CREATE INDEX question_by_code ON question (code);
+    CREATE INDEX item_by_author ON item (author, records) WHERE author <> '';
+    CREATE INDEX item_by_approver ON item (approver) WHERE approver <> '';
 
     DROP TRIGGER item_added;
     DROP TRIGGER item_removed;
