@@ -329,10 +329,10 @@ impl<'q> Ranker<'q> {
     }
 
     fn class(&self, word: u32) -> Class {
-        match self.special.iter().find(|s| s.0 == word) {
-            Some(special) => special.1,
-            None if self.terms.is_number(word) => Class::Number,
-            None => Class::Plain,
+        match self.special.binary_search_by_key(&word, |s| s.0) {
+            Ok(at) => self.special[at].1,
+            Err(_) if self.terms.is_number(word) => Class::Number,
+            Err(_) => Class::Plain,
         }
     }
 
