@@ -8,7 +8,7 @@ use super::format::delimited::Delimited;
 use super::format::ndjson::Ndjson;
 use super::input::{Input, InputFacts, TextEncoding, display_name};
 use super::ledger::Ledger;
-use super::output::{self, Output, OutputFacts, OutputState, Sink, part_of};
+use super::output::{self, Output, OutputFacts, OutputState, Sink, Stopped, part_of};
 use super::pump::{self, Reader};
 use super::spec::{self, Job, RecordFormat};
 use super::work::{Layout, Work, appended};
@@ -74,7 +74,8 @@ pub fn convert(job: &Job, engine: &Engine, progress: &mut dyn FnMut(Progress)) -
             stage.publish(job, engine, &run, output, work)?;
             Ok(run)
         }
-        Err((error, output)) => {
+        Err(stopped) => {
+            let (error, output) = *stopped;
             // What a full disk stopped can go on when there is room.
             let goes_on = matches!(error, Error::DiskFull { .. }) && clock.elapsed() >= job.checkpoint;
             if !goes_on {
@@ -96,9 +97,6 @@ enum Source {
 
 /// Files that are complete, and not yet in their places.
 type Done = (InputFacts, Output, OutputFacts);
-
-/// Why a run stopped, and what it had written.
-type Stopped = (Error, Option<Output>);
 
 /// Looks at the input until its layout is known, and finds the columns in it.
 fn prepare<'e>(job: &Job, engine: &'e Engine, format: RecordFormat) -> Result<(Source, Work<'e>), Error> {
@@ -148,22 +146,22 @@ impl Source {
         match self {
             #[cfg(feature = "parquet")]
             Source::Table(table) => {
-                let output = stage.output(job, TextEncoding::Utf8, work).map_err(|e| (e, None))?;
+                let output = stage.output(job, TextEncoding::Utf8, work).map_err(|e| Box::new((e, None)))?;
                 table.run(job, format, output, work, progress)
             }
             Source::Text(mut input, mut reader) => {
                 let _ = format;
-                let output = stage.output(job, input.encoding, work).map_err(|e| (e, None))?;
+                let output = stage.output(job, input.encoding, work).map_err(|e| Box::new((e, None)))?;
                 if work.text > 0 {
                     reader.begun();
                     if let Err(e) = input.skip(work.text) {
-                        return Err((e, Some(output)));
+                        return Err(Box::new((e, Some(output))));
                     }
                 }
                 let (input, mut output) = pump::pump(job, input, output, &mut reader, work, progress)?;
                 match input.finish().and_then(|input| Ok((input, output.finish()?))) {
                     Ok((input, facts)) => Ok((input, output, facts)),
-                    Err(e) => Err((e, Some(output))),
+                    Err(e) => Err(Box::new((e, Some(output)))),
                 }
             }
         }
@@ -178,7 +176,7 @@ fn balance((input, output, facts): Done, engine: &Engine, format: RecordFormat, 
         Ok((work.rejects.as_mut().map(Output::finish).transpose()?, work.repetitions()?))
     })();
     match checked {
-        Err(e) => Err((e, Some(output))),
+        Err(e) => Err(Box::new((e, Some(output)))),
         Ok((rejects, duplicates)) => {
             let run = Run {
                 input,

@@ -54,6 +54,9 @@ pub(super) struct Output {
     sync: bool,
 }
 
+/// Why a run stopped, and what it had written.
+pub(super) type Stopped = Box<(Error, Option<Output>)>;
+
 /// The name that a file has until it is complete.
 pub(super) fn part_of(path: &Path) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();

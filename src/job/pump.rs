@@ -6,7 +6,7 @@
 
 use super::format::{delimited::Delimited, ndjson::Ndjson};
 use super::input::{Ahead, Blocks, HEADROOM, Input, display_name};
-use super::output::{Behind, Output, Sink};
+use super::output::{Behind, Output, Sink, Stopped};
 use super::spec::Job;
 use super::work::Work;
 use super::{Error, Progress, resume};
@@ -44,12 +44,12 @@ pub(super) fn pump(
     reader: &mut Reader,
     work: &mut Work<'_>,
     progress: &mut dyn FnMut(Progress),
-) -> Result<(Input, Output), (Error, Option<Output>)> {
+) -> Result<(Input, Output), Stopped> {
     if job.threads <= 1 {
         let meter = Meter { read: input.read_so_far(), of: input.size() };
         return match blocks(job, &mut input, &mut output, reader, work, &meter, progress) {
             Ok(()) => Ok((input, output)),
-            Err(e) => Err((e, Some(output))),
+            Err(e) => Err(Box::new((e, Some(output)))),
         };
     }
     std::thread::scope(|scope| {
@@ -62,8 +62,8 @@ pub(super) fn pump(
         // What stopped the writer is the cause; that its channel is gone is only how we learn of it.
         match (written.and(done), input, output) {
             (Ok(()), Ok(input), Some(output)) => Ok((input, output)),
-            (Ok(()), Err(e), output) | (Err(e), _, output) => Err((e, output)),
-            (Ok(()), Ok(_), None) => Err((Error::Unbalanced { what: String::from("the output is lost") }, None)),
+            (Ok(()), Err(e), output) | (Err(e), _, output) => Err(Box::new((e, output))),
+            (Ok(()), Ok(_), None) => Err(Box::new((Error::Unbalanced { what: String::from("the output is lost") }, None))),
         }
     })
 }

@@ -72,10 +72,10 @@ impl Lexicon {
                     return None;
                 }
                 let same = usize::from(**first == **known) + tail.iter().zip(rest).filter(|(a, b)| ***a == ***b).count();
-                let near = |(a, b): (&Box<str>, &&str)| **a == **b || (a.as_bytes().first() == b.as_bytes().first() && like(b, a));
+                let near = |(a, b): (&str, &str)| a == b || (a.as_bytes().first() == b.as_bytes().first() && like(b, a));
                 // Where no word is the same, only a long phrase is sure enough.
                 let least = usize::from(first.len() + rest[..tail.len()].iter().map(|w| w.len()).sum::<usize>() < 9);
-                let fits = (least..=tail.len()).contains(&same) && tail.iter().zip(rest).all(near);
+                let fits = (least..=tail.len()).contains(&same) && tail.iter().map(AsRef::as_ref).zip(rest.iter().copied()).all(near);
                 fits.then_some((1 + tail.len(), meanings.as_slice()))
             })
         })

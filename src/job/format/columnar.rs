@@ -5,7 +5,7 @@
 //! run begins anew, with the same bytes.
 
 use super::super::input::{InputFacts, display_name};
-use super::super::output::{Output, OutputFacts};
+use super::super::output::{Output, OutputFacts, Stopped};
 use super::super::spec::{Job, RecordFormat};
 use super::super::work::Work;
 use super::super::{Error, Progress};
@@ -79,7 +79,7 @@ impl Table {
     }
 
     /// Shows every row, as one text and by its values.
-    pub fn each(mut self, job: &Job, show: &mut dyn FnMut(&[u8], &[&[u8]])) -> Result<InputFacts, Error> {
+    pub fn each(mut self, job: &Job, show: &mut Show<'_>) -> Result<InputFacts, Error> {
         for batch in &mut self.batches {
             let batch = batch.map_err(|e| damaged(job, &e))?;
             // What has no text (a struct, say) is blank to a profile.
@@ -104,7 +104,7 @@ impl Table {
         output: Output,
         work: &mut Work<'_>,
         progress: &mut dyn FnMut(Progress),
-    ) -> Result<(InputFacts, Output, OutputFacts), (Error, Option<Output>)> {
+    ) -> Result<(InputFacts, Output, OutputFacts), Stopped> {
         let shared = Shared(Arc::new(Mutex::new(Written { output: Some(output), failed: None })));
         let done = self.rows(job, format, &shared, work, progress);
         let mut written = shared.lock();
@@ -113,10 +113,10 @@ impl Table {
         match (written.failed.take().map_or(done, Err), output) {
             (Ok(input), Some(mut output)) => match output.finish() {
                 Ok(facts) => Ok((input, output, facts)),
-                Err(e) => Err((e, Some(output))),
+                Err(e) => Err(Box::new((e, Some(output)))),
             },
-            (Ok(_), None) => Err((Error::Unbalanced { what: String::from("the output is lost") }, None)),
-            (Err(e), output) => Err((e, output)),
+            (Ok(_), None) => Err(Box::new((Error::Unbalanced { what: String::from("the output is lost") }, None))),
+            (Err(e), output) => Err(Box::new((e, output))),
         }
     }
 
@@ -260,9 +260,12 @@ fn row_text(batch: &RecordBatch, row: usize) -> Vec<u8> {
     serde_json::Value::Object(object).to_string().into_bytes()
 }
 
+/// Is shown a row: as one text, and by its values.
+type Show<'a> = dyn FnMut(&[u8], &[&[u8]]) + 'a;
+
 enum Writer {
     Parquet(Box<ArrowWriter<Shared>>),
-    Arrow(FileWriter<Shared>),
+    Arrow(Box<FileWriter<Shared>>),
 }
 
 impl Writer {
@@ -272,7 +275,7 @@ impl Writer {
                 let properties = WriterProperties::builder().set_compression(compression).set_max_row_group_row_count(Some(GROUP)).build();
                 Writer::Parquet(Box::new(ArrowWriter::try_new(shared, schema.clone(), Some(properties))?))
             }
-            _ => Writer::Arrow(FileWriter::try_new(shared, schema)?),
+            _ => Writer::Arrow(Box::new(FileWriter::try_new(shared, schema)?)),
         })
     }
 
