@@ -122,6 +122,17 @@ pub enum Error {
     Refused(Refusal),
 }
 
+impl Error {
+    /// Whether it is about the one item that was asked for: with the file all is well.
+    pub fn is_of_item(&self) -> bool {
+        use Error::{Blind, CodersDiffer, Conflict, NoItem, NotYours, NothingToApprove, NothingToUndo, OwnWork};
+        matches!(
+            self,
+            NoItem { .. } | Conflict { .. } | OwnWork | Blind | CodersDiffer | NothingToApprove | NothingToUndo | NotYours { .. }
+        )
+    }
+}
+
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Error {
         match error.sqlite_error_code() {

@@ -51,7 +51,7 @@ fn last_four(batches: &[RecordBatch]) -> String {
 #[test]
 fn tables_equal_delimited_text() {
     let text = claims(20_000, 7);
-    let mut dated = |job: &mut xwalk::job::Job| job.date = Some("day".into());
+    let dated = |job: &mut xwalk::job::Job| job.date = Some("day".into());
     let (out, expected) = converted(&text, dated);
     let mut columns: Vec<Vec<String>> = vec![Vec::new(); 4];
     for record in csv::Reader::from_reader(text.as_bytes()).records() {

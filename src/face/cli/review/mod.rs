@@ -353,9 +353,13 @@ fn run_approve(approve: &Approve, session: &Session) -> anyhow::Result<Verdict> 
     let mut verdict = Verdict::Settled;
     for &id in &approve.items {
         // One that cannot be approved does not keep the others from it.
-        if let Err(error) = store.act(id, None, by, action()) {
-            session.warn(&format!("item {id}: {error}"));
-            verdict = Verdict::Unsettled;
+        match store.act(id, None, by, action()) {
+            Ok(_) => {}
+            Err(error) if error.is_of_item() => {
+                session.warn(&format!("item {id}: {error}"));
+                verdict = Verdict::Unsettled;
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(verdict)
