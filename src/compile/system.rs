@@ -227,8 +227,6 @@ impl SystemBuilder {
         let mut columns = SystemColumns::default();
         for &code in &order {
             let key = self.keys.texts.get(code);
-            columns.codes.records.extend_from_slice(self.form.code(key).as_bytes());
-            columns.codes.close();
             columns.keys.push(key.to_owned());
         }
         // The order of the releases by date; `rank[r]` is where release r stands in it.
@@ -241,9 +239,10 @@ impl SystemBuilder {
         self.lay_validity(&order, time, &mut lists, &mut columns);
         self.lay_designations(&places, time, &mut lists, &mut columns);
         columns.validities = std::mem::take(&mut lists.columns);
-        let (designations, text) = (std::mem::take(&mut columns.designations), std::mem::take(&mut columns.designation_text));
+        let (designations, starts) = (std::mem::take(&mut columns.designations), std::mem::take(&mut columns.text_starts));
+        let texts = std::mem::take(&mut columns.texts);
         let (terms, codes) = rayon::join(
-            || lay_terms(&designations, &text),
+            || lay_terms(&designations, &starts, &texts),
             || {
                 self.lay_hierarchy(&order, &places, &mut columns);
                 self.lay_notes(&places, &mut columns);
@@ -251,7 +250,7 @@ impl SystemBuilder {
             },
         );
         columns.codes_fst = codes?;
-        (columns.designations, columns.designation_text) = (designations, text);
+        (columns.designations, columns.text_starts, columns.texts) = (designations, starts, texts);
         let (blob, shorthand) = terms?;
         (columns.terms_fst, columns.terms) = (blob.words, blob.terms);
 
@@ -330,6 +329,8 @@ impl SystemBuilder {
         let mut entries = entries.into_iter().peekable();
         let mut of_concept: Vec<&DesignationEntry> = Vec::new();
         for place in 0..places.len() as u32 {
+            columns.text_starts.push(U32::new(columns.texts.len() as u32));
+            columns.texts.extend_from_slice(self.form.code(&columns.keys[place as usize]).as_bytes());
             of_concept.clear();
             while let Some(e) = entries.next_if(|e| places[e.code as usize] == place) {
                 of_concept.push(e);
@@ -344,12 +345,12 @@ impl SystemBuilder {
                     lists.number(time.intervals(|bit| (e.releases & bit != 0).then_some(Status::Valid)))
                 };
                 columns.designations.records.push(DesignationRecord {
-                    text: U32::new(columns.designation_text.len() as u32),
+                    text: U32::new(columns.texts.len() as u32),
                     validity: U32::new(validity),
                     usage: e.usage as u8,
                     language: e.language,
                 });
-                columns.designation_text.extend_from_slice(self.texts.get(e.text).as_bytes());
+                columns.texts.extend_from_slice(self.texts.get(e.text).as_bytes());
             }
             columns.designations.close();
         }
@@ -439,7 +440,11 @@ impl ValidityLists {
 }
 
 /// The words of all designations, as they have just been laid; concepts side by side.
-fn lay_terms(designations: &ConceptColumns<DesignationRecord>, text: &[u8]) -> Result<(Blob, ShorthandWriter), index::Error> {
+fn lay_terms(
+    designations: &ConceptColumns<DesignationRecord>,
+    starts: &[U32],
+    texts: &[u8],
+) -> Result<(Blob, ShorthandWriter), index::Error> {
     let concepts = designations.offsets.len() - 1;
     let part = concepts.div_ceil(PARTS).max(1);
     let parts: Vec<SystemTerms> = (0..concepts.div_ceil(part))
@@ -447,10 +452,12 @@ fn lay_terms(designations: &ConceptColumns<DesignationRecord>, text: &[u8]) -> R
         .map(|n| {
             let mut terms = SystemTerms::new();
             for ordinal in n * part..((n + 1) * part).min(concepts) {
-                for at in designations.offsets[ordinal].get()..designations.offsets[ordinal + 1].get() {
-                    let record = &designations.records[at as usize];
-                    let end = designations.records.get(at as usize + 1).map_or(text.len(), |next| next.text.get() as usize);
-                    let text = std::str::from_utf8(&text[record.text.get() as usize..end]);
+                let end = starts.get(ordinal + 1).map_or(texts.len(), |next| next.get() as usize);
+                let of_concept = designations.offsets[ordinal].get() as usize..designations.offsets[ordinal + 1].get() as usize;
+                let mut records = designations.records[of_concept].iter().peekable();
+                while let Some(record) = records.next() {
+                    let end = records.peek().map_or(end, |next| next.text.get() as usize);
+                    let text = std::str::from_utf8(&texts[record.text.get() as usize..end]);
                     if let (Some(usage), Ok(text)) = (DesignationUse::from_byte(record.usage), text) {
                         terms.push(ordinal as u32, usage, text)?;
                     }

@@ -27,14 +27,18 @@ pub(super) struct Resolved<'i> {
 }
 
 /// Finds the code that a text means.
-pub(super) fn resolve<'i>(_index: &'i Index, system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
-    let form = system.form();
-    let mut buffer = [0; 16];
-    let key = form.key(given, &mut buffer);
-    if let Some(concept) = system.concept_by_key(key) {
-        let repairs = if form.is_printed(given, key) { Vec::new() } else { vec![repair(RepairKind::Dot, given, concept.code())] };
+pub(super) fn resolve<'i>(system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
+    if let Some((concept, is_printed)) = system.concept_as_given(given) {
+        let repairs = if is_printed { Vec::new() } else { vec![repair(RepairKind::Dot, given, concept.code())] };
         return Resolved { concept: Some(concept), repairs, rivals: Vec::new(), key: String::new() };
     }
+    repaired(system, given)
+}
+
+#[cold]
+fn repaired<'i>(system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
+    let form = system.form();
+    let mut buffer = [0; 16];
     let mut repairs = Vec::new();
     if form == CodeForm::AsWritten {
         let text = given.trim();

@@ -12,7 +12,7 @@ pub(super) fn validate<'i>(
     date: Option<Date>,
     display: Option<&str>,
 ) -> Validation<'i> {
-    let found = suggest::resolve(index, system, given);
+    let found = suggest::resolve(system, given);
     let mut v = Validation {
         system,
         given: given.into(),
@@ -43,11 +43,7 @@ fn of_concept<'i>(index: &'i Index, concept: Concept<'i>, date: Option<Date>, di
         v.issues.push(issue(IssueSeverity::Error, "unlisted", what));
         return;
     }
-    let status = match date {
-        Some(date) => concept.status_on(date),
-        None if concept.is_valid_on(None) => Some(Status::Valid),
-        None => concept.status().filter(|s| *s == Status::Header && !concept.is_ended()),
-    };
+    let status = concept.recordable_on(date);
     match status {
         Some(Status::Valid) => {}
         Some(Status::Header) => {

@@ -1,26 +1,28 @@
 //! A code system in the index: its releases, and codes by key, by ordinal, by prefix and by automaton.
 
 use super::concept::Concept;
-use super::format::{self, Bytes, Column, ConceptRecord, DesignationRecord, Kind, Lists, NoteRecord, Section, Toc, ValidityRecord};
-use super::slots::{self, Slot};
+use super::format::{
+    self, Bytes, Column, ConceptRecord, DesignationRecord, Kind, LONG, LONG_CODE, Lists, NoteRecord, Section, Toc, ValidityRecord,
+};
+use super::slots::{self, Found};
 use super::writer::{ReleaseMeta, SystemMeta};
 use super::{Error, Index};
 use crate::model::{CodeForm, Date};
 use fst::{IntoStreamer, Streamer};
 use std::sync::{Arc, OnceLock};
-use zerocopy::little_endian::U32;
+use zerocopy::little_endian::{U16, U32};
 
 /// What the index holds of one code system.
 pub(super) struct SystemPart {
     pub meta: SystemMeta,
     pub codes: fst::Map<Section>,
     pub count: u32,
-    pub slots: Column<Slot>,
+    pub pilots: Column<U16>,
+    pub slots: Column<U32>,
     pub concepts: Column<ConceptRecord>,
-    pub code_text: Section,
     pub validities: Lists<ValidityRecord>,
     pub designations: Column<DesignationRecord>,
-    pub designation_text: Section,
+    pub texts: Section,
     pub parents: Lists<U32>,
     pub children: Lists<U32>,
     pub ancestors: Lists<U32>,
@@ -45,12 +47,12 @@ impl SystemPart {
             meta,
             codes,
             count,
+            pilots: column(section(Kind::CodePilots)),
             slots: column(section(Kind::CodeSlots)),
             concepts: column(section(Kind::Concepts)),
-            code_text: section(Kind::CodeText),
             validities: Lists { offsets: column(section(Kind::ValidityOffsets)), records: column(section(Kind::Validities)) },
             designations: column(section(Kind::Designations)),
-            designation_text: section(Kind::DesignationText),
+            texts: section(Kind::Texts),
             parents: Lists { offsets: column(section(Kind::ParentOffsets)), records: column(section(Kind::Parents)) },
             children: Lists { offsets: column(section(Kind::ChildOffsets)), records: column(section(Kind::Children)) },
             ancestors: Lists { offsets: column(section(Kind::AncestorOffsets)), records: column(section(Kind::Ancestors)) },
@@ -62,21 +64,65 @@ impl SystemPart {
         })
     }
 
-    /// The printed form of a code.
-    pub fn code(&self, ordinal: u32) -> &str {
-        self.concept(ordinal).map_or("", |[this, next]| format::text(&self.code_text, this.code.get(), next.code.get()))
+    /// The concept of a key by its number.
+    pub fn find(&self, number: u64) -> Found {
+        slots::find(&self.pilots, &self.slots, &self.concepts, number)
     }
 
-    /// What stands together for a concept, and for the one behind it.
-    pub fn concept(&self, ordinal: u32) -> Option<&[ConceptRecord; 2]> {
-        self.concepts.as_slice().get(ordinal as usize..)?.first_chunk()
+    /// The printed form of a code.
+    pub fn code(&self, ordinal: u32) -> &str {
+        let Some(this) = self.concept(ordinal) else { return "" };
+        let start = this.text.get();
+        let end = match this.code_length {
+            LONG_CODE => self.first_text(this).unwrap_or_else(|| self.texts_end(ordinal)),
+            length => start.saturating_add(u32::from(length)),
+        };
+        format::text(&self.texts, start, end)
+    }
+
+    /// What is known of a concept before anything is looked up.
+    pub fn concept(&self, ordinal: u32) -> Option<&ConceptRecord> {
+        self.concepts.get(ordinal as usize)
+    }
+
+    /// The title; `None` if there is no text at all.
+    pub fn display(&self, ordinal: u32) -> Option<&str> {
+        let this = self.concept(ordinal)?;
+        match (this.display_length.get(), this.code_length) {
+            (0, _) => None,
+            (LONG, _) | (_, LONG_CODE) => Some(self.text(ordinal, self.designations_of(ordinal).start)),
+            (length, code) => {
+                let start = this.text.get().saturating_add(u32::from(code));
+                Some(format::text(&self.texts, start, start.saturating_add(u32::from(length))))
+            }
+        }
+    }
+
+    /// The text of one of a concept's designations: up to the next one, or to the next concept's code.
+    pub fn text(&self, ordinal: u32, designation: usize) -> &str {
+        let Some(record) = self.designations.get(designation) else { return "" };
+        let next = self.designations.get(designation + 1).filter(|_| designation + 1 < self.designations_of(ordinal).end);
+        format::text(&self.texts, record.text.get(), next.map_or_else(|| self.texts_end(ordinal), |next| next.text.get()))
+    }
+
+    fn first_text(&self, concept: &ConceptRecord) -> Option<u32> {
+        (concept.display_length.get() != 0)
+            .then(|| self.designations.get(concept.designations.get() as usize))
+            .flatten()
+            .map(|d| d.text.get())
+    }
+
+    /// Where all that is written of a concept ends.
+    fn texts_end(&self, ordinal: u32) -> u32 {
+        self.concepts.get(ordinal as usize + 1).map_or(0, |next| next.text.get())
     }
 
     /// Which designations are a concept's.
     pub fn designations_of(&self, ordinal: u32) -> std::ops::Range<usize> {
-        let Some([this, next]) = self.concept(ordinal) else { return 0..0 };
+        let at = ordinal as usize;
+        let (Some(this), Some(next)) = (self.concepts.get(at), self.concepts.get(at + 1)) else { return 0..0 };
         // Never beyond the records, so that a damaged offset costs no more than a sound one.
-        let end = (next.designations.get() as usize).min(self.designations.as_slice().len());
+        let end = (next.designations.get() as usize).min(self.designations.len());
         (this.designations.get() as usize).min(end)..end
     }
 }
@@ -173,16 +219,31 @@ impl<'i> CodeSystem<'i> {
 
     /// The concept of a code as printed, or without its dot; no repair of any kind (`engine::validate` does that, and says so).
     pub fn concept(&self, code: &str) -> Option<Concept<'i>> {
-        self.concept_by_key(self.form().key(code, &mut [0; 16]))
+        self.concept_as_given(code).map(|(concept, _)| concept)
+    }
+
+    /// The same, and whether the code was given as its system prints it: its dot not left out.
+    pub(crate) fn concept_as_given(&self, code: &str) -> Option<(Concept<'i>, bool)> {
+        let (part, form) = (self.part(), self.form());
+        if let Some((number, is_printed)) = slots::of_code(form, code) {
+            match part.find(number) {
+                Found::Ordinal(ordinal) => return self.at(ordinal).map(|concept| (concept, is_printed)),
+                Found::Nothing => return None,
+                Found::NotHere => {}
+            }
+        }
+        let mut buffer = [0; 16];
+        let key = form.key(code, &mut buffer);
+        self.concept_by_key(key).map(|concept| (concept, form.is_printed(code, key)))
     }
 
     /// The concept with this key (ICD: upper case, no dot).
     pub fn concept_by_key(&self, key: &str) -> Option<Concept<'i>> {
         let part = self.part();
-        match slots::find(part.slots.as_slice(), key) {
-            slots::Found::Ordinal(ordinal) => self.at(ordinal),
-            slots::Found::Nothing => None,
-            slots::Found::NotHere => self.at(u32::try_from(part.codes.get(key)?).ok()?),
+        match slots::of_key(key).map_or(Found::NotHere, |number| part.find(number)) {
+            Found::Ordinal(ordinal) => self.at(ordinal),
+            Found::Nothing => None,
+            Found::NotHere => self.at(u32::try_from(part.codes.get(key)?).ok()?),
         }
     }
 

@@ -1,19 +1,27 @@
 //! A concept in the index: a handle of two numbers, with nouns that read from where things lie.
 
+use super::Index;
 use super::codes::{CodeSystem, SystemPart};
-use super::format::{self, ALWAYS, LONG, ValidityRecord};
+use super::format::{self, ALWAYS, Now, ValidityRecord};
 use crate::model::{Date, DesignationUse, NoteKind, Status, Validity};
 
 /// A code of a code system in an index. Two words; copy it freely.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub struct Concept<'i> {
-    system: CodeSystem<'i>,
+    index: &'i Index,
     ordinal: u32,
+    system: u16,
+}
+
+impl PartialEq for Concept<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.ordinal == other.ordinal && self.system == other.system && std::ptr::eq(self.index, other.index)
+    }
 }
 
 impl std::fmt::Debug for Concept<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}|{}", self.system.alias(), self.code())
+        write!(f, "{}|{}", self.system().alias(), self.code())
     }
 }
 
@@ -50,15 +58,15 @@ pub struct Note<'i> {
 
 impl<'i> Concept<'i> {
     pub(super) fn new(system: CodeSystem<'i>, ordinal: u32) -> Concept<'i> {
-        Concept { system, ordinal }
+        Concept { index: system.index(), ordinal, system: system.ordinal() }
     }
 
     fn part(&self) -> &'i SystemPart {
-        self.system.part()
+        self.system().part()
     }
 
     pub fn system(&self) -> CodeSystem<'i> {
-        self.system
+        CodeSystem::new(self.index, self.system)
     }
 
     /// Its place in the order of the keys.
@@ -73,27 +81,18 @@ impl<'i> Concept<'i> {
 
     /// The title: of the newest release that has one. `None` for a code that only a map names.
     pub fn display(&self) -> Option<&'i str> {
-        let part = self.part();
-        let [this, next] = part.concept(self.ordinal)?;
-        if this.designations.get() >= next.designations.get() {
-            return None;
-        }
-        let start = this.display.get();
-        Some(match this.display_length.get() {
-            LONG => self.text_at(part, this.designations.get() as usize),
-            length => format::text(&part.designation_text, start, start.saturating_add(u32::from(length))),
-        })
+        self.part().display(self.ordinal)
     }
 
     /// All texts: the display first, then by kind, the newest first.
     pub fn designations(&self) -> impl Iterator<Item = Designation<'i>> + use<'i> {
-        let (concept, part) = (*self, self.part());
-        part.designations_of(self.ordinal).filter_map(move |at| {
+        let (ordinal, part) = (self.ordinal, self.part());
+        part.designations_of(ordinal).filter_map(move |at| {
             let record = part.designations.get(at)?;
             Some(Designation {
                 usage: DesignationUse::from_byte(record.usage)?,
                 language: part.meta.languages.get(usize::from(record.language)).map_or("", String::as_str),
-                text: concept.text_at(part, at),
+                text: part.text(ordinal, at),
                 dated: record.validity.get() != ALWAYS,
                 validity: if record.validity.get() == ALWAYS { &[] } else { part.validities.get(record.validity.get()) },
             })
@@ -106,13 +105,6 @@ impl<'i> Concept<'i> {
         self.designations().find(|d| d.usage == first.usage && d.is_used_on(date)).or(Some(first)).map(|d| d.text)
     }
 
-    fn text_at(&self, part: &'i SystemPart, at: usize) -> &'i str {
-        let records = part.designations.as_slice();
-        let Some(record) = records.get(at) else { return "" };
-        let end = records.get(at + 1).map_or(part.designation_text.as_ref().len() as u32, |next| next.text.get());
-        format::text(&part.designation_text, record.text.get(), end)
-    }
-
     /// When it was what, the oldest first. Empty for a code that no loaded release lists.
     pub fn validity(&self) -> impl DoubleEndedIterator<Item = Validity> + use<'i> {
         periods(self.statements())
@@ -120,12 +112,17 @@ impl<'i> Concept<'i> {
 
     fn statements(&self) -> &'i [ValidityRecord] {
         let part = self.part();
-        part.concept(self.ordinal).map_or(&[], |[this, _]| part.validities.get(this.validity.get()))
+        part.concept(self.ordinal).map_or(&[], |this| part.validities.get(this.validity.get()))
+    }
+
+    /// What it is by the newest loaded release.
+    pub(crate) fn now(&self) -> Now {
+        self.part().concept(self.ordinal).map_or(Now::Unlisted, |this| Now::from_byte(this.now))
     }
 
     /// Whether any loaded release lists it. If not, only a map names it.
     pub fn is_listed(&self) -> bool {
-        !self.statements().is_empty()
+        self.now() != Now::Unlisted
     }
 
     /// What it is in the newest statement of its system about it.
@@ -135,27 +132,28 @@ impl<'i> Concept<'i> {
 
     /// What it is on a date. For the time before the first loaded release, what that release says ([`CodeSystem::coverage`]).
     pub fn status_on(&self, date: Date) -> Option<Status> {
-        let (day, first) = (format::date_number(Some(date)), format::date_number(self.system.coverage().0));
+        let (day, first) = (format::date_number(Some(date)), format::date_number(self.system().coverage().0));
         let holds = |v: &&ValidityRecord| v.from.get() <= day && (v.to.get() == 0 || day <= v.to.get());
         let on = |v: &&ValidityRecord| holds(v) || (day < first && v.from.get() == first);
         self.statements().iter().find(on).and_then(|v| Status::from_byte(v.status))
+    }
+
+    /// Whether it may be recorded, or is a header of what may: on a date, else by the newest loaded release. `None`: neither.
+    pub(crate) fn recordable_on(&self, date: Option<Date>) -> Option<Status> {
+        match (date, self.now()) {
+            (Some(date), _) => self.status_on(date).filter(|s| *s != Status::Inactive),
+            (None, Now::Valid) => Some(Status::Valid),
+            (None, Now::Header) => Some(Status::Header),
+            (None, Now::Gone | Now::Unlisted) => None,
+        }
     }
 
     /// Whether it may be recorded: today's statement (no date), or that of a date.
     pub fn is_valid_on(&self, date: Option<Date>) -> bool {
         match date {
             Some(date) => self.status_on(date) == Some(Status::Valid),
-            None => self.statements().last().is_some_and(|v| v.status == Status::Valid as u8 && !self.ended(v)),
+            None => self.now() == Now::Valid,
         }
-    }
-
-    /// The last statement has run out although the system's newest release goes on: the code is expired.
-    pub(crate) fn is_ended(&self) -> bool {
-        self.statements().last().is_some_and(|last| self.ended(last))
-    }
-
-    fn ended(&self, last: &ValidityRecord) -> bool {
-        last.to.get() != 0 && last.to.get() != format::date_number(self.system.coverage().1)
     }
 
     /// Expired: once valid, no longer in the system's newest release (or a header or inactive there).
@@ -178,11 +176,20 @@ impl<'i> Concept<'i> {
 
     /// Whether `self` is a kind of `other` (or the same).
     pub fn is_a(&self, other: Concept<'_>) -> bool {
-        self.ordinal == other.ordinal || self.part().ancestors.get(self.ordinal).binary_search_by_key(&other.ordinal, |a| a.get()).is_ok()
+        if self.ordinal == other.ordinal {
+            return true;
+        }
+        let ancestors = self.part().ancestors.get(self.ordinal);
+        // Few are looked at faster all together than one after the other, each time waiting for which half to go on with.
+        if ancestors.len() <= 64 {
+            ancestors.iter().fold(false, |found, ancestor| found | (ancestor.get() == other.ordinal))
+        } else {
+            ancestors.binary_search_by_key(&other.ordinal, |a| a.get()).is_ok()
+        }
     }
 
     fn handles(&self, ordinals: &'i [zerocopy::little_endian::U32]) -> impl Iterator<Item = Concept<'i>> + use<'i> {
-        let system = self.system;
+        let system = self.system();
         ordinals.iter().filter_map(move |o| system.at(o.get()))
     }
 

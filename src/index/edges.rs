@@ -103,7 +103,7 @@ impl<'i> ConceptMap<'i> {
 
     /// How many rows there are.
     pub fn len(&self) -> usize {
-        self.part().rows.as_slice().len()
+        self.part().rows.len()
     }
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -118,13 +118,7 @@ impl<'i> ConceptMap<'i> {
     /// The rows of a source, in the order of the file.
     pub fn rows_of(&self, source: Concept<'_>) -> impl ExactSizeIterator<Item = Row<'i>> + Clone + use<'i> {
         let (map, part) = (*self, self.part());
-        let at = source.ordinal() as usize;
-        let rows = match part.source_offsets.as_slice() {
-            offsets if at + 1 < offsets.len() => {
-                part.rows.as_slice().get(offsets[at].get() as usize..offsets[at + 1].get() as usize).unwrap_or(&[])
-            }
-            _ => &[],
-        };
+        let rows = part.source_offsets.range(source.ordinal()).map_or(&[][..], |range| part.rows.slice(range));
         rows.iter().map(move |record| Row { map, record })
     }
 
@@ -192,17 +186,13 @@ impl<'i> Row<'i> {
         }
     }
 
-    /// The rule's program and its text, without reading on: both stand before all else. Empty as in [`Detail`].
-    pub fn rule(&self) -> (&'i [u8], &'i str) {
-        let (mut bytes, mut program) = (self.detail_bytes(), &[][..]);
-        while let Some((field, value)) = next_field(&mut bytes) {
-            match field {
-                DetailField::Program => program = value,
-                DetailField::Rule => return (program, std::str::from_utf8(value).unwrap_or("")),
-                _ => break,
-            }
+    /// The rule's program, without reading on. `None`: there is no rule; empty: there is one that could not be parsed.
+    pub fn program(&self) -> Option<&'i [u8]> {
+        match next_field(&mut self.detail_bytes())? {
+            (DetailField::Program, program) => Some(program),
+            (DetailField::Rule, _) => Some(&[]),
+            _ => None,
         }
-        (program, "")
     }
 
     /// What else the row says; empty for most.

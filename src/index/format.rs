@@ -3,12 +3,13 @@
 //! ```text
 //! header (96 bytes)   magic, format version, normaliser version, length of the file, where the table of contents is and its
 //!                     checksum, fingerprint, checksum of the header
-//! sections            each begins at a multiple of 8; zeros between
+//! sections            each begins at a multiple of 64, a line of the processor's cache; zeros between
 //! table of contents   one entry a section: kind, owner (the n-th system or map), offset, length, XXH3 checksum
 //! ```
 //! Numbers are little-endian. The fingerprint is BLAKE3 over all that follows the header, so it covers the gaps too.
 
 use super::Error;
+use crate::model::Status;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,8 +18,10 @@ use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Changed whenever a byte of an index means something else.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 pub(super) const MAGIC: [u8; 8] = *b"xwalkidx";
+/// Sections begin at multiples of it.
+pub(super) const LINE: u64 = 64;
 
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy)]
 #[repr(C)]
@@ -88,11 +91,10 @@ kinds! {
     // A system: n concepts in the order of their keys.
     CodesFst = 16 System "codes",
     Concepts = 17 System "concepts",
-    CodeText = 18 System "printed codes",
     ValidityOffsets = 20 System "validity offsets",
     Validities = 21 System "validities",
     Designations = 23 System "designations",
-    DesignationText = 24 System "designation text",
+    Texts = 24 System "codes and designations",
     ParentOffsets = 25 System "parent offsets",
     Parents = 26 System "parents",
     ChildOffsets = 27 System "child offsets",
@@ -105,6 +107,7 @@ kinds! {
     TermsFst = 34 System "search words",
     Terms = 35 System "search postings",
     CodeSlots = 36 System "code slots",
+    CodePilots = 37 System "code pilots",
     // A map: rows in the order of source, then of the file.
     Rows = 48 Map "rows",
     SourceOffsets = 49 Map "rows by source",
@@ -113,27 +116,67 @@ kinds! {
     Details = 52 Map "rules and remarks",
 }
 
-/// What nearly every question asks of a concept, together: a place in memory that was not looked at for a while costs more than all that
-/// is done with what stands there. One more than there are concepts, so that what begins here ends where the next one's begins.
+/// What nearly every question asks of a concept, together: a place in memory that was not looked at for a while
+/// costs more than all that is done with what stands there. One more than there are concepts, so that what begins here ends where the next
+/// one's begins.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct ConceptRecord {
-    /// Where its printed code begins.
-    pub code: U32,
-    /// Which validity list is its own.
-    pub validity: U32,
+    /// Its key as a number; 0 for a key that is too long for one (`slots`).
+    pub key: U64,
+    /// Where its printed code begins; the display follows it, then the other designations.
+    pub text: U32,
+    /// [`LONG_CODE`]: up to the display.
+    pub code_length: u8,
+    /// [`Now`]
+    pub now: u8,
+    /// 0: no designation; [`LONG`]: longer than can be said here.
+    pub display_length: U16,
     /// The first of its designations.
     pub designations: U32,
-    /// Where the text of that one begins, the display.
-    pub display: U32,
-    /// The length of the display; [`LONG`]: longer than can be said here.
-    pub display_length: U16,
+    /// Which validity list is its own.
+    pub validity: U32,
 }
 
+/// A code whose length only the other texts tell.
+pub(crate) const LONG_CODE: u8 = u8::MAX;
 /// A display whose length only the designations tell.
 pub(crate) const LONG: u16 = u16::MAX;
 
-/// One concept's designation; its text ends where the next one's begins.
+/// What a concept is by the newest loaded release: what its validity list says, for those who ask nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Now {
+    /// No release lists it.
+    Unlisted = 0,
+    Valid = 1,
+    Header = 2,
+    /// Inactive, or its last statement has run out although the releases go on.
+    Gone = 3,
+}
+
+impl Now {
+    /// By the statements about a concept, and the day until which the releases of its system speak (0: without end).
+    pub fn of(statements: &[ValidityRecord], coverage_end: u32) -> Now {
+        match statements.last() {
+            None => Now::Unlisted,
+            Some(last) if last.to.get() != 0 && last.to.get() != coverage_end => Now::Gone,
+            Some(last) if last.status == Status::Valid as u8 => Now::Valid,
+            Some(last) if last.status == Status::Header as u8 => Now::Header,
+            Some(_) => Now::Gone,
+        }
+    }
+    pub fn from_byte(byte: u8) -> Now {
+        match byte {
+            1 => Now::Valid,
+            2 => Now::Header,
+            3 => Now::Gone,
+            _ => Now::Unlisted,
+        }
+    }
+}
+
+/// One concept's designation; its text ends where the next one's begins, or the next concept's code.
 #[derive(FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned, Clone, Copy, Debug)]
 #[repr(C)]
 pub(crate) struct DesignationRecord {
@@ -187,11 +230,8 @@ pub(crate) struct RowRecord {
 pub(crate) const NONE: u32 = u32::MAX;
 pub(crate) const ALWAYS: u32 = u32::MAX;
 
-/// The bytes of a file: mapped, or in memory.
-pub(super) enum Bytes {
-    Owned(Vec<u8>),
-    Mapped(memmap2::Mmap),
-}
+/// The bytes of a file, or of what would be one.
+pub(super) struct Bytes(memmap2::Mmap);
 
 impl Bytes {
     pub fn map(path: &Path) -> Result<Bytes, Error> {
@@ -203,16 +243,23 @@ impl Bytes {
         // that somebody truncates under a running process is outside of what can be promised, as for every mapped file.
         #[allow(unsafe_code)]
         let map = unsafe { memmap2::Mmap::map(&file) }.map_err(|e| Error::io(path, e))?;
-        Ok(Bytes::Mapped(map))
+        Ok(Bytes(map))
+    }
+
+    pub fn copied(bytes: &[u8]) -> Result<Bytes, Error> {
+        if bytes.is_empty() {
+            return Err(Error::NotAnIndex);
+        }
+        let memory = |e| Error::io(Path::new("memory"), e);
+        let mut map = memmap2::MmapMut::map_anon(bytes.len()).map_err(memory)?;
+        map.copy_from_slice(bytes);
+        Ok(Bytes(map.make_read_only().map_err(memory)?))
     }
 }
 
 impl AsRef<[u8]> for Bytes {
     fn as_ref(&self) -> &[u8] {
-        match self {
-            Bytes::Owned(bytes) => bytes,
-            Bytes::Mapped(map) => map,
-        }
+        &self.0
     }
 }
 
@@ -307,19 +354,57 @@ impl Toc {
 /// A column of records. Out of bounds gives `None`, a section of a wrong length an empty column.
 #[derive(Clone)]
 pub(super) struct Column<T> {
-    section: Section,
+    bytes: Arc<Bytes>,
+    start: usize,
+    count: usize,
     record: std::marker::PhantomData<T>,
 }
 
 impl<T: FromBytes + Immutable + KnownLayout + Unaligned> Column<T> {
     pub fn new(section: Section) -> Column<T> {
-        Column { section, record: std::marker::PhantomData }
+        let is_whole = section.length.is_multiple_of(size_of::<T>());
+        let count = if is_whole { section.length / size_of::<T>() } else { 0 };
+        Column { bytes: section.bytes, start: section.start, count, record: std::marker::PhantomData }
+    }
+    /// A column in memory.
+    #[cfg(test)]
+    pub fn of_records(records: &[T]) -> Column<T>
+    where
+        T: IntoBytes,
+    {
+        let (bytes, count) = (records.as_bytes(), records.len());
+        let bytes = Bytes::copied(if bytes.is_empty() { &[0] } else { bytes }).expect("memory");
+        Column { bytes: Arc::new(bytes), start: 0, count, record: std::marker::PhantomData }
+    }
+    pub fn len(&self) -> usize {
+        self.count
     }
     pub fn as_slice(&self) -> &[T] {
-        <[T]>::ref_from_bytes(self.section.as_ref()).unwrap_or(&[])
+        self.slice(0..self.count)
     }
     pub fn get(&self, at: usize) -> Option<&T> {
-        self.as_slice().get(at)
+        if at >= self.count {
+            return None;
+        }
+        let start = self.start + at * size_of::<T>();
+        T::ref_from_bytes((*self.bytes).as_ref().get(start..start + size_of::<T>())?).ok()
+    }
+    /// The records of a range; empty if it is none of the column.
+    pub fn slice(&self, range: std::ops::Range<usize>) -> &[T] {
+        if range.start > range.end || range.end > self.count {
+            return &[];
+        }
+        let (start, count) = (self.start + range.start * size_of::<T>(), range.len());
+        let bytes = (*self.bytes).as_ref().get(start..start + count * size_of::<T>());
+        bytes.and_then(|b| <[T]>::ref_from_bytes_with_elems(b, count).ok()).unwrap_or(&[])
+    }
+}
+
+impl Column<U32> {
+    /// Where the records of the n-th item begin and end.
+    pub fn range(&self, at: u32) -> Option<std::ops::Range<usize>> {
+        let (from, to) = (self.get(at as usize)?, self.get(at as usize + 1)?);
+        Some(from.get() as usize..to.get() as usize)
     }
 }
 
@@ -333,17 +418,12 @@ pub(super) struct Lists<T> {
 impl<T: FromBytes + Immutable + KnownLayout + Unaligned> Lists<T> {
     /// Where the list of an item lies among the records; never beyond them, so that a damaged offset costs no more than a sound one.
     pub fn range(&self, at: u32) -> std::ops::Range<usize> {
-        let at = at as usize;
-        match self.offsets.as_slice() {
-            offsets if at + 1 < offsets.len() => {
-                let end = (offsets[at + 1].get() as usize).min(self.records.as_slice().len());
-                (offsets[at].get() as usize).min(end)..end
-            }
-            _ => 0..0,
-        }
+        let range = self.offsets.range(at).unwrap_or(0..0);
+        let end = range.end.min(self.records.len());
+        range.start.min(end)..end
     }
     pub fn get(&self, at: u32) -> &[T] {
-        self.records.as_slice().get(self.range(at)).unwrap_or(&[])
+        self.records.slice(self.range(at))
     }
 }
 

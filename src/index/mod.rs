@@ -31,7 +31,7 @@ pub use concept::{Concept, Designation, Note};
 pub use diff::{ChangedConcept, Diff, MapDiff, SystemDiff};
 pub use edges::{ConceptMap, Detail, Row};
 pub use format::FORMAT_VERSION;
-pub(crate) use format::{ALWAYS, DesignationRecord, NONE, NoteRecord, RowRecord, ValidityRecord};
+pub(crate) use format::{ALWAYS, DesignationRecord, NONE, NoteRecord, Now, RowRecord, ValidityRecord};
 pub use verify::Verification;
 pub(crate) use writer::{ConceptColumns, DetailField, DetailFields, IndexWriter, MapColumns, SystemColumns, SystemMeta, code_automaton};
 pub use writer::{MapMeta, ReleaseMeta};
@@ -97,7 +97,7 @@ impl Index {
 
     /// The same from bytes in memory.
     pub fn from_bytes(bytes: Vec<u8>, normaliser: u32) -> Result<Index, Error> {
-        Index::from_parts(Bytes::Owned(bytes), normaliser)
+        Index::from_parts(Bytes::copied(&bytes)?, normaliser)
     }
 
     fn from_parts(bytes: Bytes, normaliser: u32) -> Result<Index, Error> {

@@ -2,8 +2,8 @@
 
 use super::codes::SystemPart;
 use super::edges::MapPart;
-use super::format::{Column, HEADER_LENGTH, Lists, NONE};
-use super::slots::{self, Found, Slot};
+use super::format::{Column, HEADER_LENGTH, Lists, NONE, Now, date_number};
+use super::slots::{self, Found};
 use super::{CodeSystem, ConceptMap, Index};
 use fst::Streamer;
 use zerocopy::little_endian::U32;
@@ -80,13 +80,13 @@ fn system_faults(system: CodeSystem<'_>, part: &SystemPart, faults: &mut Faults)
         let key = String::from_utf8_lossy(key);
         faults.unless(ordinal == expected, || format!("the key {key} has ordinal {ordinal}, its place is {expected}"));
         faults.unless(part.code(expected as u32) == part.meta.form.code(&key), || format!("the key {key} has no printed code"));
-        let slot = slots::find(part.slots.as_slice(), &key);
+        let slot = slots::of_key(&key).map_or(Found::NotHere, |number| part.find(number));
         faults.unless(matches!(slot, Found::NotHere) || slot == Found::Ordinal(expected as u32), || {
             format!("the key {key} is at another place among the slots: {slot:?}")
         });
         expected += 1;
     }
-    let mut occupied: Vec<u32> = part.slots.as_slice().iter().map(Slot::ordinal).filter(|&o| o != NONE).collect();
+    let mut occupied: Vec<u32> = part.slots.as_slice().iter().map(|o| o.get()).filter(|&o| o != NONE).collect();
     occupied.sort_unstable();
     faults.unless(occupied.windows(2).all(|w| w[0] < w[1]), || "a code has two slots".into());
     let concepts = part.concepts.as_slice();
@@ -100,7 +100,7 @@ fn system_faults(system: CodeSystem<'_>, part: &SystemPart, faults: &mut Faults)
     faults.unless(records.iter().all(|r| r.to.get() == 0 || r.from.get() <= r.to.get()), || "a validity ends before it begins".into());
     for (name, right) in [
         ("designation", concepts.is_sorted_by_key(|c| c.designations.get())),
-        ("code", concepts.is_sorted_by_key(|c| c.code.get())),
+        ("text", concepts.is_sorted_by_key(|c| c.text.get())),
         ("parent", monotone(&part.parents, n)),
         ("child", monotone(&part.children, n)),
         ("ancestor", monotone(&part.ancestors, n)),
@@ -110,6 +110,9 @@ fn system_faults(system: CodeSystem<'_>, part: &SystemPart, faults: &mut Faults)
     }
     for ordinal in 0..n {
         let Some(concept) = system.at(ordinal) else { continue };
+        let statements = part.concept(ordinal).map_or(&[][..], |c| part.validities.get(c.validity.get()));
+        let now = Now::of(statements, date_number(system.coverage().1));
+        faults.unless(concept.now() == now, || format!("{} is {now:?} by its validity, not {:?}", concept.code(), concept.now()));
         let first = concept.designations().next().map(|d| d.text);
         faults.unless(concept.display() == first, || format!("the display of {} is not its first designation", concept.code()));
         for parent in part.parents.get(ordinal) {

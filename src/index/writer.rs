@@ -3,8 +3,8 @@
 //! What is written is decided in `compile`; here is only how it lies.
 
 use super::format::{
-    ConceptRecord, DesignationRecord, FORMAT_VERSION, HEADER_LENGTH, Header, Kind, LONG, MAGIC, NoteRecord, RowRecord, TocEntry,
-    ValidityRecord, date_from_number, date_number,
+    ConceptRecord, DesignationRecord, FORMAT_VERSION, HEADER_LENGTH, Header, Kind, LINE, LONG, LONG_CODE, MAGIC, NoteRecord, Now,
+    RowRecord, TocEntry, ValidityRecord, date_from_number, date_number,
 };
 use super::{Error, slots};
 use crate::model::map::Unmapped;
@@ -61,11 +61,12 @@ pub(crate) struct SystemColumns {
     pub keys: Vec<String>,
     /// The keys again, as [`code_automaton`] makes them.
     pub codes_fst: Vec<u8>,
-    pub codes: ConceptColumns<u8>,
+    /// Where the texts of each concept begin: its printed code, then its designations.
+    pub text_starts: Vec<U32>,
+    pub texts: Vec<u8>,
     pub concept_validity: Vec<U32>,
     pub validities: ConceptColumns<ValidityRecord>,
     pub designations: ConceptColumns<DesignationRecord>,
-    pub designation_text: Vec<u8>,
     pub parents: ConceptColumns<U32>,
     pub children: ConceptColumns<U32>,
     pub ancestors: ConceptColumns<U32>,
@@ -97,6 +98,11 @@ impl<T> Default for ConceptColumns<T> {
 }
 
 impl<T> ConceptColumns<T> {
+    fn get(&self, at: u32) -> &[T] {
+        let ends = self.offsets.get(at as usize).zip(self.offsets.get(at as usize + 1));
+        ends.and_then(|(from, to)| self.records.get(from.get() as usize..to.get() as usize)).unwrap_or(&[])
+    }
+
     /// Ends the list of the current item.
     pub fn close(&mut self) {
         self.offsets.push(U32::new(u32::try_from(self.records.len()).unwrap_or(u32::MAX)));
@@ -206,12 +212,13 @@ impl IndexWriter {
     pub fn system(&mut self, meta: SystemMeta, columns: &SystemColumns) -> Result<(), Error> {
         let owner = self.meta.systems.len() as u16;
         self.section(Kind::CodesFst, owner, &columns.codes_fst)?;
-        self.section(Kind::CodeSlots, owner, slots::lay(&columns.keys).as_bytes())?;
-        self.section(Kind::Concepts, owner, concepts(columns).as_bytes())?;
-        self.section(Kind::CodeText, owner, &columns.codes.records)?;
+        let (pilots, slots) = slots::lay(&columns.keys);
+        self.section(Kind::CodePilots, owner, pilots.as_bytes())?;
+        self.section(Kind::CodeSlots, owner, slots.as_bytes())?;
+        self.section(Kind::Concepts, owner, concepts(&meta, columns).as_bytes())?;
         self.lists(Kind::ValidityOffsets, Kind::Validities, owner, &columns.validities)?;
         self.section(Kind::Designations, owner, columns.designations.records.as_bytes())?;
-        self.section(Kind::DesignationText, owner, &columns.designation_text)?;
+        self.section(Kind::Texts, owner, &columns.texts)?;
         self.lists(Kind::ParentOffsets, Kind::Parents, owner, &columns.parents)?;
         self.lists(Kind::ChildOffsets, Kind::Children, owner, &columns.children)?;
         self.lists(Kind::AncestorOffsets, Kind::Ancestors, owner, &columns.ancestors)?;
@@ -257,8 +264,8 @@ impl IndexWriter {
         if bytes.is_empty() {
             return Ok(());
         }
-        let gap = self.position.next_multiple_of(8) - self.position;
-        self.put(&[0; 8][..gap as usize])?;
+        let gap = self.position.next_multiple_of(LINE) - self.position;
+        self.put(&[0; LINE as usize][..gap as usize])?;
         self.toc.push(TocEntry {
             kind: U16::new(kind as u16),
             owner: U16::new(owner),
@@ -281,8 +288,8 @@ impl IndexWriter {
         let meta = std::mem::take(&mut self.meta);
         self.section(Kind::Meta, 0, &meta.encode())?;
         self.toc.sort_by_key(|e| (e.kind.get(), e.owner.get()));
-        let gap = self.position.next_multiple_of(8) - self.position;
-        self.put(&[0; 8][..gap as usize])?;
+        let gap = self.position.next_multiple_of(LINE) - self.position;
+        self.put(&[0; LINE as usize][..gap as usize])?;
         let (toc_offset, toc) = (self.position, std::mem::take(&mut self.toc));
         self.put(toc.as_bytes())?;
         let fingerprint = *self.hash.finalize().as_bytes();
@@ -311,22 +318,28 @@ impl IndexWriter {
 }
 
 /// The columns that stand together for every concept, and the ends of the last one.
-fn concepts(columns: &SystemColumns) -> Vec<ConceptRecord> {
-    let text_at =
-        |designation: usize| columns.designations.records.get(designation).map_or(columns.designation_text.len() as u32, |d| d.text.get());
-    let starts = columns.codes.offsets.iter().zip(&columns.designations.offsets);
-    let records = starts.enumerate().map(|(at, (code, designations))| {
-        let first = designations.get() as usize;
-        let length = text_at(first + 1) - text_at(first);
+fn concepts(meta: &SystemMeta, columns: &SystemColumns) -> Vec<ConceptRecord> {
+    let coverage_end = date_number(meta.releases.last().and_then(|r| r.to));
+    let end_of_texts = columns.texts.len() as u32;
+    let concept = |at: usize| {
+        let start = columns.text_starts.get(at).map_or(end_of_texts, |s| s.get());
+        let end = columns.text_starts.get(at + 1).map_or(end_of_texts, |s| s.get());
+        let (first, last) = (columns.designations.offsets[at], columns.designations.offsets.get(at + 1).map_or(0, |o| o.get()));
+        let text_of = |n: u32| columns.designations.records.get(n as usize).filter(|_| n < last).map(|d| d.text.get());
+        let display = text_of(first.get());
+        let display_length = display.map_or(0, |display| text_of(first.get() + 1).unwrap_or(end) - display);
+        let validity = columns.concept_validity.get(at).copied().unwrap_or(U32::ZERO);
         ConceptRecord {
-            code: *code,
-            validity: columns.concept_validity.get(at).copied().unwrap_or(U32::ZERO),
-            designations: *designations,
-            display: U32::new(text_at(first)),
-            display_length: U16::new(u16::try_from(length).unwrap_or(LONG)),
+            key: U64::new(columns.keys.get(at).and_then(|key| slots::of_key(key)).unwrap_or(0)),
+            text: U32::new(start),
+            code_length: u8::try_from(display.unwrap_or(end) - start).unwrap_or(LONG_CODE),
+            now: Now::of(columns.validities.get(validity.get()), coverage_end) as u8,
+            display_length: U16::new(u16::try_from(display_length).unwrap_or(LONG)),
+            designations: first,
+            validity,
         }
-    });
-    records.collect()
+    };
+    (0..columns.designations.offsets.len()).map(concept).collect()
 }
 
 /// The releases and maps, as kept in the file: counted lists of length-prefixed texts and numbers.

@@ -1,6 +1,7 @@
 //! Concept maps (crosswalks): what one row of a release says.
 
 use super::Relationship;
+use std::fmt::Write;
 
 /// What a map is for; decides how its rows are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,13 +74,26 @@ impl GemFlags {
     }
 
     pub fn from_number(number: u16) -> Option<GemFlags> {
-        GemFlags::parse(&format!("{number:05}"))
+        let digit = |unit: u16| (number / unit % 10) as u8;
+        let flag = |unit| match digit(unit) {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        };
+        Some(GemFlags {
+            approximate: flag(10_000)?,
+            no_map: flag(1_000)?,
+            combination: flag(100)?,
+            scenario: digit(10),
+            choice_list: digit(1),
+        })
     }
 }
 
 impl std::fmt::Display for GemFlags {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:05}", self.to_number())
+        let digits = [self.approximate.into(), self.no_map.into(), self.combination.into(), self.scenario, self.choice_list];
+        digits.iter().try_for_each(|digit| f.write_char(char::from(b'0' + digit)))
     }
 }
 

@@ -142,14 +142,19 @@ impl CodeForm {
         [AsWritten, Icd9Cm, Icd9Proc, Icd10Cm, Icd10Pcs, SctId, FiveCharacters].get(usize::from(byte)).copied()
     }
 
+    /// After how many characters the dot stands in codes that begin so and go on behind it; `None`: there is none.
+    pub(crate) fn dot_after(self, first: u8) -> Option<usize> {
+        match self {
+            CodeForm::Icd9Cm if first == b'E' => Some(4),
+            CodeForm::Icd9Cm | CodeForm::Icd10Cm => Some(3),
+            CodeForm::Icd9Proc => Some(2),
+            _ => None,
+        }
+    }
+
     /// Where the dot stands in a code with this key; `None`: nowhere.
     fn dot(self, key: &str) -> Option<usize> {
-        let after = match self {
-            CodeForm::Icd9Cm if key.starts_with('E') => 4,
-            CodeForm::Icd9Cm | CodeForm::Icd10Cm => 3,
-            CodeForm::Icd9Proc => 2,
-            _ => return None,
-        };
+        let after = self.dot_after(*key.as_bytes().first()?)?;
         (key.len() > after && key.is_char_boundary(after)).then_some(after)
     }
 

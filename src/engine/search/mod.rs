@@ -31,7 +31,7 @@ pub use hop::SearchHop;
 
 use super::{Engine, Refusal, suggest};
 use crate::index::terms::{Shorthand, Terms};
-use crate::index::{CodeSystem, Concept};
+use crate::index::{CodeSystem, Concept, Now};
 use crate::model::{Date, DesignationUse, Status};
 use crate::text::{self, Words};
 
@@ -78,7 +78,6 @@ pub struct Match<'e> {
 
 /// Searches in one system. Prepare once, ask often; share it between threads.
 pub struct Searcher<'e> {
-    engine: &'e Engine,
     system: CodeSystem<'e>,
     terms: Option<Terms<'e>>,
     shorthand: Option<Shorthand<'e>>,
@@ -94,22 +93,14 @@ impl Engine {
         let under = match &options.under {
             None => None,
             Some(code) => Some(
-                suggest::resolve(self.index(), system, code)
+                suggest::resolve(system, code)
                     .concept
                     .ok_or_else(|| Refusal::UnknownCode { code: code.trim().to_owned(), system: system.alias().to_owned() })?,
             ),
         };
         let (words, terms) = system.terms();
         let hops = (!options.text_only).then(|| Hops::into(self, system));
-        Ok(Searcher {
-            engine: self,
-            system,
-            terms: Terms::open(words, terms).ok(),
-            shorthand: self.index().shorthand(),
-            under,
-            hops,
-            options,
-        })
+        Ok(Searcher { system, terms: Terms::open(words, terms).ok(), shorthand: self.index().shorthand(), under, hops, options })
     }
 }
 
@@ -244,7 +235,7 @@ impl<'e> Searcher<'e> {
         if text.len() > 20 || text.contains(char::is_whitespace) || !text.contains(|c: char| c.is_ascii_digit()) {
             return None;
         }
-        suggest::resolve(self.engine.index(), self.system, text).concept.filter(|c| self.keep(c.ordinal()))
+        suggest::resolve(self.system, text).concept.filter(|c| self.keep(c.ordinal()))
     }
 }
 
@@ -257,7 +248,7 @@ impl Concepts for Searcher<'_> {
         match (self.options.billable, self.options.date) {
             (true, date) => concept.is_valid_on(date),
             (false, Some(date)) => concept.status_on(date).is_some_and(|s| s != Status::Inactive),
-            (false, None) => !concept.is_ended() && concept.status() != Some(Status::Inactive),
+            (false, None) => concept.now() != Now::Gone,
         }
     }
 
