@@ -6,6 +6,7 @@
 use crate::index::{CodeSystem, Concept, ConceptMap, Row};
 use crate::model::{Date, Relationship};
 use compact_str::CompactString;
+use smallvec::SmallVec;
 
 /// What became of a question to `translate`; exactly one, the first that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -109,7 +110,7 @@ pub struct Translation<'i> {
     pub outcome: Outcome,
     /// Whether the answer may be taken without a person.
     pub automatic: bool,
-    pub scenarios: Vec<Scenario<'i>>,
+    pub scenarios: Scenarios<'i>,
     /// What a policy picked.
     pub picked: Option<Picked>,
     /// The facts that rules wait for.
@@ -119,7 +120,7 @@ pub struct Translation<'i> {
     /// The map that answered, or that was asked; `None` if there is none for the pair.
     pub map: Option<ConceptMap<'i>>,
     /// One sentence for a person; empty if the outcome says it all.
-    pub message: String,
+    pub message: Message<'i>,
 }
 
 impl<'i> Translation<'i> {
@@ -128,7 +129,7 @@ impl<'i> Translation<'i> {
         let (scenario, options): (usize, &[usize]) = match &self.picked {
             Some(picked) => (picked.scenario, &picked.options),
             None if self.automatic => (0, &[]),
-            None => return Chosen(Vec::new()),
+            None => return Chosen(SmallVec::new()),
         };
         let groups = self.scenarios.get(scenario).map_or(&[][..], |s| &s.groups);
         Chosen(groups.iter().enumerate().filter_map(|(g, group)| group.options.get(options.get(g).copied().unwrap_or(0))).collect())
@@ -142,18 +143,71 @@ impl<'i> Translation<'i> {
 
 /// The targets of a settled answer, one of each group.
 #[derive(Clone, Debug)]
-pub struct Chosen<'t, 'i>(pub Vec<&'t Target<'i>>);
+pub struct Chosen<'t, 'i>(pub SmallVec<[&'t Target<'i>; 2]>);
+
+/// The readings of a source. Most have one of one group with one option, which lies where the answer lies.
+pub type Scenarios<'i> = SmallVec<[Scenario<'i>; 1]>;
 
 /// One whole reading of the source: one option of every group, all together.
 #[derive(Clone, Debug, Default)]
 pub struct Scenario<'i> {
-    pub groups: Vec<Group<'i>>,
+    pub groups: SmallVec<[Group<'i>; 1]>,
 }
 
 /// Alternatives, the best first.
 #[derive(Clone, Debug, Default)]
 pub struct Group<'i> {
-    pub options: Vec<Target<'i>>,
+    pub options: SmallVec<[Target<'i>; 1]>,
+}
+
+impl<'i> Scenario<'i> {
+    /// A reading by one group.
+    pub(super) fn of(options: impl Into<SmallVec<[Target<'i>; 1]>>) -> Scenario<'i> {
+        Scenario { groups: SmallVec::from_buf([Group { options: options.into() }]) }
+    }
+}
+
+/// One sentence for a person, put into words only where somebody reads it.
+#[derive(Clone, Debug, Default)]
+pub enum Message<'i> {
+    #[default]
+    None,
+    /// The only target is no code any more.
+    Expired(Concept<'i>),
+    /// The map that was asked has no row for the code.
+    NoRow(ConceptMap<'i>, Concept<'i>),
+    /// What the map says itself.
+    Advice(&'i str),
+    Words(String),
+}
+
+impl Message<'_> {
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Message::None => true,
+            Message::Expired(_) | Message::NoRow(..) => false,
+            Message::Advice(text) => text.is_empty(),
+            Message::Words(text) => text.is_empty(),
+        }
+    }
+}
+
+impl std::fmt::Display for Message<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Message::None => Ok(()),
+            Message::Expired(target) => write!(f, "{} has expired; give a target date to follow it to its successors", target.code()),
+            Message::NoRow(map, source) => write!(f, "{}|{} has no row for {}", map.id(), map.version(), source.code()),
+            Message::Advice(text) => f.write_str(text),
+            Message::Words(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<String> for Message<'_> {
+    fn from(text: String) -> Self {
+        Message::Words(text)
+    }
 }
 
 /// One target code, and where it comes from.

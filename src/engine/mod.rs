@@ -18,8 +18,8 @@ mod validate;
 
 pub use crate::model::rule::{Age, Facts, Sex};
 pub use answer::{
-    Chosen, Group, Hop, Lookup, Need, Origin, Outcome, Picked, Policy, Repair, RepairKind, Scenario, Subsumption, Suggestion,
-    SuggestionKind, Target, TargetState, Translation, Validation, ValidationIssue, ValidationStatus,
+    Chosen, Group, Hop, Lookup, Message, Need, Origin, Outcome, Picked, Policy, Repair, RepairKind, Scenario, Scenarios, Subsumption,
+    Suggestion, SuggestionKind, Target, TargetState, Translation, Validation, ValidationIssue, ValidationStatus,
 };
 pub use overlay::{Decided, Decision, Overlay, Question};
 pub use translate::{Asked, Translator, TranslatorOptions, repairs_in_words};
@@ -91,7 +91,7 @@ impl Engine {
     /// What is this code? The code may need repair; the answer says which.
     pub fn lookup(&self, system: CodeSystem<'_>, code: &str, date: Option<Date>) -> Lookup<'_> {
         let system = self.own(system);
-        let found = suggest::resolve(&self.index, system, code);
+        let found = suggest::resolve(system, code);
         let nearest = if found.concept.is_none() { suggest::suggestions(&self.index, system, code, &found) } else { Vec::new() };
         Lookup { system, given: code.into(), concept: found.concept, repairs: found.repairs, nearest, date }
     }
@@ -105,7 +105,7 @@ impl Engine {
     pub fn subsumes(&self, system: CodeSystem<'_>, a: &str, b: &str) -> Result<Subsumption, Refusal> {
         let system = self.own(system);
         let find = |code: &str| {
-            suggest::resolve(&self.index, system, code)
+            suggest::resolve(system, code)
                 .concept
                 .ok_or_else(|| Refusal::UnknownCode { code: code.trim().to_owned(), system: system.alias().to_owned() })
         };
@@ -115,11 +115,14 @@ impl Engine {
 
     /// The same for concepts at hand.
     pub fn subsumption(a: Concept<'_>, b: Concept<'_>) -> Subsumption {
-        match (a.ordinal() == b.ordinal(), b.is_a(a), a.is_a(b)) {
-            (true, ..) => Subsumption::Equivalent,
-            (_, true, _) => Subsumption::Subsumes,
-            (_, _, true) => Subsumption::SubsumedBy,
-            _ => Subsumption::NotSubsumed,
+        if a.ordinal() == b.ordinal() {
+            Subsumption::Equivalent
+        } else if a.is_a(b) {
+            Subsumption::SubsumedBy
+        } else if b.is_a(a) {
+            Subsumption::Subsumes
+        } else {
+            Subsumption::NotSubsumed
         }
     }
 

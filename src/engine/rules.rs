@@ -6,6 +6,7 @@
 //! that could not be read waits for a person.
 
 use crate::model::rule::{Facts, IsA, Need, Program, Truth};
+use smallvec::SmallVec;
 
 /// What a group needs to know of a row.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,9 @@ impl Condition<'_> {
     }
 }
 
+/// Places in the slice of rows that was asked.
+pub type Places = SmallVec<[usize; 2]>;
+
 /// What one group gives. Numbers are places in the slice of rows that was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupVerdict {
@@ -66,14 +70,14 @@ pub enum Verdict {
     /// No row's rule holds: the group says nothing of such a patient.
     NoRule,
     /// Undecided at these rows for want of facts. `open` are the rows that may still give the answer: the undecided ones and all after.
-    Needs { needs: Vec<(usize, Need)>, open: Vec<usize> },
+    Needs { needs: Vec<(usize, Need)>, open: Places },
     /// Several rows of one priority hold.
-    Choice(Vec<usize>),
+    Choice(Places),
 }
 
 /// Decides every group of one source, in the order of the group numbers (which may have gaps). The rows may come in any order.
-pub fn decide(rows: &[RuleRow<'_>], facts: &Facts, is_a: IsA<'_>) -> Vec<GroupVerdict> {
-    let mut order: smallvec::SmallVec<[usize; 16]> = (0..rows.len()).collect();
+pub fn decide(rows: &[RuleRow<'_>], facts: &Facts, is_a: IsA<'_>) -> SmallVec<[GroupVerdict; 2]> {
+    let mut order: SmallVec<[usize; 16]> = (0..rows.len()).collect();
     // A stable sort: rows of one priority stay as in the file.
     order.sort_by_key(|&i| (rows[i].group, rows[i].priority));
     order
@@ -87,7 +91,7 @@ fn decide_group(rows: &[RuleRow<'_>], group: &[usize], facts: &Facts, is_a: IsA<
     for level in group.chunk_by(|&a, &b| rows[a].priority == rows[b].priority) {
         // OTHERWISE is for when nothing before it held, wherever the file puts it among its equals.
         for otherwise in [false, true] {
-            let mut holding = Vec::new();
+            let mut holding = Places::new();
             let mut needs = Vec::new();
             for &row in level.iter().filter(|&&row| rows[row].condition.is_otherwise() == otherwise) {
                 match rows[row].condition.truth(facts, is_a) {

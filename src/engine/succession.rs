@@ -68,15 +68,28 @@ pub(super) fn replacements<'i>(index: &'i Index, concept: Concept<'i>, date: Opt
         .filter_map(|way| way.last())
         .map(|hop| Suggestion { concept: hop.to, kind: SuggestionKind::Successor, distance: 0, effective: hop.effective })
         .collect();
-    if all.is_empty() && date.is_some() {
-        for row in maps(index, concept.system()).flat_map(|m| m.rows_to(concept)) {
-            if let Some(before) = row.source().filter(|c| c.is_valid_on(date))
-                && !all.iter().any(|s| s.concept == before)
-            {
-                let effective = row.detail().from;
-                all.push(Suggestion { concept: before, kind: SuggestionKind::Predecessor, distance: 0, effective });
-            }
-        }
+    if let Some(date) = date.filter(|_| all.is_empty()) {
+        let before = predecessors(index, concept, date).into_iter();
+        all.extend(before.map(|(concept, effective)| Suggestion { concept, kind: SuggestionKind::Predecessor, distance: 0, effective }));
     }
     all
+}
+
+/// What was used before a code on a date, step by step back to codes that were valid then, with the day on which each gave way.
+fn predecessors<'i>(index: &'i Index, concept: Concept<'i>, date: Date) -> Vec<(Concept<'i>, Option<Date>)> {
+    let (mut found, mut seen, mut open) = (Vec::new(), vec![concept], vec![concept]);
+    for _ in 0..LONGEST_CHAIN {
+        let mut further = Vec::new();
+        for row in open.iter().flat_map(|&c| maps(index, c.system()).flat_map(move |m| m.rows_to(c))) {
+            let Some(before) = row.source().filter(|before| !seen.contains(before)) else { continue };
+            seen.push(before);
+            if before.is_valid_on(Some(date)) {
+                found.push((before, row.detail().from));
+            } else {
+                further.push(before);
+            }
+        }
+        open = further;
+    }
+    found
 }

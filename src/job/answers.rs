@@ -557,7 +557,7 @@ fn options(t: &Translation<'_>) -> String {
 
 fn message(t: &Translation<'_>) -> String {
     if t.needs.is_empty() {
-        return t.message.clone();
+        return t.message.to_string();
     }
     let mut facts: Vec<&str> = t.needs.iter().map(|n| n.fact.as_str()).collect();
     facts.sort_unstable();

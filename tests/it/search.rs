@@ -188,7 +188,7 @@ fn words_as_a_crosswalk_of_last_resort() {
     assert!(!answer.automatic && answer.picked.is_none());
     assert!(answer.targets().count() > 0 && answer.targets().all(|t| matches!(t.origin, Origin::Text) && t.score.is_some()));
     assert!(answer.chosen().0.is_empty());
-    assert!(answer.message.contains("candidates by its words"), "{}", answer.message);
+    assert!(answer.message.to_string().contains("candidates by its words"), "{}", answer.message);
 }
 
 /// The sum of the parts orders as the scores do, and what search may suppose can be listed.

@@ -47,6 +47,13 @@ fn what_a_code_was_on_a_date() {
     assert!(
         before.issues.iter().flat_map(|i| &i.suggestions).any(|s| s.concept.code() == "A04.7" && s.kind == SuggestionKind::Predecessor)
     );
+    // K35.200 came of K35.20 in 2023, which came of K35.2 in 2018.
+    let before = |on: &str| {
+        let asked = engine.validate(cm, "K35.200", date(on), None);
+        asked.issues.iter().flat_map(|i| &i.suggestions).map(|s| (s.concept.code(), s.kind, s.effective)).collect::<Vec<_>>()
+    };
+    assert_eq!(before("2020-06-01"), [("K35.20", SuggestionKind::Predecessor, date("2023-10-01"))]);
+    assert_eq!(before("2018-06-01"), [("K35.2", SuggestionKind::Predecessor, date("2018-10-01"))]);
 }
 
 #[test]

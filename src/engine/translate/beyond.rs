@@ -1,13 +1,14 @@
 //! What to answer when no map has a row for the source: by the map's own rule for such codes, by the source's history, by its nearest
 //! mapped ancestor (when asked), by two maps over a third system.
 
-use super::super::answer::{Group, Hop, Need, Origin, Outcome, Scenario, Target, Translation};
+use super::super::answer::{Group, Hop, Need, Origin, Outcome, Scenario, Scenarios, Target, Translation};
 use super::super::succession;
 use super::scenarios::{self, Reading, number};
 use super::{Asked, Translator, by_precedence};
 use crate::index::{CodeSystem, Concept, ConceptMap, Index};
 use crate::model::map::Unmapped;
 use crate::model::{MapKind, Relationship};
+use smallvec::SmallVec;
 
 /// Candidates by the words alone, where there is no map.
 pub(super) const MOST_CANDIDATES: usize = 8;
@@ -59,10 +60,10 @@ impl<'e> Translator<'e> {
             target.score = Some(found.score);
             target
         });
-        let options: Vec<Target<'e>> = candidates.collect();
+        let options: SmallVec<[Target<'e>; 1]> = candidates.collect();
         if !options.is_empty() {
-            t.scenarios = vec![Scenario { groups: vec![Group { options }] }];
-            t.message.push_str("; candidates by its words");
+            t.scenarios = Scenarios::from_buf([Scenario::of(options)]);
+            t.message = format!("{}; candidates by its words", t.message).into();
         }
     }
 
@@ -75,7 +76,7 @@ impl<'e> Translator<'e> {
             Unmapped::Fixed { code, relationship, .. } => (code.as_str(), *relationship),
             Unmapped::OtherMap(name) => {
                 let Ok(other) = self.engine.map(name) else {
-                    t.message = format!("{} sends codes without a row to {name}, which is not in this index", map.id());
+                    t.message = format!("{} sends codes without a row to {name}, which is not in this index", map.id()).into();
                     return false;
                 };
                 let reading = scenarios::of_rows(other, source, asked.facts, self.findings);
@@ -88,12 +89,11 @@ impl<'e> Translator<'e> {
             }
         };
         let Some(concept) = self.target.concept(code) else {
-            t.message = format!("{} gives {code} to codes without a row, which is no code of {}", map.id(), self.target.alias());
+            t.message = format!("{} gives {code} to codes without a row, which is no code of {}", map.id(), self.target.alias()).into();
             return false;
         };
         t.map = Some(map);
-        t.scenarios =
-            vec![Scenario { groups: vec![Group { options: vec![scenarios::target(concept, relationship, 1, Origin::Unmapped(map))] }] }];
+        t.scenarios = Scenarios::from_buf([Scenario::of([scenarios::target(concept, relationship, 1, Origin::Unmapped(map))])]);
         t.outcome = Outcome::Choice;
         true
     }
@@ -142,7 +142,7 @@ impl<'e> Translator<'e> {
             }
             if found.tell(t) {
                 if t.message.is_empty() {
-                    t.message = format!("{} has no row of its own; answered from its nearest mapped ancestor", source.code());
+                    t.message = format!("{} has no row of its own; answered from its nearest mapped ancestor", source.code()).into();
                 }
                 return true;
             }
@@ -163,7 +163,7 @@ impl<'e> Translator<'e> {
             }
             found.scenarios.truncate(MOST_SCENARIOS);
             if found.tell(t) {
-                t.message = format!("by way of {} ({}, then {})", one.target().alias(), one.id(), two.id());
+                t.message = format!("by way of {} ({}, then {})", one.target().alias(), one.id(), two.id()).into();
                 return true;
             }
         }
@@ -184,18 +184,18 @@ impl<'e> Translator<'e> {
                 option.origin = step.origin;
                 option.hops.splice(0..0, step.hops.iter().copied().chain([hop]));
             }
-            alternatives.append(&mut reading.scenarios);
+            alternatives.extend(reading.scenarios);
         }
         // Alternatives of one code each are options of one group.
         if alternatives.len() > 1 && alternatives.iter().all(|s| s.groups.len() == 1) {
-            let mut merged: Vec<Target<'e>> = Vec::new();
+            let mut merged: SmallVec<[Target<'e>; 1]> = SmallVec::new();
             for option in alternatives.into_iter().flat_map(|s| s.groups).flat_map(|g| g.options) {
                 if !merged.iter().any(|m| m.concept == option.concept) {
                     merged.push(Target { priority: 0, ..option });
                 }
             }
             number(&mut merged);
-            alternatives = vec![Scenario { groups: vec![Group { options: merged }] }];
+            alternatives = vec![Scenario::of(merged)];
         }
         alternatives
     }
@@ -206,7 +206,7 @@ fn all_of(parts: Vec<Vec<Scenario<'_>>>) -> Vec<Scenario<'_>> {
     let mut all = vec![Scenario::default()];
     for alternatives in &parts {
         let pairs = all.iter().flat_map(|so_far| alternatives.iter().map(move |alternative| (so_far, alternative)));
-        let joined = pairs.map(|(a, b)| Scenario { groups: [&a.groups[..], &b.groups[..]].concat() });
+        let joined = pairs.map(|(a, b)| Scenario { groups: [&a.groups[..], &b.groups[..]].concat().into() });
         all = joined.take(MOST_SCENARIOS).collect();
     }
     all.retain(|scenario| !scenario.groups.is_empty());
@@ -221,7 +221,7 @@ fn options<'a, 'e>(scenarios: &'a mut [Scenario<'e>]) -> impl Iterator<Item = &'
 #[derive(Default)]
 struct Found<'e> {
     map: Option<ConceptMap<'e>>,
-    scenarios: Vec<Scenario<'e>>,
+    scenarios: Scenarios<'e>,
     needs: Vec<Need>,
     /// Some map says that there is nothing.
     holes: bool,

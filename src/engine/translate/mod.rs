@@ -8,13 +8,14 @@ mod beyond;
 mod pick;
 mod scenarios;
 
-use super::answer::{Origin, Outcome, Policy, Repair, Scenario, Target, TargetState, Translation};
+use super::answer::{Message, Origin, Outcome, Policy, Repair, Scenario, Scenarios, Target, TargetState, Translation};
 use super::search::{SearchOptions, Searcher};
 use super::{Engine, Refusal, overlay, succession, suggest};
 use crate::index::{CodeSystem, Concept, ConceptMap};
 use crate::model::rule::Facts;
 use crate::model::{Date, MapKind, Relationship, Status};
 use scenarios::Reading;
+use smallvec::SmallVec;
 
 /// What to translate, and how.
 #[derive(Clone, Debug, Default)]
@@ -160,7 +161,7 @@ impl<'e> Translator<'e> {
     /// Translates one code.
     pub fn translate(&self, asked: &Asked<'_>) -> Translation<'e> {
         let index = self.engine.index();
-        let found = suggest::resolve(index, self.source, asked.code);
+        let found = suggest::resolve(self.source, asked.code);
         let mut t = Translation {
             source_system: self.source,
             given: asked.code.into(),
@@ -168,18 +169,18 @@ impl<'e> Translator<'e> {
             target_system: self.target,
             outcome: Outcome::Unmapped,
             automatic: false,
-            scenarios: Vec::new(),
+            scenarios: Scenarios::new(),
             picked: None,
             needs: Vec::new(),
             repairs: Vec::new(),
             nearest: Vec::new(),
             map: None,
-            message: String::new(),
+            message: Message::None,
         };
         let Some(source) = found.concept else {
             t.outcome = Outcome::InvalidCode;
             t.nearest = suggest::suggestions(index, self.source, asked.code, &found);
-            t.message = format!("`{}` is not a code of {}", asked.code.trim(), self.source.alias());
+            t.message = format!("`{}` is not a code of {}", asked.code.trim(), self.source.alias()).into();
             // Reviewers settle these too: a local code, or one that was mistyped the same way a thousand times.
             if self.options.policy == Policy::Decision {
                 self.decided(asked.code.trim(), asked, &mut t);
@@ -190,7 +191,7 @@ impl<'e> Translator<'e> {
         if let Some(date) = asked.date.filter(|&date| source.is_listed() && source.status_on(date).is_none_or(|s| s == Status::Inactive)) {
             t.outcome = Outcome::NotValidOnDate;
             t.nearest = succession::replacements(index, source, Some(date));
-            t.message = format!("{} is not valid on {date}", source.code());
+            t.message = format!("{} is not valid on {date}", source.code()).into();
             return t;
         }
         if self.options.policy == Policy::Decision && self.decided(source.code(), asked, &mut t) {
@@ -228,7 +229,7 @@ impl<'e> Translator<'e> {
         let status = date.map_or(source.status(), |d| source.status_on(d));
         if source.is_listed() && status != Some(Status::Header) {
             let target = scenarios::target(source, Relationship::Equivalent, 1, Origin::Same);
-            t.scenarios = vec![Scenario { groups: vec![super::Group { options: vec![target] }] }];
+            t.scenarios = Scenarios::from_buf([Scenario::of([target])]);
         }
     }
 
@@ -252,22 +253,18 @@ impl<'e> Translator<'e> {
         let status = date.map_or(source.status(), |d| source.status_on(d));
         if status == Some(Status::Header) {
             t.outcome = Outcome::InvalidCode;
-            t.message = format!("{} is a header; translate one of the codes below it", source.code());
+            t.message = format!("{} is a header; translate one of the codes below it", source.code()).into();
             t.nearest = suggest::children(source, date);
             return;
         }
-        t.message = match (self.maps.first(), self.other_way()) {
-            (Some(map), _) => format!("{}|{} has no row for {}", map.id(), map.version(), source.code()),
-            (None, Some(map)) => {
-                format!(
-                    "no map leads from {} to {}; {} leads the other way (ask in reverse for candidates)",
-                    self.source.alias(),
-                    self.target.alias(),
-                    map.id()
-                )
-            }
-            (None, None) => format!("no map leads from {} to {}", self.source.alias(), self.target.alias()),
-        };
+        if let Some(&map) = self.maps.first() {
+            t.message = Message::NoRow(map, source);
+            return;
+        }
+        let (from, to) = (self.source.alias(), self.target.alias());
+        let other_way =
+            self.other_way().map_or_else(String::new, |map| format!("; {} leads the other way (ask in reverse for candidates)", map.id()));
+        t.message = format!("no map leads from {from} to {to}{other_way}").into();
     }
 
     fn other_way(&self) -> Option<ConceptMap<'e>> {
@@ -288,7 +285,7 @@ impl<'e> Translator<'e> {
         let targets = match &decision.decided {
             overlay::Decided::NoMap => {
                 t.outcome = Outcome::NoMap;
-                t.message = format!("no map, by decision {}", decision.id);
+                t.message = format!("no map, by decision {}", decision.id).into();
                 t.picked = Some(super::Picked {
                     scenario: 0,
                     options: Vec::new(),
@@ -303,15 +300,15 @@ impl<'e> Translator<'e> {
         let mut groups = Vec::with_capacity(targets.len());
         for (code, relationship) in targets {
             let Some(concept) = self.target.concept(code) else {
-                t.message = format!("decision {} names {code}, which this index does not have; it was not used", decision.id);
+                t.message = format!("decision {} names {code}, which this index does not have; it was not used", decision.id).into();
                 return false;
             };
             let mut target = scenarios::target(concept, *relationship, 1, Origin::Decision(decision.id));
             target.state = state(concept, self.options.target_date);
-            groups.push(super::Group { options: vec![target] });
+            groups.push(super::Group { options: SmallVec::from_buf([target]) });
         }
         let options = vec![0; groups.len()];
-        t.scenarios = vec![Scenario { groups }];
+        t.scenarios = Scenarios::from_buf([Scenario { groups: groups.into() }]);
         t.outcome = outcome(&t.scenarios);
         t.automatic = true;
         t.picked = Some(super::Picked { scenario: 0, options, policy: Policy::Decision, margin: None, decision: Some(decision.id) });
@@ -326,7 +323,7 @@ impl<'e> Translator<'e> {
                 group.options.iter_mut().for_each(|o| o.state = TargetState::Valid);
                 continue;
             }
-            let mut followed: Vec<Target<'e>> = Vec::with_capacity(group.options.len() + 4);
+            let mut followed: SmallVec<[Target<'e>; 1]> = SmallVec::with_capacity(group.options.len());
             for mut option in std::mem::take(&mut group.options) {
                 option.state = state(option.concept, Some(date));
                 let ways =
@@ -364,7 +361,7 @@ impl<'e> Translator<'e> {
             t.outcome = Outcome::NotValidOnDate;
             let code = t.targets().next().map_or("", |o| o.concept.code()).to_owned();
             let date = self.options.target_date.map_or_else(String::new, |d| d.to_string());
-            t.message = format!("the target {code} is not valid on {date}, and no successor is known");
+            t.message = format!("the target {code} is not valid on {date}, and no successor is known").into();
             return;
         }
         let may = match t.outcome {
@@ -376,9 +373,9 @@ impl<'e> Translator<'e> {
             && t.targets().all(|o| {
                 !o.reversed && o.ancestor.is_none() && (!dated || o.state == TargetState::Valid) && is_one_map(o) && !beyond::guesses(o)
             });
-        let gone = t.targets().find(|o| o.state == TargetState::Expired).map(|o| o.concept.code());
+        let gone = t.targets().find(|o| o.state == TargetState::Expired).map(|o| o.concept);
         if let Some(gone) = gone.filter(|_| t.message.is_empty() && !dated && t.automatic) {
-            t.message = format!("{gone} has expired; give a target date to follow it to its successors");
+            t.message = Message::Expired(gone);
         }
     }
 }
@@ -406,11 +403,11 @@ fn state(concept: Concept<'_>, date: Option<Date>) -> TargetState {
     if !concept.is_listed() {
         return TargetState::Unlisted;
     }
-    if concept.is_valid_on(date) {
-        return TargetState::Valid;
+    match concept.recordable_on(date) {
+        Some(Status::Valid) => TargetState::Valid,
+        Some(Status::Header) => TargetState::Header,
+        _ => TargetState::Expired,
     }
-    let status = date.map_or_else(|| concept.status().filter(|_| !concept.is_ended()), |d| concept.status_on(d));
-    if status == Some(Status::Header) { TargetState::Header } else { TargetState::Expired }
 }
 
 /// Repairs in one line, for messages and logs of codes (codes are not private).

@@ -1,20 +1,20 @@
 //! From the rows of a source to scenarios, groups and options.
 
-use super::super::answer::{Group, Need, Origin, Outcome, Scenario, Target};
+use super::super::answer::{Group, Message, Need, Origin, Outcome, Scenario, Scenarios, Target};
 use super::super::rules::{Condition, RuleRow, Verdict, decide};
 use super::state;
 use crate::index::{CodeSystem, Concept, ConceptMap, Row};
 use crate::model::rule::{self, Facts, Program};
 use crate::model::{MapKind, Relationship};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 /// What a map says of a source: the part of an answer that its rows alone decide.
 #[derive(Debug)]
 pub(super) struct Reading<'e> {
-    pub scenarios: Vec<Scenario<'e>>,
+    pub scenarios: Scenarios<'e>,
     pub needs: Vec<Need>,
     pub outcome: Outcome,
-    pub message: String,
+    pub message: Message<'e>,
 }
 
 /// The rows of a source, as its map means them. `None`: the map has none.
@@ -32,7 +32,7 @@ pub(super) fn of_rows<'e>(
     }
     match map.kind() {
         MapKind::Gem | MapKind::Succession => Some(by_flags(rows)),
-        MapKind::Table if rows.clone().all(|row| row.rule().1.is_empty()) => Some(by_flags(rows)),
+        MapKind::Table if rows.clone().all(|row| row.program().is_none()) => Some(by_flags(rows)),
         MapKind::Table => Some(by_conditions(&rows.collect::<Vec<_>>(), facts, &kinds(findings))),
         MapKind::Rules => Some(by_rules(&rows.collect::<SmallVec<[Row<'e>; 8]>>(), facts, &kinds(findings))),
     }
@@ -47,28 +47,26 @@ fn kinds(system: Option<CodeSystem<'_>>) -> impl Fn(u64, u64) -> bool {
 }
 
 /// Rows that hold whatever the facts.
-fn by_flags<'e>(rows: impl Iterator<Item = Row<'e>>) -> Reading<'e> {
-    let mut scenarios: Vec<Scenario<'e>> = Vec::new();
+fn by_flags<'e>(rows: impl ExactSizeIterator<Item = Row<'e>>) -> Reading<'e> {
+    let mut scenarios = Scenarios::new();
+    let all = rows.len();
     for row in rows {
-        let Some(concept) = row.target() else {
-            continue;
-        };
-        if row.relationship() == Relationship::NotRelatedTo {
-            continue;
-        }
+        let relationship = row.relationship();
+        let Some(concept) = row.target().filter(|_| relationship != Relationship::NotRelatedTo) else { continue };
+        let option = target(concept, relationship, row.priority(), Origin::Row(row));
         // A GEM row outside a combination is a reading of its own, with all other such rows as its alternatives: scenario 0, group 0.
-        let option = target(concept, row.relationship(), row.priority(), Origin::Row(row));
         // Rows of one group stand together, so the place is mostly the last one.
         let same_scenario = |s: &Scenario<'e>| s.groups.first().and_then(first_row).is_some_and(|r| r.scenario() == row.scenario());
-        let Some(scenario) = scenarios.iter().rposition(same_scenario) else {
-            scenarios.reserve_exact(1);
-            scenarios.push(Scenario { groups: vec![Group { options: vec![option] }] });
+        let same_group = |g: &Group<'e>| first_row(g).is_some_and(|r| r.group() == row.group());
+        let Some(scenario) = scenarios.iter_mut().rfind(|s| same_scenario(s)) else {
+            let mut options = SmallVec::with_capacity(all);
+            options.push(option);
+            scenarios.push(Scenario::of(options));
             continue;
         };
-        let groups = &mut scenarios[scenario].groups;
-        match groups.iter().rposition(|g| first_row(g).is_some_and(|r| r.group() == row.group())) {
-            Some(group) => groups[group].options.push(option),
-            None => groups.push(Group { options: vec![option] }),
+        match scenario.groups.iter_mut().rfind(|g| same_group(g)) {
+            Some(group) => group.options.push(option),
+            None => scenario.groups.push(Group { options: SmallVec::from_buf([option]) }),
         }
     }
     for group in scenarios.iter_mut().flat_map(|s| &mut s.groups) {
@@ -76,7 +74,7 @@ fn by_flags<'e>(rows: impl Iterator<Item = Row<'e>>) -> Reading<'e> {
     }
     // Rows there are, but none that translates: the map says no.
     let outcome = if scenarios.is_empty() { Outcome::NoMap } else { Outcome::Choice };
-    Reading { scenarios, needs: Vec::new(), outcome, message: String::new() }
+    Reading { scenarios, needs: Vec::new(), outcome, message: Message::None }
 }
 
 /// A table some of whose rows have conditions (FHIR `dependsOn`): those that are false do not count, those that are unknown wait.
@@ -97,7 +95,7 @@ fn by_conditions<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Re
         reading.outcome = Outcome::NeedsFacts;
         reading.needs = needs;
     } else if holding.is_empty() {
-        reading.message = "no row of the map holds under the given facts".to_owned();
+        reading.message = Message::Words("no row of the map holds under the given facts".into());
     }
     reading
 }
@@ -110,18 +108,18 @@ fn by_rules<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Reading
         .collect();
     let mut needs = Vec::new();
     let mut scenario = Scenario::default();
-    let mut message = String::new();
+    let mut message = Message::None;
     for decided in decide(&asked, facts, is_a) {
         let options = match decided.verdict {
-            Verdict::Target(row) => vec![row],
+            Verdict::Target(row) => smallvec![row],
             Verdict::Choice(rows) => rows,
             Verdict::NoCode(row) => {
                 // In the map's own words, why.
-                message = rows[row].detail().advice.to_owned();
+                message = Message::Advice(rows[row].detail().advice);
                 continue;
             }
             Verdict::NoRule => {
-                message = format!("no rule of group {} holds under the given facts", decided.group);
+                message = Message::Words(format!("no rule of group {} holds under the given facts", decided.group));
                 continue;
             }
             Verdict::Needs { needs: open_needs, open } => {
@@ -130,28 +128,28 @@ fn by_rules<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Reading
             }
         };
         let as_target = |row: Row<'e>| Some(target(row.target()?, row.relationship(), row.priority(), Origin::Row(row)));
-        let mut options: Vec<_> = options.into_iter().filter_map(|at| as_target(rows[at])).collect();
+        let mut options: SmallVec<[Target<'e>; 1]> = options.into_iter().filter_map(|at| as_target(rows[at])).collect();
         number(&mut options);
         scenario.groups.push(Group { options });
     }
     let waits = !needs.is_empty();
     scenario.groups.retain(|group| !group.options.is_empty());
-    let scenarios = if scenario.groups.is_empty() { Vec::new() } else { vec![scenario] };
+    let scenarios = if scenario.groups.is_empty() { Scenarios::new() } else { Scenarios::from_buf([scenario]) };
     let outcome = match (waits, scenarios.is_empty()) {
         (true, _) => Outcome::NeedsFacts,
         (false, true) => Outcome::NoMap,
         (false, false) => Outcome::Choice,
     };
     if outcome != Outcome::NoMap {
-        message.clear();
+        message = Message::None;
     }
     Reading { scenarios, needs, outcome, message }
 }
 
 fn condition(row: Row<'_>) -> Condition<'_> {
-    match row.rule() {
-        (_, "") => Condition::None,
-        (program, _) => Program::new(program).map_or(Condition::Unreadable, Condition::Program),
+    match row.program() {
+        None => Condition::None,
+        Some(program) => Program::new(program).map_or(Condition::Unreadable, Condition::Program),
     }
 }
 
@@ -162,7 +160,7 @@ fn say(needs: &mut Vec<Need>, need: &rule::Need, row: Row<'_>) {
         rule::Need::Property(attribute) => attribute.clone(),
         need => need.fact().to_owned(),
     };
-    let need = Need { fact, rule: row.rule().1.to_owned() };
+    let need = Need { fact, rule: row.detail().rule.to_owned() };
     if !needs.contains(&need) {
         needs.push(need);
     }
@@ -174,7 +172,7 @@ fn first_row<'e>(group: &Group<'e>) -> Option<Row<'e>> {
 
 /// The rows that name the asked code as their target, each source a candidate.
 pub(super) fn reversed<'e>(map: ConceptMap<'e>, asked: Concept<'e>) -> Option<Reading<'e>> {
-    let mut options: Vec<Target<'e>> = Vec::new();
+    let mut options: SmallVec<[Target<'e>; 1]> = SmallVec::new();
     for row in map.rows_to(asked) {
         let Some(concept) = row.source() else { continue };
         if options.iter().any(|o| o.concept == concept) {
@@ -192,8 +190,8 @@ pub(super) fn reversed<'e>(map: ConceptMap<'e>, asked: Concept<'e>) -> Option<Re
         return None;
     }
     number(&mut options);
-    let scenarios = vec![Scenario { groups: vec![Group { options }] }];
-    Some(Reading { scenarios, needs: Vec::new(), outcome: Outcome::Choice, message: String::new() })
+    let scenarios = Scenarios::from_buf([Scenario::of(options)]);
+    Some(Reading { scenarios, needs: Vec::new(), outcome: Outcome::Choice, message: Message::None })
 }
 
 fn needs_others(row: Row<'_>) -> bool {
