@@ -3,7 +3,9 @@
 use super::{CodeAndDisplay, Day, Repair, Suggestion, repairs, suggestions};
 use crate::engine::{self, Translation};
 use crate::index::{ConceptMap, Row};
-use serde::Serialize;
+use crate::model::GemFlags;
+use serde::{Serialize, Serializer};
+use smallvec::SmallVec;
 
 /// What a code is over there.
 #[derive(Clone, Debug, Serialize)]
@@ -14,8 +16,10 @@ pub struct TranslateAnswer<'a> {
     /// Whether the answer may be taken without a person.
     pub automatic: bool,
     /// The codes to use, all together: of the only reading, or of what a policy picked. Empty if nothing is settled.
-    pub codes: Vec<&'a str>,
-    pub scenarios: Vec<Scenario<'a>>,
+    #[serde(serialize_with = "as_list")]
+    pub codes: SmallVec<[&'a str; 2]>,
+    #[serde(serialize_with = "as_list")]
+    pub scenarios: SmallVec<[Scenario<'a>; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub picked: Option<Picked<'a>>,
     pub needs: Vec<Need<'a>>,
@@ -23,7 +27,16 @@ pub struct TranslateAnswer<'a> {
     pub nearest: Vec<Suggestion<'a>>,
     /// The map that answered, or was asked.
     pub map: Option<Map<'a>>,
-    pub message: &'a str,
+    #[serde(serialize_with = "as_text")]
+    pub message: &'a engine::Message<'a>,
+}
+
+fn as_list<T: Serialize, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+    list.serialize(serializer)
+}
+
+fn as_text<S: Serializer>(message: &engine::Message<'_>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(message)
 }
 
 /// The code that was asked for.
@@ -38,12 +51,14 @@ pub struct Source<'a> {
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Scenario<'a> {
-    pub groups: Vec<Group<'a>>,
+    #[serde(serialize_with = "as_list")]
+    pub groups: SmallVec<[Group<'a>; 1]>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Group<'a> {
-    pub options: Vec<Target<'a>>,
+    #[serde(serialize_with = "as_list")]
+    pub options: SmallVec<[Target<'a>; 1]>,
 }
 
 /// One target code and where it comes from.
@@ -80,7 +95,7 @@ pub struct Origin<'a> {
     pub decision: Option<i64>,
     /// The five digits of a GEM row.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub flags: Option<String>,
+    pub flags: Option<Flags>,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub rule: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
@@ -99,6 +114,15 @@ pub struct Origin<'a> {
     pub from: Option<Day>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Day>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub struct Flags(pub GemFlags);
+
+impl Serialize for Flags {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0)
+    }
 }
 
 /// One step between the row that answered and the target.
@@ -152,7 +176,7 @@ impl<'a> Origin<'a> {
             row: Some(row.line()),
             kind: "row",
             decision: None,
-            flags: row.gem_flags().map(|f| f.to_string()),
+            flags: row.gem_flags().map(Flags),
             rule: detail.rule,
             advice: detail.advice,
             correlation: detail.correlation,

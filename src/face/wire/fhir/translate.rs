@@ -104,7 +104,7 @@ fn message<'t, 'i: 't>(answers: impl Iterator<Item = &'t Translation<'i>>) -> St
     let mut said: Vec<String> = Vec::new();
     for t in answers {
         let mut text = match t.outcome {
-            _ if !t.message.is_empty() => t.message.clone(),
+            _ if !t.message.is_empty() => t.message.to_string(),
             Outcome::NoMap => "the map says that there is no target".to_owned(),
             Outcome::NeedsFacts => "a rule of the map waits for facts".to_owned(),
             _ => "no match".to_owned(),
