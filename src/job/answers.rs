@@ -1,18 +1,18 @@
 //! Ready-made output for what stands in a cell.
 //!
-//! The engine answers each distinct question once. After that a direct-mapped memo leads from the raw bytes of the cell (and whatever
-//! else the answer depends on) to the bytes to append and the tally to count; codes follow Zipf, so nearly every row ends there.
-//! Both tables are emptied when full: they are caches, the counts live in the [`Ledger`].
+//! The engine answers each distinct question once. After that a [`Memo`] leads from the raw bytes of the cell (and whatever else the
+//! answer depends on) to the bytes to append and the tally to count; nearly every row ends there. It is emptied when full: it is a cache,
+//! the counts live in the [`Ledger`].
 
 use super::Error;
 use super::ledger::{Ledger, Tally};
+use super::memo::{Given, Looked, Memo, Place};
 use super::spec::{CodeColumn, Unsettled};
 use super::words::Words;
 use crate::engine::{Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Translation, Translator, TranslatorOptions};
 use crate::model::Date;
 use hashbrown::HashMap;
 
-const SLOTS: usize = 1 << 15;
 /// Distinct questions kept; a column of free text must not fill the memory.
 const MOST_ANSWERS: usize = 1 << 16;
 /// Bytes of ready-made output kept.
@@ -43,15 +43,8 @@ pub(super) struct Context<'q> {
     pub text: Option<&'q str>,
 }
 
-/// The answer to what stands in a cell.
-struct Answer {
-    /// Where the bytes to append stand in the arena.
-    start: u32,
-    end: u32,
-    outcome: u8,
-    flags: u8,
-    /// How often it was given since the counts were last brought into the ledger.
-    count: u64,
+/// What is counted when an answer is given.
+struct Counted {
     tally: u32,
     /// Of the further codes in the cell.
     further: Box<[Further]>,
@@ -65,6 +58,8 @@ const SETTLED: u8 = 1;
 const REJECT: u8 = 2;
 /// There are further codes.
 const FURTHER: u8 = 4;
+/// There is no code.
+const BLANK: u8 = 8;
 
 /// The answers of one code column, or of several alike.
 pub(super) struct Answers<'e> {
@@ -76,85 +71,43 @@ pub(super) struct Answers<'e> {
     /// Where the column holds words.
     words: Option<Words<'e>>,
     dialect: Dialect,
-    slots: Box<[Slot]>,
+    memo: Memo,
+    /// Numbers of the answers to keys that are too long for the memo.
     places: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
-    answers: Vec<Answer>,
+    /// By the number of the answer.
+    counted: Vec<Counted>,
     arena: Vec<u8>,
     /// Where in the arena bytes stand that came before.
-    written: HashMap<Box<[u8]>, (u32, u32), foldhash::fast::FixedState>,
-    /// What a blank cell gets.
-    blank: Vec<u8>,
+    written: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
+    /// How much of the arena a blank cell gets, from its beginning.
+    blank: u32,
 }
 
-/// A key of at most 16 bytes, and of its answer what every record needs: half a cache line.
+/// An answer that was found.
 #[derive(Clone, Copy, Default)]
-struct Slot {
-    low: u64,
-    high: u64,
-    start: u32,
-    /// Given so often since it came here.
-    count: u32,
-    answer: u32,
-    size: u16,
-    outcome: u8,
-    /// The key's length and one more, above three flags; 0: nothing here.
-    length_and_flags: u8,
-}
-
-/// An answer that was found, and what is counted of it.
-#[derive(Clone, Copy)]
 pub(super) struct Hit {
-    pub id: u32,
-    start: u32,
-    size: u32,
-    pub outcome: u8,
-    flags: u8,
+    /// Its number.
+    answer: u32,
+    given: Given,
 }
 
 impl Hit {
+    pub fn outcome(self) -> u8 {
+        self.given.outcome
+    }
     pub fn settled(self) -> bool {
-        self.flags & SETTLED != 0
+        self.given.flags & SETTLED != 0
     }
     /// The job rejects records with this answer.
     pub fn rejects(self) -> bool {
-        self.flags & REJECT != 0
+        self.given.flags & REJECT != 0
     }
     pub fn has_further(self) -> bool {
-        self.flags & FURTHER != 0
+        self.given.flags & FURTHER != 0
     }
-}
-
-/// The first 16 bytes of a key, zero behind its end.
-#[inline]
-fn words(data: &[u8], start: usize, length: usize) -> (u64, u64) {
-    const LOW: [u64; 17] = masks(0);
-    const HIGH: [u64; 17] = masks(8);
-    if let Some(window) = data.get(start..start + 16)
-        && let (Ok(low), Ok(high)) = (window[..8].try_into(), window[8..].try_into())
-    {
-        return (u64::from_le_bytes(low) & LOW[length], u64::from_le_bytes(high) & HIGH[length]);
+    pub fn is_blank(self) -> bool {
+        self.given.flags & BLANK != 0
     }
-    let mut window = [0; 16];
-    window[..length].copy_from_slice(&data[start..start + length]);
-    let word = u128::from_le_bytes(window);
-    (word as u64, (word >> 64) as u64)
-}
-
-const fn masks(from: usize) -> [u64; 17] {
-    let mut masks = [0; 17];
-    let mut length = 0usize;
-    while length <= 16 {
-        let bytes = length.saturating_sub(from);
-        masks[length] = if bytes >= 8 { u64::MAX } else { (1 << (8 * bytes)) - 1 };
-        length += 1;
-    }
-    masks
-}
-
-#[inline]
-fn slot_of(low: u64, high: u64, length: usize) -> usize {
-    let product = u128::from(low ^ 0x9e37_79b9_7f4a_7c15) * u128::from(high ^ 0xe703_7ed1_a0b4_28db ^ length as u64);
-    ((product >> 64) as u64 ^ product as u64) as usize & (SLOTS - 1)
 }
 
 impl<'e> Answers<'e> {
@@ -176,12 +129,12 @@ impl<'e> Answers<'e> {
             by_value: HashMap::default(),
             words: None,
             dialect,
-            slots: vec![Slot::default(); SLOTS].into_boxed_slice(),
+            memo: Memo::new(),
             places: HashMap::default(),
-            answers: Vec::new(),
+            counted: Vec::new(),
             arena: Vec::new(),
             written: HashMap::default(),
-            blank: Vec::new(),
+            blank: 0,
         };
         match &spec.from {
             Some(_) if spec.is_text() => answers.words = Some(Words::new(engine, spec)?),
@@ -201,7 +154,8 @@ impl<'e> Answers<'e> {
         }
         let mut blank = Vec::new();
         answers.render(["", "", "", "", ""], &mut blank);
-        answers.blank = blank;
+        answers.blank = blank.len() as u32;
+        answers.arena = blank;
         Ok(answers)
     }
 
@@ -253,49 +207,57 @@ impl<'e> Answers<'e> {
         at as u8
     }
 
-    /// The answer for a key of at most 16 bytes that is at hand; it counts as given.
+    /// The answer for a key that is at hand; it counts as given.
     #[inline]
     pub fn find(&mut self, data: &[u8], start: usize, length: usize) -> Option<Hit> {
-        if length > 16 {
-            return None;
+        self.memo.find(data, start, length).map(|(answer, given)| Hit { answer, given })
+    }
+
+    /// [`find`](Answers::find) for many keys at once.
+    #[inline]
+    pub fn find_all(
+        &mut self,
+        data: &[u8],
+        keys: impl Iterator<Item = Place>,
+        looked: &mut Vec<Looked>,
+        mut found: impl FnMut(Option<Hit>),
+    ) {
+        self.memo.find_all(data, keys, looked, |it| found(it.map(|(answer, given)| Hit { answer, given })));
+    }
+
+    /// Forgets the answers if those to this many cells more were too many. Those that are found until the next call stay.
+    pub fn make_room(&mut self, cells: usize, ledger: &mut Ledger) {
+        if self.memo.len() + cells > MOST_ANSWERS || self.arena.len() >= MOST_BYTES {
+            self.settle_counts(ledger);
+            self.memo.clear();
+            self.places.clear();
+            self.counted.clear();
+            self.written.clear();
+            self.arena.truncate(self.blank as usize);
         }
-        let (low, high) = words(data, start, length);
-        let slot = &mut self.slots[slot_of(low, high, length)];
-        if slot.low != low || slot.high != high || usize::from(slot.length_and_flags >> 3) != length + 1 {
-            return None;
-        }
-        slot.count += 1;
-        let flags = slot.length_and_flags & 7;
-        Some(Hit { id: slot.answer, start: slot.start, size: u32::from(slot.size), outcome: slot.outcome, flags })
     }
 
     /// Writes what is appended to a record with this answer.
     #[inline]
     pub fn append(&self, hit: Hit, out: &mut Vec<u8>) {
-        copy(&self.arena, hit.start as usize, hit.size as usize, out);
+        copy(&self.arena, hit.given.start as usize, hit.given.size as usize, out);
     }
 
     /// The codes beyond the first of a cell.
     pub fn further(&self, hit: Hit) -> &[Further] {
-        &self.answers[hit.id as usize].further
+        &self.counted[hit.answer as usize].further
     }
 
     /// Of the first code, for the sample.
     pub fn tally_of(&self, hit: Hit) -> u32 {
-        self.answers[hit.id as usize].tally
+        self.counted[hit.answer as usize].tally
     }
 
     /// Brings into the ledger how often each answer was given.
     pub fn settle_counts(&mut self, ledger: &mut Ledger) {
-        for slot in &mut self.slots {
-            if let Some(answer) = self.answers.get_mut(slot.answer as usize) {
-                answer.count += u64::from(std::mem::take(&mut slot.count));
-            }
-        }
-        for answer in &mut self.answers {
-            let count = std::mem::take(&mut answer.count);
-            ledger.tallies[answer.tally as usize].count += count;
-            for &(tally, ..) in &answer.further {
+        for (count, counted) in self.memo.take_counts().zip(&self.counted) {
+            ledger.tallies[counted.tally as usize].count += count;
+            for &(tally, ..) in &counted.further {
                 ledger.tallies[tally as usize].count += count;
             }
         }
@@ -310,49 +272,30 @@ impl<'e> Answers<'e> {
         self.spec == *spec && self.dialect == *dialect
     }
 
-    pub fn blank(&self) -> &[u8] {
-        &self.blank
+    /// What a cell becomes in which there is no code.
+    pub fn blank(&self) -> Hit {
+        Hit { answer: 0, given: Given { start: 0, size: self.blank, outcome: 0, flags: BLANK } }
     }
 
     /// The answer for a key that is not at hand; it counts as given.
     #[cold]
     pub fn ask(&mut self, key: &[u8], cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> Hit {
-        let id = match self.places.get(key) {
-            Some(&id) => id,
+        let answer = match self.places.get(key) {
+            Some(&answer) => answer,
             None => {
-                if self.answers.len() >= MOST_ANSWERS || self.arena.len() >= MOST_BYTES {
-                    self.settle_counts(ledger);
-                    self.places.clear();
-                    self.answers.clear();
-                    self.written.clear();
-                    self.arena.clear();
-                    self.slots.fill(Slot::default());
+                let (given, counted) = self.make(cell, source, context, ledger);
+                let (answer, kept) = self.memo.add(key, given);
+                self.counted.push(counted);
+                if !kept {
+                    self.places.insert(key.into(), answer);
                 }
-                let id = self.answers.len() as u32;
-                let answer = self.make(cell, source, context, ledger);
-                self.answers.push(answer);
-                self.places.insert(key.into(), id);
-                id
+                answer
             }
         };
-        let answer = &mut self.answers[id as usize];
-        answer.count += 1;
-        let (outcome, flags) = (answer.outcome, answer.flags);
-        let hit = Hit { id, start: answer.start, size: answer.end - answer.start, outcome, flags };
-        if let (0..=16, Ok(size)) = (key.len(), u16::try_from(hit.size)) {
-            let (low, high) = words(key, 0, key.len());
-            let slot = &mut self.slots[slot_of(low, high, key.len())];
-            // Whose place this was keeps its count.
-            if let Some(before) = self.answers.get_mut(slot.answer as usize) {
-                before.count += u64::from(slot.count);
-            }
-            let length_and_flags = ((key.len() as u8 + 1) << 3) | flags;
-            *slot = Slot { low, high, start: hit.start, count: 0, answer: id, size, outcome, length_and_flags };
-        }
-        hit
+        Hit { answer, given: self.memo.give(answer) }
     }
 
-    fn make(&mut self, cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> Answer {
+    fn make(&mut self, cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {
         let text = String::from_utf8_lossy(cell);
         let parts: Vec<&str> = match &self.spec.split {
             Some(split) => text.split(split.as_str()).filter(|p| !p.trim().is_empty()).collect(),
@@ -380,13 +323,14 @@ impl<'e> Answers<'e> {
             &mut bytes,
         );
         // Spellings of one code mostly have the same answer, which is kept once.
-        let (start, end) = match self.written.get(&bytes[..]) {
-            Some(&at) => at,
+        let size = bytes.len() as u32;
+        let start = match self.written.get(&bytes[..]) {
+            Some(&start) => start,
             None => {
-                let at = (self.arena.len() as u32, (self.arena.len() + bytes.len()) as u32);
+                let start = self.arena.len() as u32;
                 self.arena.extend_from_slice(&bytes);
-                self.written.insert(bytes.into(), at);
-                at
+                self.written.insert(bytes.into(), start);
+                start
             }
         };
         let reject = self.spec.unsettled == Unsettled::Reject && tallies.iter().any(|t| !t.settled);
@@ -395,7 +339,7 @@ impl<'e> Answers<'e> {
         let further: Box<[Further]> = places.map(|(outcome, settled, tally)| (tally, outcome, settled)).collect();
         let flag = |is: bool, flag: u8| if is { flag } else { 0 };
         let flags = flag(settled, SETTLED) | flag(reject, REJECT) | flag(!further.is_empty(), FURTHER);
-        Answer { start, end, outcome, flags, count: 0, tally, further }
+        (Given { start, size, outcome, flags }, Counted { tally, further })
     }
 
     /// Asks the engine.
@@ -568,19 +512,6 @@ fn message(t: &Translation<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_of_keys() {
-        let data = b"250.00,401.9,abcdefghijklmnop";
-        for start in 0..data.len() {
-            for length in 0..=16.min(data.len() - start) {
-                let mut padded = data[start..start + length].to_vec();
-                padded.resize(16, 0);
-                let word = u128::from_le_bytes(padded.try_into().unwrap());
-                assert_eq!(words(data, start, length), (word as u64, (word >> 64) as u64), "{start} {length}");
-            }
-        }
-    }
 
     #[test]
     fn fields_are_quoted_when_they_must_be() {

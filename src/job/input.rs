@@ -143,7 +143,7 @@ impl Input {
             (Box::new(file), Some(metadata))
         };
         let tally = std::sync::Arc::new(std::sync::Mutex::new((blake3::Hasher::new(), 0)));
-        let mut raw = BufReader::with_capacity(1 << 17, Hashing { inner: raw, tally: tally.clone() });
+        let mut raw = BufReader::with_capacity(1 << 16, Hashing { inner: raw, tally: tally.clone() });
         let magic = raw.fill_buf().map_err(|e| Error::io("read", path, e))?;
         let (mut reader, compression): (Box<dyn Read + Send>, _) = if magic.starts_with(&[0x1f, 0x8b]) {
             (Box::new(flate2::bufread::MultiGzDecoder::new(raw)), Some("gzip"))

@@ -21,6 +21,7 @@ mod facts;
 mod format;
 mod input;
 mod ledger;
+mod memo;
 mod output;
 pub mod profile;
 mod pump;

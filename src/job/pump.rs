@@ -4,7 +4,10 @@
 //! memory does not grow with records. (Parting the input among converting threads was tried by others and lost: codes follow Zipf, so the
 //! converting thread mostly copies.)
 
-use super::format::{delimited::Delimited, ndjson::Ndjson};
+use super::format::{
+    delimited::{Batch, Delimited},
+    ndjson::Ndjson,
+};
 use super::input::{Ahead, Blocks, HEADROOM, Input, display_name};
 use super::output::{Behind, Output, Sink, Stopped};
 use super::spec::Job;
@@ -16,7 +19,7 @@ use std::time::Instant;
 const RING: usize = 3;
 
 pub(super) enum Reader {
-    Delimited(Delimited, Vec<u32>),
+    Delimited(Delimited, Batch),
     Ndjson(Ndjson),
 }
 
@@ -30,7 +33,7 @@ impl Reader {
 
     fn run(&mut self, data: &[u8], clean: bool, last: bool, work: &mut Work<'_>) -> Result<usize, Error> {
         match self {
-            Reader::Delimited(d, ends) => d.run(data, clean, last, ends, work),
+            Reader::Delimited(d, batch) => d.run(data, clean, last, batch, work),
             Reader::Ndjson(n) => n.run(data, clean, last, work),
         }
     }

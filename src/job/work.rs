@@ -2,12 +2,13 @@
 
 use super::ColumnFacts;
 use super::Error;
-use super::answers::{Answers, Context, Dialect};
+use super::answers::{Answers, Context, Dialect, Hit};
 use super::duplicates::{Duplicates, Gatherer, Repetition};
 use super::facts::RowFacts;
 use super::format::ndjson::Ndjson;
 use super::input::TextEncoding;
 use super::ledger::{Ledger, RejectReason, Sampled};
+use super::memo::{Looked, Place};
 use super::output::{Output, part_of};
 use super::resume::State;
 use super::spec::{self, Job};
@@ -46,6 +47,7 @@ pub(super) struct Work<'e> {
     limits: [u64; 10],
     hits: Vec<(usize, usize, Sampled)>,
     scratch: Vec<u8>,
+    looked: Vec<Looked>,
     /// With a key: where it stands, and what may come again.
     keys: Vec<usize>,
     repetitions: Option<Gatherer>,
@@ -136,6 +138,7 @@ impl<'e> Work<'e> {
             limits: [if job.sample > 0 { u64::MAX } else { 0 }; 10],
             hits: Vec::new(),
             scratch: Vec::new(),
+            looked: Vec::new(),
             repetitions: (!keys.is_empty()).then(|| Gatherer::new(&job.folder())),
             keys,
         })
@@ -188,43 +191,74 @@ impl<'e> Work<'e> {
     }
 
     /// Appends what the code in a cell becomes, and counts it. Whether the record is to be rejected for it.
-    #[inline]
     pub fn code(&mut self, column: usize, data: &[u8], start: usize, length: usize) -> bool {
+        self.make_room(1);
+        let hit = self.look(column, data, start, length);
+        self.give(column, hit)
+    }
+
+    /// Before some cells are looked up: none of the answers to them will have to give way to another.
+    pub fn make_room(&mut self, cells: usize) {
+        for group in &mut self.groups {
+            group.make_room(cells, &mut self.ledger);
+        }
+    }
+
+    /// Finds what the code in a cell of the record at hand becomes; it counts as given.
+    #[inline]
+    pub fn look(&mut self, column: usize, data: &[u8], start: usize, length: usize) -> Hit {
         let Column { group, from, .. } = &self.columns[column];
         let group = &mut self.groups[*group];
-        let codes = &mut self.ledger.columns[column];
         if length == 0 || (data[start] <= b' ' && data[start..start + length].trim_ascii().is_empty()) {
-            codes.blank += 1;
-            self.out.extend_from_slice(group.blank());
-            return false;
+            return group.blank();
         }
-        let hit = if self.contextual {
-            let source = group.source(from);
-            let key = &mut self.scratch;
-            key.clear();
-            key.push(source);
-            key.extend_from_slice(&self.facts.key);
-            key.extend_from_slice(&data[start..start + length]);
-            match group.find(key, 0, key.len()) {
+        let cell = &data[start..start + length];
+        if !self.contextual {
+            return match group.find(data, start, length) {
                 Some(hit) => hit,
                 None => {
-                    let (facts, text) = (&self.facts.facts, self.facts.text.as_deref());
-                    let context = Context { from, date: self.facts.date, facts, text };
-                    group.ask(key, &data[start..start + length], source, context, &mut self.ledger)
-                }
-            }
-        } else {
-            match group.find(data, start, length) {
-                Some(hit) => hit,
-                None => {
-                    let cell = &data[start..start + length];
                     let context = Context { from: b"", date: None, facts: &self.facts.facts, text: None };
                     group.ask(cell, cell, 0, context, &mut self.ledger)
                 }
+            };
+        }
+        let source = group.source(from);
+        let key = &mut self.scratch;
+        key.clear();
+        key.push(source);
+        key.extend_from_slice(&self.facts.key);
+        key.extend_from_slice(cell);
+        group.find(key, 0, key.len()).unwrap_or_else(|| {
+            let (facts, text) = (&self.facts.facts, self.facts.text.as_deref());
+            group.ask(key, cell, source, Context { from, date: self.facts.date, facts, text }, &mut self.ledger)
+        })
+    }
+
+    /// [`look`](Work::look) for the cells of a column in many records, where nothing else of a record counts. Hits are put
+    /// `work.columns()` apart; those that are not at hand are to be looked for one by one.
+    #[inline]
+    pub fn look_all(&mut self, column: usize, data: &[u8], cells: &[Place], hits: &mut [Option<Hit>]) {
+        let step = self.columns.len();
+        let group = &mut self.groups[self.columns[column].group];
+        let mut hits = hits[column..].iter_mut().step_by(step);
+        group.find_all(data, cells[column..].iter().step_by(step).copied(), &mut self.looked, |hit| {
+            if let Some(place) = hits.next() {
+                *place = hit;
             }
-        };
-        let outcome = usize::from(hit.outcome);
+        });
+    }
+
+    /// Appends what was found, and counts it. Whether the record is to be rejected for it.
+    #[inline]
+    pub fn give(&mut self, column: usize, hit: Hit) -> bool {
+        let group = &self.groups[self.columns[column].group];
         let codes = &mut self.ledger.columns[column];
+        group.append(hit, &mut self.out);
+        if hit.is_blank() {
+            codes.blank += 1;
+            return false;
+        }
+        let outcome = usize::from(hit.outcome());
         codes.outcomes[outcome] += 1;
         codes.settled += u64::from(hit.settled());
         if hit.has_further() {
@@ -234,7 +268,6 @@ impl<'e> Work<'e> {
                 codes.settled += u64::from(settled);
             }
         }
-        group.append(hit, &mut self.out);
         let lot = lot(self.seed, self.ledger.records_in, column);
         if lot < self.limits[outcome] {
             let sampled = Sampled { line: 0, column: String::new(), tally: group.tally_of(hit), lot };
