@@ -30,6 +30,7 @@ pub(super) enum Dialect {
     /// With the names of the appended members.
     Json([String; 5]),
     /// Each with its length in front (32 bits, little-endian), for formats that take values apart again.
+    #[cfg(feature = "parquet")]
     Cells,
 }
 
@@ -363,6 +364,7 @@ impl<'e> Answers<'e> {
                     out.push(*delimiter);
                     delimited(value, *delimiter, *quote, out);
                 }
+                #[cfg(feature = "parquet")]
                 Dialect::Cells => {
                     out.extend_from_slice(&(value.len() as u32).to_le_bytes());
                     out.extend_from_slice(value.as_bytes());

@@ -151,6 +151,7 @@ impl<'e> Work<'e> {
         self.columns[column].place
     }
     /// Everything that is read of a record.
+    #[cfg(feature = "parquet")]
     pub fn places(&self) -> Vec<usize> {
         let mut places: Vec<usize> = self.columns.iter().flat_map(|c| [Some(c.place), c.from_place]).flatten().collect();
         places.extend(self.facts.places());

@@ -157,3 +157,36 @@ fn two_runs_compared() {
     let same = report::diff(&place.path("a"), &place.path("a")).unwrap();
     assert_eq!((same.same, same.changed.len()), (3, 0));
 }
+
+#[test]
+fn the_program_signs_verifies_and_compares() {
+    let place = Place::with("in.csv", "id,dx\n1,250.00\n2,401.9\n");
+    let run = |args: &[&str]| {
+        let mut command = crate::cli::xwalk();
+        command.current_dir(place.path("in.csv").parent().expect("a folder")).args(args);
+        let output = command.output().expect("a run");
+        (output.status.code(), String::from_utf8(output.stdout).expect("UTF-8"), String::from_utf8(output.stderr).expect("UTF-8"))
+    };
+    let convert = |more: &[&str]| run(&[&["convert", "in.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx"], more].concat()).0;
+    assert_eq!(convert(&["-o", "a.csv", "--report", "a"]), Some(0), "a single approximate target is taken");
+    assert_eq!(convert(&["-o", "b.csv", "--report", "b", "--strict"]), Some(1), "--strict queues it");
+
+    let (exit, out, _) = run(&["report", "verify", "a"]);
+    assert!(exit == Some(1) && out.contains("nobody has signed this report"), "{out}");
+    assert_eq!(run(&["report", "sign", "a", "--by", "A. Coder", "--role", "clinical lead"]).0, Some(0));
+    let (exit, out, told) = run(&["report", "verify", "a"]);
+    assert!(exit == Some(0) && out.starts_with("signed by A. Coder, clinical lead, at 20"), "{out}{told}");
+    assert!(!out.contains("CHANGED") && !out.contains("MISSING") && !out.contains("not looked at"), "{out}");
+    let (exit, _, told) = run(&["report", "sign", "a", "--by", "B", "--role", "none"]);
+    assert!(exit == Some(2) && told.contains("signature.json exists"), "{told}");
+    std::fs::write(place.path("a.csv"), "id,dx\n").expect("written");
+    let (exit, out, _) = run(&["report", "verify", "a"]);
+    assert!(exit == Some(1) && out.lines().any(|l| l.contains("output") && l.contains("CHANGED")), "{out}");
+
+    let (exit, out, _) = run(&["report", "diff", "a", "b"]);
+    assert!(exit == Some(1) && out.contains("401.9") && out.contains("became something else"), "{out}");
+    let (exit, out, _) = run(&["report", "diff", "a", "a"]);
+    assert!(exit == Some(0) && out.contains("2 codes became the same"), "{out}");
+    let (exit, _, told) = run(&["report", "diff", "a", "nothing"]);
+    assert!(exit == Some(2) && told.contains("nothing"), "{told}");
+}
