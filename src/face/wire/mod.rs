@@ -6,7 +6,6 @@
 //!
 //! The types borrow from the engine's answer and live as long as it does. They are written and never read back.
 
-mod compact;
 mod fetch;
 pub mod fhir;
 mod index;
@@ -17,7 +16,6 @@ mod subsumes;
 mod translate;
 mod validate;
 
-pub use compact::append;
 pub use fetch::{FetchAnswer, FetchableRelease};
 pub use index::{BuildReport, CodeReport, DiffReport, FindingReport, IndexReport, RowReport, VerifyReport};
 pub use lookup::{LookupAnswer, Period};
@@ -33,12 +31,7 @@ use serde::{Serialize, Serializer};
 
 /// Writes an answer as JSON, in one line or for eyes too.
 pub fn write(out: &mut impl std::io::Write, answer: &impl Serialize, pretty: bool) -> std::io::Result<()> {
-    if pretty {
-        return Ok(serde_json::to_writer_pretty(out, answer)?);
-    }
-    let mut line = Vec::with_capacity(1 << 10);
-    append(&mut line, answer)?;
-    out.write_all(&line)
+    Ok(if pretty { serde_json::to_writer_pretty(out, answer) } else { serde_json::to_writer(out, answer) }?)
 }
 
 /// A date by ISO 8601.

@@ -9,7 +9,7 @@ use crate::engine::search::{SearchOptions, Searcher};
 use crate::engine::{Age, Asked, Engine, Facts, Outcome, Policy, Sex, Translator, TranslatorOptions};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::Parameters;
-use crate::face::wire::{self, LookupAnswer, SearchAnswer, SubsumesAnswer, TranslateAnswer, ValidateAnswer};
+use crate::face::wire::{LookupAnswer, SearchAnswer, SubsumesAnswer, TranslateAnswer, ValidateAnswer};
 use crate::index::CodeSystem;
 use crate::model::Date;
 use serde::{Deserialize, Serialize};
@@ -285,7 +285,7 @@ impl Asker<'_> {
 
 fn write(answer: &impl Serialize, out: &mut Vec<u8>) -> Result<(), Failure> {
     // Plain structs into a Vec: there is nothing that could fail but numbers that are none (a score).
-    wire::append(out, answer).map_err(|_| Failure::invalid("the answer cannot be written as JSON"))
+    serde_json::to_writer(out, answer).map_err(|_| Failure::invalid("the answer cannot be written as JSON"))
 }
 
 impl Subject<'_> {
