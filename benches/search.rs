@@ -1,6 +1,7 @@
 //! How long a search takes: median, 99th percentile and the slowest, one thread, each question asked once after a warm-up.
 //!
-//! `cargo bench --bench search` asks the development sets of `../shared/eval` (all four mixed) of ICD-10-CM in the index that a user has;
+//! `cargo bench --bench search` asks the development sets of `../shared/eval` (each, and all four mixed) of ICD-10-CM in the index that a user
+//! has, and says how often the right code was first and among the first ten; `-- corrupted` asks one set only;
 //! `cargo bench --bench search -- --snomed` asks a generated release of the size of SNOMED CT (1.6 million descriptions), with terms of its
 //! own: whole, shortened, with typing errors. `-- --hops` allows the way over other systems' titles, which `--text-only` turns off.
 
@@ -8,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use xwalk::engine::Engine;
-use xwalk::engine::search::{SearchOptions, Searcher};
+use xwalk::engine::search::{Match, SearchOptions, Searcher};
 use xwalk::index::Index;
 use xwalk::releases::{self, generate};
 
@@ -25,40 +26,80 @@ fn main() {
     let found = releases::index(&releases::Dirs::from_env(), &mut |_| (), &|note| eprintln!("{note}")).expect("an index");
     let engine = Engine::new(Arc::new(Index::open(found.path(), xwalk::text::VERSION).expect("an index")));
     let searcher = engine.searcher(engine.system("icd10cm").expect("ICD-10-CM"), options).expect("a searcher");
-    let mut mixed: Vec<(u64, String)> = Vec::new();
-    for set in ["corrupted", "crossvintage", "shorthand", "synonym"] {
+    let only = SETS.into_iter().find(|set| wants(set));
+    let mut mixed: Vec<(u64, Question)> = Vec::new();
+    for set in SETS.into_iter().filter(|set| only.is_none_or(|only| *set == only)) {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/eval").join(format!("{set}.tsv"));
         let Ok(text) = std::fs::read_to_string(&path) else {
             eprintln!("{set}: no {}", path.display());
             continue;
         };
-        let queries: Vec<String> = text.lines().skip(1).filter_map(|line| Some(line.split('\t').nth(2)?.to_owned())).collect();
-        report(set, &searcher, &queries);
-        mixed.extend(queries.into_iter().enumerate().map(|(i, q)| ((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15), q)));
+        let questions: Vec<Question> = text.lines().skip(1).filter_map(Question::of_row).collect();
+        report(set, &searcher, &questions);
+        mixed.extend(questions.into_iter().enumerate().map(|(i, q)| ((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15), q)));
     }
-    mixed.sort();
+    if only.is_some() {
+        return;
+    }
+    mixed.sort_by_key(|(shuffled, _)| *shuffled);
     report("mixed", &searcher, &mixed.into_iter().map(|(_, q)| q).collect::<Vec<_>>());
-    let awkward: Vec<String> =
+    let awkward: Vec<Question> =
         ["a", "of the", "....", "🙂", "مرض السكري", "x".repeat(10_000).as_str(), &"acute mi ".repeat(1_200), &"zz ".repeat(3_300)]
-            .map(str::to_owned)
-            .to_vec();
+            .map(|text| Question { text: text.to_owned(), gold: Vec::new() })
+            .into();
     report("awkward", &searcher, &awkward);
 }
 
-fn report(name: &str, searcher: &Searcher<'_>, queries: &[String]) {
-    queries.iter().take(500).for_each(|query| drop(searcher.search(query)));
-    let mut times: Vec<Duration> = queries
-        .iter()
-        .map(|query| {
-            let started = Instant::now();
-            drop(searcher.search(query));
-            started.elapsed()
-        })
-        .collect();
+const SETS: [&str; 4] = ["corrupted", "crossvintage", "shorthand", "synonym"];
+
+#[derive(Clone)]
+struct Question {
+    text: String,
+    /// The codes that answer it, without dots; empty where nobody knows.
+    gold: Vec<String>,
+}
+
+impl Question {
+    /// `id, class, query, gold`.
+    fn of_row(row: &str) -> Option<Question> {
+        let mut cells = row.split('\t').skip(2);
+        Some(Question { text: cells.next()?.to_owned(), gold: cells.next()?.split(' ').map(str::to_owned).collect() })
+    }
+
+    /// The place of the first right code.
+    fn rank(&self, matches: &[Match<'_>]) -> Option<usize> {
+        matches.iter().position(|m| self.gold.contains(&m.concept.code().replace('.', "")))
+    }
+}
+
+fn report(name: &str, searcher: &Searcher<'_>, questions: &[Question]) {
+    questions.iter().take(500).for_each(|q| drop(searcher.search(&q.text)));
+    let (mut first, mut among_ten) = (0, 0);
+    let mut times: Vec<Duration> = Vec::with_capacity(questions.len());
+    for question in questions {
+        let started = Instant::now();
+        let matches = searcher.search(&question.text);
+        times.push(started.elapsed());
+        let rank = question.rank(&matches);
+        first += usize::from(rank == Some(0));
+        among_ten += usize::from(rank.is_some_and(|r| r < 10));
+    }
     times.sort();
     let at =
         |share: f64| times.get(((times.len() as f64 * share) as usize).min(times.len().saturating_sub(1))).copied().unwrap_or_default();
-    println!("{name}: {} questions, median {:.2?}, 99th percentile {:.2?}, slowest {:.2?}", times.len(), at(0.5), at(0.99), at(1.0));
+    let recall = if questions.iter().any(|q| !q.gold.is_empty()) {
+        let share = |n: usize| n as f64 / questions.len() as f64;
+        format!(", recall at 1 {:.3}, at 10 {:.3}", share(first), share(among_ten))
+    } else {
+        String::new()
+    };
+    println!(
+        "{name}: {} questions, median {:.2?}, 99th percentile {:.2?}, slowest {:.2?}{recall}",
+        times.len(),
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    );
 }
 
 fn snomed(folder: &Path) -> Engine {
@@ -72,7 +113,7 @@ fn snomed(folder: &Path) -> Engine {
 }
 
 /// Terms of the release as people would type them.
-fn generated(searcher: &Searcher<'_>) -> Vec<String> {
+fn generated(searcher: &Searcher<'_>) -> Vec<Question> {
     let mut random = generate::Prng::new(9);
     let system = searcher.system();
     (0..3_000)
@@ -94,7 +135,8 @@ fn generated(searcher: &Searcher<'_>) -> Vec<String> {
                     }
                 }
             }
-            Some(words.join(" "))
+            // Terms are made of few words, so many concepts share one: what was meant is known, what is right is not.
+            Some(Question { text: words.join(" "), gold: Vec::new() })
         })
         .collect()
 }

@@ -122,6 +122,6 @@ fn misspelt(terms: &Terms<'_>, word: &str) -> Option<u32> {
     }
     let mut only = None;
     let mut several = false;
-    near::typos(terms, word, 1, false, |id, _| several |= only.replace(id).is_some());
+    near::typos(terms, word, 1, |id, _| several |= only.replace(id).is_some());
     only.filter(|_| !several)
 }

@@ -1,45 +1,142 @@
 //! Words of the vocabulary near a word of the question: by typing error, as its prefix, as what it abbreviates.
 
-use std::sync::LazyLock;
-
-use fst::{Automaton, IntoStreamer, Streamer};
-use levenshtein_automata::{DFA, Distance, LevenshteinAutomatonBuilder, SINK_STATE};
+use fst::raw::{CompiledAddr, Fst, Output};
+use smallvec::SmallVec;
 
 use crate::index::terms::Terms;
 
 /// The furthest typing error looked for: two letters, a transposition counting as one.
 pub const FURTHEST: u8 = 2;
+/// Longer words have no typing errors that could be told from other words (and a row of [`Rows`] has no more bits).
+const LONGEST: usize = 62;
 
-static BUILDERS: LazyLock<[LevenshteinAutomatonBuilder; 2]> =
-    LazyLock::new(|| [LevenshteinAutomatonBuilder::new(1, true), LevenshteinAutomatonBuilder::new(2, true)]);
+/// Calls `found` with every word within `furthest` typing errors of `text` (restricted Damerau-Levenshtein distance on characters) and
+/// its distance, in the order of the words.
+///
+/// The automaton of Wu and Manber (Fast text searching allowing errors, 1992), with transpositions, computed as the walk goes: a table for
+/// all its states takes longer to make than all the rest of a search (benches/README.md).
+pub fn typos(terms: &Terms<'_>, text: &str, furthest: u8, mut found: impl FnMut(u32, u8)) {
+    let length = text.chars().count();
+    if length > LONGEST {
+        return;
+    }
+    let furthest = usize::from(furthest.clamp(1, FURTHEST));
+    let mut walk = Walk { fst: terms.map().as_fst(), places: Places::of(text), whole: 1 << length, furthest, found: &mut found };
+    let root = walk.fst.root().addr();
+    walk.below(root, Output::zero(), Rows::start(), Letter::default());
+}
 
-struct Typo(DFA);
+/// Where in the asked word each letter stands, a bit for every place.
+struct Places {
+    ascii: [u64; 128],
+    others: SmallVec<[(char, u64); 4]>,
+}
 
-impl Automaton for Typo {
-    type State = u32;
-    fn start(&self) -> u32 {
-        self.0.initial_state()
+impl Places {
+    fn of(text: &str) -> Places {
+        let mut places = Places { ascii: [0; 128], others: SmallVec::new() };
+        for (i, c) in text.chars().enumerate() {
+            match places.ascii.get_mut(c as usize) {
+                Some(bits) => *bits |= 1 << i,
+                None => match places.others.iter_mut().find(|(other, _)| *other == c) {
+                    Some((_, bits)) => *bits |= 1 << i,
+                    None => places.others.push((c, 1 << i)),
+                },
+            }
+        }
+        places
     }
-    fn is_match(&self, state: &u32) -> bool {
-        matches!(self.0.distance(*state), Distance::Exact(_))
-    }
-    fn can_match(&self, state: &u32) -> bool {
-        *state != SINK_STATE
-    }
-    fn accept(&self, state: &u32, byte: u8) -> u32 {
-        self.0.transition(*state, byte)
+
+    fn get(&self, c: u32) -> u64 {
+        match self.ascii.get(c as usize) {
+            Some(bits) => *bits,
+            None => self.others.iter().find(|(other, _)| *other as u32 == c).map_or(0, |(_, bits)| *bits),
+        }
     }
 }
 
-/// Calls `found` with every word within `furthest` typing errors of `text` (restricted Damerau-Levenshtein distance on characters) and
-/// its distance, in the order of the words. With `prefix`, a word counts as soon as one of its prefixes is that near.
-pub fn typos(terms: &Terms<'_>, text: &str, furthest: u8, prefix: bool, mut found: impl FnMut(u32, u8)) {
-    let Some(builder) = BUILDERS.get(usize::from(furthest.clamp(1, FURTHEST)) - 1) else { return };
-    let dfa = Typo(if prefix { builder.build_prefix_dfa(text) } else { builder.build_dfa(text) });
-    let mut stream = terms.map().search_with_state(&dfa).into_stream();
-    while let Some((_, word, state)) = stream.next() {
-        if let Distance::Exact(distance) = dfa.0.distance(state) {
-            found(word as u32, distance);
+/// What may have been read so far.
+#[derive(Clone, Copy)]
+struct Rows {
+    /// Bit `i` of row `d`: the first `i` letters of the asked word, with at most `d` errors.
+    read: [u64; FURTHEST as usize + 1],
+    /// Bit `i` of row `d`: the same, and the letter `i + 1` was read where letter `i` is asked.
+    swapped: [u64; FURTHEST as usize],
+}
+
+impl Rows {
+    fn start() -> Rows {
+        Rows { read: [0b1, 0b11, 0b111], swapped: [0; FURTHEST as usize] }
+    }
+
+    /// Reads a letter that stands at these places of the asked word.
+    #[inline]
+    fn then(&self, places: u64) -> Rows {
+        let mut next = Rows { read: [0; FURTHEST as usize + 1], swapped: [0; FURTHEST as usize] };
+        next.read[0] = (self.read[0] & places) << 1;
+        for d in 0..usize::from(FURTHEST) {
+            let same = (self.read[d + 1] & places) << 1;
+            let one_more = self.read[d];
+            let another = self.read[d] << 1;
+            let one_less = next.read[d] << 1;
+            let swapped = (self.swapped[d] & places) << 2;
+            next.read[d + 1] = same | one_more | another | one_less | swapped;
+            next.swapped[d] = self.read[d] & places >> 1;
+        }
+        next
+    }
+}
+
+/// A letter of several bytes, half read.
+#[derive(Clone, Copy, Default)]
+struct Letter {
+    bits: u32,
+    bytes_left: u8,
+}
+
+impl Letter {
+    /// Reads a byte of UTF-8; `Ok` once the letter is whole.
+    #[inline]
+    fn then(self, byte: u8) -> Result<u32, Letter> {
+        match byte {
+            0..0x80 => Ok(u32::from(byte)),
+            0x80..0xc0 => {
+                let bits = self.bits << 6 | u32::from(byte & 0x3f);
+                if self.bytes_left <= 1 { Ok(bits) } else { Err(Letter { bits, bytes_left: self.bytes_left - 1 }) }
+            }
+            0xc0..0xe0 => Err(Letter { bits: u32::from(byte & 0x1f), bytes_left: 1 }),
+            0xe0..0xf0 => Err(Letter { bits: u32::from(byte & 0x0f), bytes_left: 2 }),
+            0xf0.. => Err(Letter { bits: u32::from(byte & 0x07), bytes_left: 3 }),
+        }
+    }
+}
+
+struct Walk<'f, 'a, F> {
+    fst: &'f Fst<&'a [u8]>,
+    places: Places,
+    /// The bit of the whole asked word.
+    whole: u64,
+    furthest: usize,
+    found: &'f mut F,
+}
+
+impl<F: FnMut(u32, u8)> Walk<'_, '_, F> {
+    fn below(&mut self, node: CompiledAddr, word: Output, rows: Rows, letter: Letter) {
+        let node = self.fst.node(node);
+        if node.is_final()
+            && letter.bytes_left == 0
+            && let Some(distance) = rows.read[..=self.furthest].iter().position(|row| row & self.whole != 0)
+        {
+            (self.found)(word.cat(node.final_output()).value() as u32, distance as u8);
+        }
+        for step in node.transitions() {
+            let (rows, letter) = match letter.then(step.inp) {
+                Ok(c) => (rows.then(self.places.get(c)), Letter::default()),
+                Err(half) => (rows, half),
+            };
+            if rows.read[self.furthest] & (self.whole | self.whole - 1) != 0 {
+                self.below(step.addr, word.cat(step.out), rows, letter);
+            }
         }
     }
 }
@@ -96,6 +193,20 @@ pub fn abbreviation(s: &[u8], l: &[u8]) -> Option<f32> {
     }
     let kept = run as f32 / l.len() as f32;
     Some((0.5 + 0.45 * kept).min(0.95))
+}
+
+/// Whether two words are at most one typing error apart, a swap of neighbours being one.
+pub fn within_one(a: &[u8], b: &[u8]) -> bool {
+    if a.len().abs_diff(b.len()) > 1 {
+        return false;
+    }
+    let begin = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let (a, b) = (&a[begin..], &b[begin..]);
+    let end = a.iter().rev().zip(b.iter().rev()).take_while(|(a, b)| a == b).count();
+    match (&a[..a.len() - end], &b[..b.len() - end]) {
+        ([a, c], [b, d]) => a == d && b == c,
+        (a, b) => a.len() <= 1 && b.len() <= 1,
+    }
 }
 
 fn vowel(c: u8) -> bool {

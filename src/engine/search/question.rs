@@ -106,9 +106,9 @@ impl Reader<'_> {
                     found.add(2, &[id], 0.95, How::Joined);
                 }
             }
+            found.settle();
             let rarity = self.rarity(&found.readings);
             question.words.push(Asked { text: word.text.to_owned(), rarity });
-            found.readings.sort_by(|a, b| b.weight.total_cmp(&a.weight).then_with(|| a.targets.cmp(&b.targets)));
             found.readings.truncate(MOST_READINGS);
             question.readings.append(&mut found.readings);
         }
@@ -167,7 +167,7 @@ impl Reader<'_> {
             _ => 2,
         };
         if furthest > 0 {
-            near::typos(self.terms, word, furthest, false, |id, distance| {
+            near::typos(self.terms, word, furthest, |id, distance| {
                 let text = self.terms.word(id);
                 if distance == 0 || (text.len() < 4 && distance > 0) {
                     return;
@@ -246,7 +246,7 @@ impl Reader<'_> {
 fn like(asked: &str, word: &str) -> bool {
     let (a, w) = (asked.len(), word.len());
     (a >= 3 && a * 2 >= w && near::abbreviation(asked.as_bytes(), word.as_bytes()).is_some())
-        || (a >= 4 && w >= 4 && strsim::osa_distance(asked, word) <= 1)
+        || (a >= 4 && w >= 4 && near::within_one(asked.as_bytes(), word.as_bytes()))
 }
 
 struct Found<'a> {
@@ -256,18 +256,17 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Keeps the best reading for the same words.
     fn add(&mut self, span: u8, targets: &[u32], weight: f32, how: How) {
-        if let Some(held) = self.readings.iter_mut().find(|r| r.span == span && *r.targets == *targets) {
-            if held.weight < weight {
-                held.weight = weight;
-                held.how = how;
-            }
-            return;
+        if self.terms.concepts_with(targets[0]) > 0 {
+            self.readings.push(Reading { from: self.from, span, targets: SmallVec::from_slice(targets), weight, how });
         }
-        if self.terms.concepts_with(targets[0]) == 0 {
-            return;
-        }
-        self.readings.push(Reading { from: self.from, span, targets: SmallVec::from_slice(targets), weight, how });
+    }
+
+    /// Keeps the best reading for the same words, the best first.
+    fn settle(&mut self) {
+        let better = |a: &Reading, b: &Reading| b.weight.total_cmp(&a.weight);
+        self.readings.sort_by(|a, b| a.targets.cmp(&b.targets).then(a.span.cmp(&b.span)).then_with(|| better(a, b)));
+        self.readings.dedup_by(|b, a| a.span == b.span && a.targets == b.targets);
+        self.readings.sort_by(better);
     }
 }

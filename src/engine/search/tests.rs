@@ -45,7 +45,7 @@ proptest! {
         let blob = blob(&titles);
         let terms = Terms::open(&blob.words, &blob.terms).unwrap();
         let mut found = BTreeSet::new();
-        near::typos(&terms, &asked, furthest, false, |word, d| {
+        near::typos(&terms, &asked, furthest, |word, d| {
             found.insert((terms.word(word).to_owned(), usize::from(d)));
         });
         let expect: BTreeSet<(String, usize)> = (0..terms.word_count())
@@ -53,6 +53,11 @@ proptest! {
             .filter(|(_, d)| *d <= usize::from(furthest))
             .collect();
         prop_assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn one_typing_error_is_a_distance_of_one(a in "[ab]{0,6}", b in "[ab]{0,6}") {
+        prop_assert_eq!(near::within_one(a.as_bytes(), b.as_bytes()), distance(&a, &b) <= 1);
     }
 
     #[test]
