@@ -4,12 +4,20 @@ use std::cell::RefCell;
 
 use super::gather;
 use super::question::{How, Question, Reader};
-use super::rank::{Alignment, Ranker};
+use super::rank::{Alignment, Memo, Ranker};
 use super::weights::{ELSEWHERE, FEATURES, WEIGHTS};
 use crate::index::terms::{Shorthand, Terms};
 
 thread_local! {
-    static SCRATCH: RefCell<gather::Scratch> = RefCell::default();
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+/// Memory kept from question to question.
+#[derive(Default)]
+struct Scratch {
+    gather: gather::Scratch,
+    candidates: Vec<u32>,
+    memo: Memo,
 }
 
 /// What search asks of the concepts of a system.
@@ -52,6 +60,15 @@ impl Part {
     }
 }
 
+/// A term that may be the answer.
+struct Hit {
+    score: f32,
+    ordinal: u32,
+    number: u32,
+    /// The feature that looks beyond the term.
+    elsewhere: f32,
+}
+
 /// Finds concepts by the words of their terms.
 pub struct Finder<'a> {
     pub terms: &'a Terms<'a>,
@@ -66,60 +83,63 @@ impl Finder<'_> {
         if question.readings.is_empty() {
             return Vec::new();
         }
-        let mut candidates = Vec::new();
-        SCRATCH.with_borrow_mut(|scratch| gather::gather(self.terms, &question, scratch, &|o| concepts.keep(o), &mut candidates));
-        self.rank(&question, &candidates, limit, concepts)
+        SCRATCH.with_borrow_mut(|Scratch { gather, candidates, memo }| {
+            gather::gather(self.terms, &question, gather, &|o| concepts.keep(o), candidates);
+            let ranker = Ranker::new(self.terms, &question, memo);
+            self.rank(&question, &ranker, candidates, limit, concepts)
+        })
     }
 
-    fn rank(&self, question: &Question, candidates: &[u32], limit: usize, concepts: &dyn Concepts) -> Vec<Found> {
-        let ranker = Ranker::new(self.terms, question);
+    fn rank(&self, question: &Question, ranker: &Ranker<'_>, candidates: &[u32], limit: usize, concepts: &dyn Concepts) -> Vec<Found> {
         let mut alignment = Alignment::default();
-        let mut hits: Vec<(f32, u32, u32)> = Vec::with_capacity(candidates.len());
-        for &candidate in candidates {
-            let Some(term) = self.terms.term(candidate) else { continue };
+        let mut hits: Vec<Hit> = Vec::with_capacity(candidates.len());
+        for &number in candidates {
+            let Some(term) = self.terms.term(number) else { continue };
             let features = ranker.features(&term, concepts.is_header(term.ordinal), &mut alignment);
-            hits.push((Ranker::score(&features), term.ordinal, candidate));
+            hits.push(Hit { score: Ranker::score(&features), ordinal: term.ordinal, number, elsewhere: 0.0 });
         }
         // The best term of each concept.
-        hits.sort_unstable_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.total_cmp(&a.0)).then_with(|| a.2.cmp(&b.2)));
-        hits.dedup_by_key(|h| h.1);
-        hits.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+        let better = |a: &Hit, b: &Hit| b.score.total_cmp(&a.score);
+        hits.sort_unstable_by(|a, b| a.ordinal.cmp(&b.ordinal).then_with(|| better(a, b)).then_with(|| a.number.cmp(&b.number)));
+        hits.dedup_by_key(|h| h.ordinal);
+        hits.sort_unstable_by(|a, b| better(a, b).then_with(|| a.ordinal.cmp(&b.ordinal)));
         // The best look further: what a term lacks, another term of the concept or of its parent may have.
         hits.truncate(limit.max(LOOK_FURTHER));
-        let mut found: Vec<Found> = Vec::with_capacity(hits.len());
         let mut other = Alignment::default();
-        for (score, ordinal, number) in hits {
-            let Some(term) = self.terms.term(number) else { continue };
-            let mut features = ranker.features(&term, concepts.is_header(ordinal), &mut alignment);
-            let mut total = score;
-            if found.len() < LOOK_FURTHER {
-                let parents = concepts.parent(ordinal).into_iter().flat_map(|p| self.terms.terms_of(p));
-                let others = self.terms.terms_of(ordinal).filter(|t| *t != number).chain(parents);
-                features[ELSEWHERE] = ranker.elsewhere(&alignment.met, others, &mut other);
-                total += features[ELSEWHERE] * WEIGHTS[ELSEWHERE];
-            }
-            let parts = if self.explain { Part::of(&features) } else { Vec::new() };
-            found.push(Found { ordinal, term: number, score: total, why: self.why(question, &alignment), parts });
+        for hit in hits.iter_mut().take(LOOK_FURTHER) {
+            let Some(term) = self.terms.term(hit.number) else { continue };
+            ranker.align(&term, &mut alignment);
+            let parents = concepts.parent(hit.ordinal).into_iter().flat_map(|p| self.terms.terms_of(p));
+            let others = self.terms.terms_of(hit.ordinal).filter(|t| *t != hit.number).chain(parents);
+            hit.elsewhere = ranker.elsewhere(&alignment.met, others, &mut other);
+            hit.score += hit.elsewhere * WEIGHTS[ELSEWHERE];
         }
-        found.sort_by(|a, b| b.score.total_cmp(&a.score));
-        let scores: Vec<f32> = found.iter().map(|f| f.score).collect();
-        found.iter_mut().zip(shares(&scores)).for_each(|(f, share)| f.score = share);
-        found.truncate(limit);
-        found
+        hits.sort_by(better);
+        let shares = shares(&hits.iter().map(|h| h.score).collect::<Vec<_>>());
+        let found = hits.iter().zip(shares).take(limit).filter_map(|(hit, score)| {
+            let term = self.terms.term(hit.number)?;
+            let mut features = ranker.features(&term, concepts.is_header(hit.ordinal), &mut alignment);
+            features[ELSEWHERE] = hit.elsewhere;
+            let parts = if self.explain { Part::of(&features) } else { Vec::new() };
+            Some(Found { ordinal: hit.ordinal, term: hit.number, score, why: self.why(question, &alignment), parts })
+        });
+        found.collect()
     }
 
     /// How well a text describes each of some concepts: shares of 1, what no concept takes is nobody's.
     pub fn weigh(&self, text: &str, ordinals: &[u32], concepts: &dyn Concepts) -> Vec<f32> {
         let question = Reader { terms: self.terms, shorthand: self.shorthand, complete: false }.read(text);
-        let ranker = Ranker::new(self.terms, &question);
-        let mut alignment = Alignment::default();
-        let best = ordinals.iter().map(|&ordinal| {
-            let terms = self.terms.terms_of(ordinal).filter_map(|t| self.terms.term(t));
-            terms
-                .map(|t| Ranker::score(&ranker.features(&t, concepts.is_header(ordinal), &mut alignment)))
-                .fold(f32::NEG_INFINITY, f32::max)
-        });
-        shares(&best.collect::<Vec<_>>())
+        SCRATCH.with_borrow_mut(|scratch| {
+            let ranker = Ranker::new(self.terms, &question, &mut scratch.memo);
+            let mut alignment = Alignment::default();
+            let best = ordinals.iter().map(|&ordinal| {
+                let terms = self.terms.terms_of(ordinal).filter_map(|t| self.terms.term(t));
+                terms
+                    .map(|t| Ranker::score(&ranker.features(&t, concepts.is_header(ordinal), &mut alignment)))
+                    .fold(f32::NEG_INFINITY, f32::max)
+            });
+            shares(&best.collect::<Vec<_>>())
+        })
     }
 
     /// What had to be supposed for this alignment.

@@ -11,20 +11,24 @@ pub const MOST_CANDIDATES: usize = 300;
 /// Counters for every term, kept from question to question.
 #[derive(Default)]
 pub struct Scratch {
-    sum: Vec<f32>,
-    /// Which word of the question added last, and by which reading.
-    stamp: Vec<u32>,
+    slots: Vec<Slot>,
     touched: Vec<u32>,
     order: Vec<(f32, u32)>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    sum: f32,
+    /// Which word of the question added last, and by which reading.
+    stamp: u32,
 }
 
 /// The terms that share most with the question, roughly.
 pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, keep: &dyn Fn(u32) -> bool, out: &mut Vec<u32>) {
     out.clear();
     let count = terms.term_count() as usize;
-    if scratch.sum.len() < count {
-        scratch.sum.resize(count, 0.0);
-        scratch.stamp.resize(count, 0);
+    if scratch.slots.len() < count {
+        scratch.slots.resize(count, Slot::default());
     }
     let all = terms.concept_count();
     // The words of the question by what their readings cost, the cheapest first.
@@ -55,16 +59,15 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
                 let gain = reading.weight * span * rarity(terms.concepts_with(target), all) / total.max(0.1);
                 for term in terms.postings(target) {
                     budget = budget.saturating_sub(1);
-                    let at = term as usize;
-                    let last = scratch.stamp[at];
-                    if last >> 16 == i as u32 + 1 && last != stamp {
+                    let Some(slot) = scratch.slots.get_mut(term as usize) else { continue };
+                    if slot.stamp >> 16 == i as u32 + 1 && slot.stamp != stamp {
                         continue;
                     }
-                    if last == 0 {
+                    if slot.stamp == 0 {
                         scratch.touched.push(term);
                     }
-                    scratch.stamp[at] = stamp;
-                    scratch.sum[at] += gain;
+                    slot.stamp = stamp;
+                    slot.sum += gain;
                 }
             }
         }
@@ -72,11 +75,8 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
     let asked: f32 = question.words.iter().map(|w| w.rarity).sum();
     scratch.order.clear();
     for &term in &scratch.touched {
-        let at = term as usize;
-        let score = scratch.sum[at] / (asked + 0.5 * terms.term_rarity(term));
-        scratch.order.push((score, term));
-        scratch.sum[at] = 0.0;
-        scratch.stamp[at] = 0;
+        let slot = std::mem::take(&mut scratch.slots[term as usize]);
+        scratch.order.push((slot.sum / (asked + 0.5 * terms.term_rarity(term)), term));
     }
     scratch.touched.clear();
     let better = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));

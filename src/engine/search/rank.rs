@@ -1,5 +1,7 @@
 //! How well a term answers a question: a few dozen plain features, and one weight for each.
 
+use std::cell::Cell;
+
 use super::question::{How, MOST_WORDS, Question, rarity};
 use super::weights::{FEATURES, WEIGHTS};
 use crate::index::terms::{Term, Terms};
@@ -65,11 +67,46 @@ fn class(word: &str) -> Class {
 
 pub type Features = [f32; FEATURES.len()];
 
-/// What a word of the vocabulary means for this question.
-#[derive(Clone, Copy, Default)]
+/// One thing that a word of the vocabulary means for this question.
+#[derive(Clone, Copy)]
 struct Link {
+    /// The words of the question that are read so.
+    from: u8,
+    to: u8,
     reading: u16,
-    target: u8,
+    /// The weight of the reading; `None` where it takes further words.
+    alone: Option<f32>,
+}
+
+/// What a word of the vocabulary is for one question, worked out when it is first met: a few words make up most of the candidates.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    question: u32,
+    rarity: f32,
+    first_link: u16,
+    links: u16,
+    class: Class,
+}
+
+/// [`Known`] by word, kept from question to question (and from vocabulary to vocabulary) for its memory alone.
+#[derive(Default)]
+pub struct Memo {
+    question: u32,
+    words: Vec<Cell<Known>>,
+}
+
+impl Memo {
+    fn forget(&mut self, words: u32) {
+        self.question = self.question.wrapping_add(1);
+        if self.question == 0 {
+            self.words.clear();
+            self.question = 1;
+        }
+        if self.words.len() < words as usize {
+            let nothing = Known { question: 0, rarity: 0.0, first_link: 0, links: 0, class: Class::Plain };
+            self.words.resize(words as usize, Cell::new(nothing));
+        }
+    }
 }
 
 /// The question, prepared for scoring many terms.
@@ -83,6 +120,7 @@ pub struct Ranker<'q> {
     special: Vec<(u32, Class)>,
     target_rarity: Vec<f32>,
     asked: f32,
+    memo: &'q Memo,
 }
 
 /// Which word of a term stands for which of the question.
@@ -90,21 +128,26 @@ pub struct Ranker<'q> {
 pub struct Alignment {
     /// For each word of the question: how well it is met, where, by which reading.
     pub met: Vec<(f32, u8, u16)>,
+    /// For each word of the term: which it is, what it is, how well it is covered.
+    words: Vec<(u32, Known, f32)>,
 }
 
+/// Longer terms are read so far.
+const LONGEST_TERM: usize = 64;
 const NOWHERE: u8 = u8::MAX;
 
 impl<'q> Ranker<'q> {
-    pub fn new(terms: &'q Terms<'q>, question: &'q Question) -> Ranker<'q> {
+    pub fn new(terms: &'q Terms<'q>, question: &'q Question, memo: &'q mut Memo) -> Ranker<'q> {
+        memo.forget(terms.word_count());
         let mut links: Vec<(u32, Link)> = Vec::new();
         let mut target_rarity = Vec::with_capacity(question.readings.len());
         for (r, reading) in question.readings.iter().enumerate() {
-            for (t, word) in reading.targets.iter().enumerate() {
-                links.push((*word, Link { reading: r as u16, target: t as u8 }));
-            }
+            let alone = (reading.targets.len() == 1).then_some(reading.weight);
+            let link = Link { from: reading.from, to: reading.from + reading.span, reading: r as u16, alone };
+            links.extend(reading.targets.iter().map(|word| (*word, link)));
             target_rarity.push(reading.targets.iter().map(|t| rarity(terms.concepts_with(*t), terms.concept_count())).sum());
         }
-        links.sort_unstable_by_key(|(word, link)| (*word, link.reading, link.target));
+        links.sort_unstable_by_key(|(word, link)| (*word, link.reading));
         // `unspecuified` is of the class of `unspecified`: what a word most likely means decides.
         let classes = (0..question.words.len())
             .map(|i| {
@@ -117,64 +160,85 @@ impl<'q> Ranker<'q> {
             })
             .collect();
         let asked = question.words.iter().map(|w| w.rarity).sum::<f32>().max(0.1);
-        Ranker { terms, question, links, classes, special: special(terms), target_rarity, asked }
+        Ranker { terms, question, links, classes, special: special(terms), target_rarity, asked, memo }
     }
 
-    /// The features of one term, and how it was aligned.
-    pub fn features(&self, term: &Term<'_>, header: bool, alignment: &mut Alignment) -> Features {
-        let mut f = [0.0; FEATURES.len()];
-        let all = self.terms.concept_count();
-        let asked = self.question.words.len();
-        let mut words = [0u32; 64];
-        let mut length = 0;
-        for word in term.words().take(words.len()) {
-            words[length] = word;
-            length += 1;
+    fn known(&self, word: u32) -> Known {
+        let Some(slot) = self.memo.words.get(word as usize) else { return self.look_up(word) };
+        let known = slot.get();
+        if known.question == self.memo.question {
+            return known;
         }
-        let words = &words[..length];
-        alignment.met.clear();
-        alignment.met.resize(asked, (0.0, NOWHERE, 0));
-        let mut covered = [0f32; 64];
+        let known = self.look_up(word);
+        slot.set(known);
+        known
+    }
+
+    fn look_up(&self, word: u32) -> Known {
+        let first_link = self.links.partition_point(|(w, _)| *w < word);
+        let links = self.links[first_link..].iter().take_while(|(w, _)| *w == word).count();
+        Known {
+            question: self.memo.question,
+            rarity: rarity(self.terms.concepts_with(word), self.terms.concept_count()),
+            first_link: first_link as u16,
+            links: links as u16,
+            class: self.class(word),
+        }
+    }
+
+    /// Which words of a term stand for which of the question.
+    pub fn align(&self, term: &Term<'_>, alignment: &mut Alignment) {
+        let Alignment { met, words } = alignment;
+        met.clear();
+        met.resize(self.question.words.len(), (0.0, NOWHERE, 0));
+        words.clear();
         // Readings of several words count by how much of them is there; gathered here.
         let mut partial: smallvec::SmallVec<[(u16, f32, u8); 8]> = smallvec::SmallVec::new();
-        for (j, &word) in words.iter().enumerate() {
-            let start = self.links.partition_point(|(w, _)| *w < word);
-            for (_, link) in self.links[start..].iter().take_while(|(w, _)| *w == word) {
-                let reading = &self.question.readings[usize::from(link.reading)];
-                if reading.targets.len() == 1 {
-                    covered[j] = covered[j].max(reading.weight);
-                    for q in reading.from..reading.from + reading.span {
-                        let met = &mut alignment.met[usize::from(q)];
-                        if reading.weight > met.0 {
-                            *met = (reading.weight, j as u8, link.reading);
+        for (j, word) in term.words().take(LONGEST_TERM).enumerate() {
+            let known = self.known(word);
+            let mut covered = 0f32;
+            let first_link = usize::from(known.first_link);
+            for (_, link) in &self.links[first_link..first_link + usize::from(known.links)] {
+                if let Some(weight) = link.alone {
+                    covered = covered.max(weight);
+                    for met in &mut met[usize::from(link.from)..usize::from(link.to)] {
+                        if weight > met.0 {
+                            *met = (weight, j as u8, link.reading);
                         }
                     }
                 } else {
-                    let share = rarity(self.terms.concepts_with(word), all) / self.target_rarity[usize::from(link.reading)].max(0.1);
+                    let share = known.rarity / self.target_rarity[usize::from(link.reading)].max(0.1);
                     match partial.iter_mut().find(|p| p.0 == link.reading) {
                         Some(p) => p.1 += share,
                         None => partial.push((link.reading, share, j as u8)),
                     }
                 }
             }
+            words.push((word, known, covered));
         }
         for &(r, share, j) in &partial {
             let reading = &self.question.readings[usize::from(r)];
             let share = share.min(1.0);
             let weight = reading.weight * share * if share > 0.99 { 1.0 } else { 0.8 };
-            for q in reading.from..reading.from + reading.span {
-                let met = &mut alignment.met[usize::from(q)];
+            for met in &mut met[usize::from(reading.from)..usize::from(reading.from + reading.span)] {
                 if weight > met.0 {
                     *met = (weight, j, r);
                 }
             }
-            for (k, word) in words.iter().enumerate() {
+            for (word, _, covered) in words.iter_mut() {
                 if reading.targets.contains(word) {
-                    covered[k] = covered[k].max(weight);
+                    *covered = covered.max(weight);
                 }
             }
         }
+    }
 
+    /// The features of one term, and how it was aligned.
+    pub fn features(&self, term: &Term<'_>, header: bool, alignment: &mut Alignment) -> Features {
+        self.align(term, alignment);
+        let mut f = [0.0; FEATURES.len()];
+        let asked = self.question.words.len();
+        let length = alignment.words.len();
         // Coverage of the question.
         let mut met_rarity = 0.0;
         let mut missing = 0.0;
@@ -223,15 +287,13 @@ impl<'q> Ranker<'q> {
         let mut covered_rarity = 0.0;
         let mut negated = false;
         let mut denied_in_title = 0u64;
-        for (j, &word) in words.iter().enumerate() {
-            let class = self.class(word);
+        for (j, &(_, Known { class, rarity, .. }, covered)) in alignment.words.iter().enumerate() {
             match class {
                 Class::Without => negated = true,
                 Class::With => negated = false,
                 _ => {}
             }
-            let rarity = rarity(self.terms.concepts_with(word), all);
-            let lack = 1.0 - covered[j];
+            let lack = 1.0 - covered;
             match class {
                 Class::Unspecified => f[14] += lack,
                 Class::Other => f[15] += lack,
@@ -252,7 +314,7 @@ impl<'q> Ranker<'q> {
                 }
                 Class::Plain => {
                     total += rarity;
-                    covered_rarity += rarity * covered[j];
+                    covered_rarity += rarity * covered;
                     if negated {
                         denied_in_title |= 1 << j;
                         f[27] += rarity * lack;
@@ -303,7 +365,7 @@ impl<'q> Ranker<'q> {
             f[30] = 1.0;
             f[31] = 1.0;
         }
-        f[32] = f32::from(u8::from(covered.first().is_some_and(|c| *c > 0.3)));
+        f[32] = f32::from(u8::from(alignment.words.first().is_some_and(|w| w.2 > 0.3)));
         f[33] = f32::from(u8::from(alignment.met.first().is_some_and(|m| m.0 > 0.3)));
         match term.usage {
             DesignationUse::Short => f[34] = 1.0,
@@ -318,14 +380,17 @@ impl<'q> Ranker<'q> {
 
     /// What share of the question is met by other terms of the concept (or by what stands above it) and not by this one: the last feature.
     pub fn elsewhere(&self, met: &[(f32, u8, u16)], others: impl Iterator<Item = u32>, scratch: &mut Alignment) -> f32 {
+        let plain = |i: &usize| self.classes[*i] == Class::Plain;
+        if (0..met.len()).filter(plain).all(|i| met[i].0 >= 1.0) {
+            return 0.0;
+        }
         let mut best = [0f32; MOST_WORDS];
         best.iter_mut().zip(met).for_each(|(best, met)| *best = met.0);
         for term in others.filter_map(|t| self.terms.term(t)) {
-            self.features(&term, false, scratch);
+            self.align(&term, scratch);
             best.iter_mut().zip(&scratch.met).for_each(|(best, met)| *best = best.max(met.0));
         }
-        let gained = best.iter().zip(met).zip(&self.question.words).zip(&self.classes).filter(|(_, class)| **class == Class::Plain);
-        gained.map(|(((best, met), word), _)| (best - met.0) * word.rarity).sum::<f32>() / self.asked
+        (0..met.len()).filter(plain).map(|i| (best[i] - met[i].0) * self.question.words[i].rarity).sum::<f32>() / self.asked
     }
 
     fn class(&self, word: u32) -> Class {
