@@ -5,6 +5,9 @@ use crate::index::terms::Terms;
 
 /// Postings walked for one question at most.
 const BUDGET: usize = 40_000;
+/// Once so many terms have words that make up this share of what is asked, a term that has none of these words is no candidate any more:
+/// the words that are left, the commonest, count for those found and add no others.
+const ENOUGH: (usize, f32) = (1_000, 0.7);
 /// Terms handed to the ranker.
 pub const MOST_CANDIDATES: usize = 300;
 
@@ -45,8 +48,12 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
         })
         .collect();
     words.sort_unstable();
+    let asked: f32 = question.words.iter().map(|w| w.rarity).sum();
+    let mut walked = 0.0;
     let mut budget = BUDGET;
     for (n, &(cost, i)) in words.iter().enumerate() {
+        let enough = scratch.touched.len() >= ENOUGH.0 && walked > ENOUGH.1 * asked;
+        walked += question.words[i].rarity;
         if cost > budget && n > 0 && !scratch.touched.is_empty() {
             // What is left out here still counts in ranking, for all that the rarer words have found.
             continue;
@@ -64,6 +71,9 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
                         continue;
                     }
                     if slot.stamp == 0 {
+                        if enough {
+                            continue;
+                        }
                         scratch.touched.push(term);
                     }
                     slot.stamp = stamp;
@@ -72,7 +82,6 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
             }
         }
     }
-    let asked: f32 = question.words.iter().map(|w| w.rarity).sum();
     scratch.order.clear();
     for &term in &scratch.touched {
         let slot = std::mem::take(&mut scratch.slots[term as usize]);

@@ -64,7 +64,7 @@ impl<'e> Hops<'e> {
                 let Some(from) = translator.source().at(ordinal) else { continue };
                 let answer = translator.translate(&Asked::code(from.code()));
                 let Some(map) = answer.map else { continue };
-                let title = super::matched(terms, from, term);
+                let title = super::matched(terms, from, term, &mut Words::new());
                 for scenario in &answer.scenarios {
                     let together = scenario.groups.len() > 1;
                     let options = scenario.groups.iter().flat_map(|g| &g.options);

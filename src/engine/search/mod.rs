@@ -174,12 +174,13 @@ impl<'e> Searcher<'e> {
         }
         if let Some(terms) = &self.terms {
             let finder = Finder { terms, shorthand: self.shorthand.as_ref(), explain: self.options.explain };
+            let mut words = Words::new();
             for found in finder.find(text, self.options.limit, self.options.complete, self) {
                 let Some(concept) = self.system.at(found.ordinal) else { continue };
                 if matches.iter().any(|m| m.concept == concept) {
                     continue;
                 }
-                let matched = matched(terms, concept, found.term);
+                let matched = matched(terms, concept, found.term, &mut words);
                 matches.push(Match { concept, score: found.score, matched, why: found.why, parts: found.parts, hop: None });
             }
         }
@@ -265,9 +266,8 @@ impl Concepts for Searcher<'_> {
 const TITLE_SAID: f32 = 0.95;
 
 /// The designation that has the words of a term.
-fn matched<'e>(terms: &Terms<'_>, concept: Concept<'e>, term: u32) -> &'e str {
+fn matched<'e>(terms: &Terms<'_>, concept: Concept<'e>, term: u32, words: &mut Words) -> &'e str {
     let Some(term) = terms.term(term) else { return "" };
-    let mut words = Words::new();
     let mut same = |text: &str| {
         words.read(text);
         words.iter().map(|w| w.text).eq(term.words().map(|w| terms.word(w)))
