@@ -75,6 +75,8 @@ pub struct Finder<'a> {
     pub shorthand: Option<&'a Shorthand<'a>>,
     /// Whether the parts of every rank are wanted.
     pub explain: bool,
+    /// Whether every term that shares a word is scored instead of those that share most with the question.
+    pub exhaustive: bool,
 }
 
 impl Finder<'_> {
@@ -84,7 +86,12 @@ impl Finder<'_> {
             return Vec::new();
         }
         SCRATCH.with_borrow_mut(|Scratch { gather, candidates, memo }| {
-            gather::gather(self.terms, &question, gather, &|o| concepts.keep(o), candidates);
+            if self.exhaustive {
+                candidates.clear();
+                candidates.extend((0..self.terms.term_count()).filter(|t| concepts.keep(self.terms.ordinal(*t))));
+            } else {
+                gather::gather(self.terms, &question, gather, &|o| concepts.keep(o), candidates);
+            }
             let ranker = Ranker::new(self.terms, &question, memo);
             self.rank(&question, &ranker, candidates, limit, concepts)
         })
@@ -96,6 +103,10 @@ impl Finder<'_> {
         for &number in candidates {
             let Some(term) = self.terms.term(number) else { continue };
             let features = ranker.features(&term, concepts.is_header(term.ordinal), &mut alignment);
+            // What shares nothing is no answer, whatever else speaks for it.
+            if alignment.met.iter().all(|met| met.0 == 0.0) {
+                continue;
+            }
             hits.push(Hit { score: Ranker::score(&features), ordinal: term.ordinal, number, elsewhere: 0.0 });
         }
         // The best term of each concept.

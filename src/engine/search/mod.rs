@@ -83,6 +83,7 @@ pub struct Searcher<'e> {
     shorthand: Option<Shorthand<'e>>,
     under: Option<Concept<'e>>,
     hops: Option<Hops<'e>>,
+    exhaustive: bool,
     options: SearchOptions,
 }
 
@@ -100,7 +101,8 @@ impl Engine {
         };
         let (words, terms) = system.terms();
         let hops = (!options.text_only).then(|| Hops::into(self, system));
-        Ok(Searcher { system, terms: Terms::open(words, terms).ok(), shorthand: self.index().shorthand(), under, hops, options })
+        let terms = Terms::open(words, terms).ok();
+        Ok(Searcher { system, terms, shorthand: self.index().shorthand(), under, hops, exhaustive: false, options })
     }
 }
 
@@ -159,6 +161,15 @@ impl<'e> Searcher<'e> {
         self.system
     }
 
+    /// Scores every term that shares a word from now on, not only those that share most: many times slower, and shows what pruning loses.
+    pub fn exhaustive(self) -> Searcher<'e> {
+        Searcher { exhaustive: true, ..self }
+    }
+
+    fn finder<'t>(&'t self, terms: &'t Terms<'t>) -> Finder<'t> {
+        Finder { terms, shorthand: self.shorthand.as_ref(), explain: self.options.explain, exhaustive: self.exhaustive }
+    }
+
     /// The concepts that `text` may mean, the likeliest first.
     pub fn search(&self, text: &str) -> Vec<Match<'e>> {
         let mut matches = Vec::new();
@@ -173,7 +184,7 @@ impl<'e> Searcher<'e> {
             });
         }
         if let Some(terms) = &self.terms {
-            let finder = Finder { terms, shorthand: self.shorthand.as_ref(), explain: self.options.explain };
+            let finder = self.finder(terms);
             let mut words = Words::new();
             for found in finder.find(text, self.options.limit, self.options.complete, self) {
                 let Some(concept) = self.system.at(found.ordinal) else { continue };
@@ -227,7 +238,7 @@ impl<'e> Searcher<'e> {
     pub fn weigh(&self, text: &str, concepts: &[Concept<'_>]) -> Vec<f32> {
         let Some(terms) = &self.terms else { return vec![0.0; concepts.len()] };
         let ordinals: Vec<u32> = concepts.iter().map(Concept::ordinal).collect();
-        Finder { terms, shorthand: self.shorthand.as_ref(), explain: self.options.explain }.weigh(text, &ordinals, self)
+        self.finder(terms).weigh(text, &ordinals, self)
     }
 
     /// A code typed instead of words.

@@ -104,7 +104,7 @@ proptest! {
         let titles: Vec<String> = titles.iter().map(|t| t.join(" ")).collect();
         let blob = blob(&titles);
         let terms = Terms::open(&blob.words, &blob.terms).unwrap();
-        let finder = Finder { terms: &terms, shorthand: None, explain: false };
+        let finder = Finder { terms: &terms, shorthand: None, explain: false, exhaustive: false };
         let asked = asked.join(" ");
         let found = finder.find(&asked, 5, false, &All);
         let ordinals: Vec<u32> = (0..titles.len() as u32).collect();
