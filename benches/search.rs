@@ -3,7 +3,8 @@
 //! `cargo bench --bench search` asks the development sets of `../shared/eval` (each, and all four mixed) of ICD-10-CM in the index that a user
 //! has, and says how often the right code was first and among the first ten; `-- corrupted` asks one set only;
 //! `cargo bench --bench search -- --snomed` asks a generated release of the size of SNOMED CT (1.6 million descriptions), with terms of its
-//! own: whole, shortened, with typing errors. `-- --hops` allows the way over other systems' titles, which `--text-only` turns off.
+//! own: whole, shortened, with typing errors. `-- --pruning` says instead how often the first answer, and the first ten, are those of scoring
+//! every term (every seventh question). `-- --hops` allows the way over other systems' titles, which `--text-only` turns off.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +26,7 @@ fn main() {
     }
     let found = releases::index(&releases::Dirs::from_env(), &mut |_| (), &|note| eprintln!("{note}")).expect("an index");
     let engine = Engine::new(Arc::new(Index::open(found.path(), xwalk::text::VERSION).expect("an index")));
-    let searcher = engine.searcher(engine.system("icd10cm").expect("ICD-10-CM"), options).expect("a searcher");
+    let searcher = engine.searcher(engine.system("icd10cm").expect("ICD-10-CM"), options.clone()).expect("a searcher");
     let only = SETS.into_iter().find(|set| wants(set));
     let mut mixed: Vec<(u64, Question)> = Vec::new();
     for set in SETS.into_iter().filter(|set| only.is_none_or(|only| *set == only)) {
@@ -35,10 +36,15 @@ fn main() {
             continue;
         };
         let questions: Vec<Question> = text.lines().skip(1).filter_map(Question::of_row).collect();
+        if wants("--pruning") {
+            let every = engine.searcher(searcher.system(), options.clone()).expect("a searcher").exhaustive();
+            pruning(set, &searcher, &every, questions.iter().step_by(7));
+            continue;
+        }
         report(set, &searcher, &questions);
         mixed.extend(questions.into_iter().enumerate().map(|(i, q)| ((i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15), q)));
     }
-    if only.is_some() {
+    if only.is_some() || wants("--pruning") {
         return;
     }
     mixed.sort_by_key(|(shuffled, _)| *shuffled);
@@ -100,6 +106,20 @@ fn report(name: &str, searcher: &Searcher<'_>, questions: &[Question]) {
         at(0.99),
         at(1.0)
     );
+}
+
+fn pruning<'q>(name: &str, searcher: &Searcher<'_>, every: &Searcher<'_>, questions: impl Iterator<Item = &'q Question>) {
+    let (mut asked, mut first, mut ten, mut lost) = (0, 0, 0, 0);
+    for question in questions {
+        let (pruned, all) = (searcher.search(&question.text), every.search(&question.text));
+        let codes = |matches: &[Match<'_>]| matches.iter().map(|m| m.concept.code().to_owned()).collect::<Vec<_>>();
+        let (pruned_codes, all_codes) = (codes(&pruned), codes(&all));
+        asked += 1;
+        first += usize::from(pruned_codes.first() == all_codes.first());
+        ten += usize::from(pruned_codes == all_codes);
+        lost += usize::from(question.rank(&all) == Some(0) && question.rank(&pruned) != Some(0));
+    }
+    println!("{name}: {asked} questions, same first answer {first}, same ten {ten}, right first answer lost {lost}");
 }
 
 fn snomed(folder: &Path) -> Engine {

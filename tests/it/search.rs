@@ -191,6 +191,41 @@ fn words_as_a_crosswalk_of_last_resort() {
     assert!(answer.message.to_string().contains("candidates by its words"), "{}", answer.message);
 }
 
+/// In the whole of ICD-10-CM too, a known phrase with a typing error is that phrase.
+#[test]
+fn misspelt_phrases_in_the_whole_system() {
+    let engine = golden::engine();
+    for text in ["heart attack", "hart atack", "hrt attack", "haert attack"] {
+        assert_eq!(first(engine, SearchOptions::default(), text).as_deref(), Some("I21"), "{text}");
+    }
+}
+
+/// Titles with a word left out have the same first answer whether the terms that share most are scored or all that share a word; figures
+/// for the development sets are in benches/README.md (`cargo bench --bench search -- --pruning`).
+#[test]
+fn pruning_seldom_changes_the_first_answer() {
+    let engine = golden::engine();
+    let options = || SearchOptions { text_only: true, ..SearchOptions::default() };
+    let searcher = engine.searcher(engine.system("icd10cm").unwrap(), options()).unwrap();
+    let exhaustive = engine.searcher(engine.system("icd10cm").unwrap(), options()).unwrap().exhaustive();
+    let system = searcher.system();
+    let (mut asked, mut different) = (0, Vec::new());
+    for n in 0..32 {
+        let concept = system.at(n * (system.len() as u32 / 32)).unwrap();
+        let mut words: Vec<&str> = concept.display().unwrap_or("").split(' ').collect();
+        if words.len() > 2 {
+            words.remove(n as usize % words.len());
+        }
+        let question = words.join(" ");
+        asked += 1;
+        let code = |s: &xwalk::engine::search::Searcher<'_>| s.search(&question).first().map(|m| m.concept.code().to_owned());
+        if code(&searcher) != code(&exhaustive) {
+            different.push(question.clone());
+        }
+    }
+    assert!(asked == 32 && different.len() <= 1, "{different:?}");
+}
+
 /// The sum of the parts orders as the scores do, and what search may suppose can be listed.
 #[test]
 fn ranks_are_explained() {

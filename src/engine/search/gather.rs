@@ -59,6 +59,10 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
             continue;
         }
         for (r, reading) in question.readings.iter().enumerate().filter(|(_, r)| usize::from(r.from) == i) {
+            // The best reading of a word comes first; of guesses that hit half the system, those left when the budget is spent are left out.
+            if budget == 0 && !scratch.touched.is_empty() {
+                break;
+            }
             let span: f32 = question.words.iter().skip(i).take(usize::from(reading.span)).map(|w| w.rarity).sum();
             let total: f32 = reading.targets.iter().map(|t| rarity(terms.concepts_with(*t), all)).sum();
             let stamp = (i as u32 + 1) << 16 | r as u32 & 0xffff;
