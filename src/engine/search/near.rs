@@ -134,7 +134,7 @@ impl<F: FnMut(u32, u8)> Walk<'_, '_, F> {
                 Ok(c) => (rows.then(self.places.get(c)), Letter::default()),
                 Err(half) => (rows, half),
             };
-            if rows.read[self.furthest] & (self.whole | self.whole - 1) != 0 {
+            if rows.read[self.furthest] & (self.whole | (self.whole - 1)) != 0 {
                 self.below(step.addr, word.cat(step.out), rows, letter);
             }
         }
