@@ -211,7 +211,7 @@ fn pruning_seldom_changes_the_first_answer() {
     let system = searcher.system();
     let (mut asked, mut different) = (0, Vec::new());
     for n in 0..32 {
-        let concept = system.at(n * (system.len() as u32 / 32)).unwrap();
+        let concept = system.at(n * (system.len() / 32)).unwrap();
         let mut words: Vec<&str> = concept.display().unwrap_or("").split(' ').collect();
         if words.len() > 2 {
             words.remove(n as usize % words.len());
