@@ -11,6 +11,7 @@ use super::spec::{CodeColumn, Unsettled};
 use super::words::Words;
 use crate::engine::{Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Translation, Translator, TranslatorOptions};
 use crate::model::Date;
+use compact_str::{CompactString, format_compact};
 use hashbrown::HashMap;
 
 /// Distinct questions kept; a column of free text must not fill the memory.
@@ -350,7 +351,7 @@ impl<'e> Answers<'e> {
         }
         let Some(Some(translator)) = self.translators.get(usize::from(source)) else {
             let message = format!("no code system `{}`", String::from_utf8_lossy(context.from).trim());
-            return Tally { code: code.trim().to_owned(), outcome: Some(Outcome::UnknownSystem), message, ..Tally::default() };
+            return Tally { code: code.trim().into(), outcome: Some(Outcome::UnknownSystem), message, ..Tally::default() };
         };
         let asked = Asked { code, date: context.date, facts: context.facts, text: context.text };
         tally(translator, &translator.translate(&asked))
@@ -425,34 +426,43 @@ fn json_string(value: &str, out: &mut Vec<u8>) {
 fn tally(translator: &Translator<'_>, t: &Translation<'_>) -> Tally {
     let chosen = t.chosen().0;
     let settled = !chosen.is_empty() || (t.outcome == Outcome::NoMap && t.picked.is_some());
-    let join = |values: Vec<String>| values.join(" ");
-    let mut maps: Vec<String> = chosen
+    let join = |values: &mut dyn Iterator<Item = &str>| {
+        let mut joined = CompactString::default();
+        for value in values {
+            if !joined.is_empty() {
+                joined.push(' ');
+            }
+            joined.push_str(value);
+        }
+        joined
+    };
+    let mut maps: Vec<CompactString> = chosen
         .iter()
         .map(|o| match o.origin {
-            Origin::Decision(number) => format!("decision {number}"),
-            Origin::Text => String::from("text"),
-            Origin::Same => String::from("same system"),
-            _ => o.origin.map().map_or_else(String::new, |m| format!("{}|{}", m.id(), m.version())),
+            Origin::Decision(number) => format_compact!("decision {number}"),
+            Origin::Text => CompactString::const_new("text"),
+            Origin::Same => CompactString::const_new("same system"),
+            _ => o.origin.map().map_or_else(CompactString::default, |m| format_compact!("{}|{}", m.id(), m.version())),
         })
         .collect();
     maps.dedup();
     if maps.is_empty() {
-        maps.extend(t.map.filter(|_| t.source.is_some()).map(|m| format!("{}|{}", m.id(), m.version())));
+        maps.extend(t.map.filter(|_| t.source.is_some()).map(|m| format_compact!("{}|{}", m.id(), m.version())));
     }
-    let policy = t.picked.as_ref().map_or_else(String::new, |p| match p.margin {
-        Some(margin) => format!("{} {margin:.2}", p.policy.code()),
-        None => p.policy.code().to_owned(),
+    let policy = t.picked.as_ref().map_or_else(CompactString::default, |p| match p.margin {
+        Some(margin) => format_compact!("{} {margin:.2}", p.policy.code()),
+        None => p.policy.code().into(),
     });
     Tally {
-        system: translator.source().alias().to_owned(),
-        to: translator.target().alias().to_owned(),
-        code: t.source.map_or_else(|| t.given.trim().to_owned(), |s| s.code().to_owned()),
+        system: translator.source().alias().into(),
+        to: translator.target().alias().into(),
+        code: t.source.map_or_else(|| t.given.trim(), |s| s.code()).into(),
         known: t.source.is_some(),
         outcome: Some(t.outcome),
         settled,
-        target: join(chosen.iter().map(|o| o.concept.code().to_owned()).collect()),
-        relationship: join(chosen.iter().map(|o| o.relationship.code().to_owned()).collect()),
-        map: join(maps),
+        target: join(&mut chosen.iter().map(|o| o.concept.code())),
+        relationship: join(&mut chosen.iter().map(|o| o.relationship.code())),
+        map: join(&mut maps.iter().map(CompactString::as_str)),
         policy,
         repairs: t.repairs.iter().fold(0, |bits, r| bits | bit(r.kind)),
         options: if settled { String::new() } else { options(t) },

@@ -5,22 +5,24 @@
 
 use super::Error;
 use crate::engine::Outcome;
-use hashbrown::HashMap;
+use compact_str::CompactString;
+use hashbrown::HashTable;
 use std::collections::BTreeMap;
+use std::hash::BuildHasher;
 
 /// Distinct codes that are kept apart; beyond (a column of free text, say) they are counted together by outcome.
 const MOST_TALLIES: usize = 200_000;
 
-/// One distinct code with one outcome.
+/// One distinct code with one outcome. There may be as many as the cap allows, and most of these texts are short: they lie in place.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Tally {
     /// The system's alias; empty if a record named none that is known.
-    pub system: String,
+    pub system: CompactString,
     /// Alias of the system that it was to be translated to; empty where `system` is.
     #[serde(default)]
-    pub to: String,
+    pub to: CompactString,
     /// As its system prints it; as given, blanks around it apart, if it is no code.
-    pub code: String,
+    pub code: CompactString,
     /// Whether `code` is a code of the system.
     pub known: bool,
     #[serde(with = "outcome_code")]
@@ -28,11 +30,11 @@ pub struct Tally {
     /// Whether a target was taken.
     pub settled: bool,
     /// The codes taken, separated by a blank.
-    pub target: String,
-    pub relationship: String,
-    pub map: String,
+    pub target: CompactString,
+    pub relationship: CompactString,
+    pub map: CompactString,
     /// What settled a choice; empty if nothing had to.
-    pub policy: String,
+    pub policy: CompactString,
     /// Kinds of repair, one bit each in the order of [`crate::engine::RepairKind::ALL`].
     pub repairs: u8,
     /// Of an unsettled code: what it may be, `A + B / C | D`: scenarios, groups, options.
@@ -153,7 +155,17 @@ pub struct Ledger {
     /// Whether some distinct codes were counted together.
     pub crowded: bool,
     #[serde(skip)]
-    places: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
+    places: Places,
+}
+
+/// Where tallies stand, by their hash. It says nothing that they do not say.
+#[derive(Clone, Debug, Default)]
+struct Places(HashTable<u32>);
+
+impl PartialEq for Places {
+    fn eq(&self, _: &Places) -> bool {
+        true
+    }
 }
 
 impl Ledger {
@@ -167,7 +179,14 @@ impl Ledger {
 
     /// After reading: where the tallies stand.
     pub(super) fn find_places(&mut self) {
-        self.places = self.tallies.iter().zip(0..).map(|(tally, at)| (key(tally).into_boxed_slice(), at)).collect();
+        self.places = Places::default();
+        for at in 0..self.tallies.len() {
+            self.note_place(at);
+        }
+    }
+
+    fn note_place(&mut self, at: usize) {
+        self.places.0.insert_unique(hash(&self.tallies[at]), at as u32, |&other| hash(&self.tallies[other as usize]));
     }
 
     pub fn rejected_total(&self) -> u64 {
@@ -194,8 +213,7 @@ impl Ledger {
 
     /// The place of the tally that is like this one but for its count.
     pub(super) fn place(&mut self, tally: Tally) -> u32 {
-        let mut key = key(&tally);
-        if let Some(&at) = self.places.get(&key[..]) {
+        if let Some(at) = self.find(&tally) {
             return at;
         }
         let tally = if self.tallies.len() < MOST_TALLIES {
@@ -203,24 +221,27 @@ impl Ledger {
         } else {
             self.crowded = true;
             let others = Tally {
-                code: String::from("(others)"),
+                code: CompactString::const_new("(others)"),
                 options: String::new(),
                 message: String::new(),
-                target: String::new(),
-                relationship: String::new(),
+                target: CompactString::default(),
+                relationship: CompactString::default(),
                 repairs: 0,
                 ..tally
             };
-            key = self::key(&others);
-            if let Some(&at) = self.places.get(&key[..]) {
+            if let Some(at) = self.find(&others) {
                 return at;
             }
             others
         };
-        let at = self.tallies.len() as u32;
+        let at = self.tallies.len();
         self.tallies.push(tally);
-        self.places.insert(key.into_boxed_slice(), at);
-        at
+        self.note_place(at);
+        at as u32
+    }
+
+    fn find(&self, tally: &Tally) -> Option<u32> {
+        self.places.0.find(hash(tally), |&at| key(&self.tallies[at as usize]) == key(tally)).copied()
     }
 
     /// Holds invariant 13: records in = records out + records rejected, codes in = the sum of all outcomes, counted in two places.
@@ -243,15 +264,13 @@ impl Ledger {
 }
 
 /// What makes two tallies one.
-fn key(t: &Tally) -> Vec<u8> {
+fn key(t: &Tally) -> ([&str; 8], u8, bool, bool) {
     let outcome = t.outcome.map_or("", Outcome::code);
-    let mut key = Vec::with_capacity(64);
-    for part in [&*t.system, &t.to, &t.code, outcome, &t.target, &t.relationship, &t.map, &t.policy] {
-        key.extend_from_slice(&(part.len() as u32).to_le_bytes());
-        key.extend_from_slice(part.as_bytes());
-    }
-    key.extend_from_slice(&[t.repairs, u8::from(t.known), u8::from(t.settled)]);
-    key
+    ([&t.system, &t.to, &t.code, outcome, &t.target, &t.relationship, &t.map, &t.policy], t.repairs, t.known, t.settled)
+}
+
+fn hash(t: &Tally) -> u64 {
+    foldhash::fast::FixedState::default().hash_one(key(t))
 }
 
 #[cfg(test)]

@@ -38,19 +38,19 @@ impl<'e> Words<'e> {
     pub fn tally(&self, text: &str) -> Tally {
         let found = self.searcher.search(text);
         let second = found.get(1).map_or(0.0, |m| m.score);
-        let tally = Tally { system: String::from("text"), code: text.trim().to_owned(), ..Tally::default() };
+        let tally = Tally { system: "text".into(), code: text.trim().into(), ..Tally::default() };
         match found.first() {
             None => Tally { outcome: Some(Outcome::Unmapped), message: String::from("no concept has these words"), ..tally },
             Some(best) if best.score >= self.score && best.score - second >= self.margin => Tally {
                 outcome: Some(Outcome::Approximate),
                 settled: true,
-                target: best.concept.code().to_owned(),
-                relationship: String::from("related-to"),
-                map: String::from("search"),
-                policy: format!("search {:.2}", best.score),
+                target: best.concept.code().into(),
+                relationship: "related-to".into(),
+                map: "search".into(),
+                policy: compact_str::format_compact!("search {:.2}", best.score),
                 ..tally
             },
-            Some(_) => Tally { outcome: Some(Outcome::Choice), map: String::from("search"), options: candidates(&found), ..tally },
+            Some(_) => Tally { outcome: Some(Outcome::Choice), map: "search".into(), options: candidates(&found), ..tally },
         }
     }
 }

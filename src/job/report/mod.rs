@@ -254,7 +254,7 @@ impl Document {
                     column: s.column.clone(),
                     code: shown(t),
                     display: display(engine, &t.system, &t.code).to_owned(),
-                    target: t.target.clone(),
+                    target: t.target.to_string(),
                     target_display: names.collect::<Vec<_>>().join(" + "),
                 })
             })
@@ -303,7 +303,7 @@ impl Document {
                 .into_iter()
                 .take(TOP)
                 .map(|t| UnsettledPart {
-                    system: t.system.clone(),
+                    system: t.system.to_string(),
                     code: shown(&t),
                     display: display(engine, &t.system, &t.code).to_owned(),
                     outcome: outcome_code(&t),
@@ -396,7 +396,7 @@ fn display<'e>(engine: &'e Engine, system: &str, code: &str) -> &'e str {
 fn shown(t: &Tally) -> String {
     let looks_like_a_code = t.code.len() <= 8 && t.code.is_ascii() && (t.code.len() <= 4 || t.code.bytes().any(|b| b.is_ascii_digit()));
     if t.known || (looks_like_a_code && t.system != "text") || t.code == "(others)" {
-        t.code.clone()
+        t.code.to_string()
     } else {
         format!("(text of {} characters)", t.code.chars().count())
     }
@@ -455,15 +455,15 @@ fn table(header: &str, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
 fn review(engine: &Engine, run: &Run) -> Vec<u8> {
     let rows = unsettled(run).into_iter().map(|t| {
         vec![
-            t.system.clone(),
-            t.code.clone(),
+            t.system.to_string(),
+            t.code.to_string(),
             display(engine, &t.system, &t.code).to_owned(),
             t.outcome.map_or("", Outcome::code).to_owned(),
             t.count.to_string(),
             t.options.clone(),
-            t.map.clone(),
+            t.map.to_string(),
             t.message,
-            t.to,
+            t.to.to_string(),
         ]
     });
     table("system,code,display,outcome,count,options,map,message,target_system", rows)
