@@ -6,7 +6,7 @@
 
 use super::Error;
 use super::ledger::{Ledger, Tally};
-use super::memo::{Given, Looked, Memo, Place};
+use super::memo::{Given, Hit, Looked, Memo, Place};
 use super::spec::{CodeColumn, Unsettled};
 use super::words::Words;
 use crate::engine::{Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Translation, Translator, TranslatorOptions};
@@ -83,14 +83,6 @@ pub(super) struct Answers<'e> {
     written: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
     /// How much of the arena a blank cell gets, from its beginning.
     blank: u32,
-}
-
-/// An answer that was found.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Hit {
-    /// Its number.
-    answer: u32,
-    given: Given,
 }
 
 impl Hit {
@@ -212,19 +204,13 @@ impl<'e> Answers<'e> {
     /// The answer for a key that is at hand; it counts as given.
     #[inline]
     pub fn find(&mut self, data: &[u8], start: usize, length: usize) -> Option<Hit> {
-        self.memo.find(data, start, length).map(|(answer, given)| Hit { answer, given })
+        self.memo.find(data, start, length)
     }
 
     /// [`find`](Answers::find) for many keys at once.
     #[inline]
-    pub fn find_all(
-        &mut self,
-        data: &[u8],
-        keys: impl Iterator<Item = Place>,
-        looked: &mut Vec<Looked>,
-        mut found: impl FnMut(Option<Hit>),
-    ) {
-        self.memo.find_all(data, keys, looked, |it| found(it.map(|(answer, given)| Hit { answer, given })));
+    pub fn find_all(&mut self, data: &[u8], keys: impl Iterator<Item = Place>, looked: &mut Vec<Looked>, found: impl FnMut(Option<Hit>)) {
+        self.memo.find_all(data, keys, looked, found);
     }
 
     /// Forgets the answers if those to this many cells more were too many. Those that are found until the next call stay.
@@ -294,7 +280,7 @@ impl<'e> Answers<'e> {
                 answer
             }
         };
-        Hit { answer, given: self.memo.give(answer) }
+        self.memo.give(answer)
     }
 
     fn make(&mut self, cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {

@@ -16,6 +16,14 @@ pub(super) struct Given {
     pub flags: u8,
 }
 
+/// An answer that was found.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Hit {
+    /// Its number.
+    pub answer: u32,
+    pub given: Given,
+}
+
 /// The answers by number, and the short keys that lead to them.
 pub(super) struct Memo {
     slots: Vec<Slot>,
@@ -65,21 +73,21 @@ impl Memo {
         self.entries.len()
     }
 
-    /// The answer to a short key, and its number; it counts as given.
+    /// The answer to a short key; it counts as given.
     #[inline]
-    pub fn find(&mut self, data: &[u8], start: usize, length: usize) -> Option<(u32, Given)> {
+    pub fn find(&mut self, data: &[u8], start: usize, length: usize) -> Option<Hit> {
         let (low, high) = key(data, start, length)?;
         let hash = hash(low, high);
         let mut at = hash as usize;
         loop {
             at &= self.slots.len() - 1;
             let Slot { tag, entry } = self.slots[at];
-            let number = entry.checked_sub(1)?;
+            let answer = entry.checked_sub(1)?;
             if tag == (hash >> 32) as u32 {
-                let entry = &mut self.entries[number as usize];
+                let entry = &mut self.entries[answer as usize];
                 if entry.low == low && entry.high == high {
                     entry.count += 1;
-                    return Some((number, entry.given));
+                    return Some(Hit { answer, given: entry.given });
                 }
             }
             at += 1;
@@ -93,7 +101,7 @@ impl Memo {
         data: &[u8],
         keys: impl Iterator<Item = Place>,
         looked: &mut Vec<Looked>,
-        mut found: impl FnMut(Option<(u32, Given)>),
+        mut found: impl FnMut(Option<Hit>),
     ) {
         looked.clear();
         let mask = self.slots.len() - 1;
@@ -115,16 +123,16 @@ impl Memo {
             let same = self.entries.get_mut((entry as usize).wrapping_sub(1)).filter(|e| e.low == low && e.high == high);
             found(same.map(|e| {
                 e.count += 1;
-                (entry - 1, e.given)
+                Hit { answer: entry - 1, given: e.given }
             }));
         }
     }
 
     /// An answer by its number; it counts as given.
-    pub fn give(&mut self, number: u32) -> Given {
-        let entry = &mut self.entries[number as usize];
+    pub fn give(&mut self, answer: u32) -> Hit {
+        let entry = &mut self.entries[answer as usize];
         entry.count += 1;
-        entry.given
+        Hit { answer, given: entry.given }
     }
 
     /// Adds the answer to a key that [`find`](Memo::find) does not find, and says its number. `false`: the key is too long, and is not
@@ -230,7 +238,7 @@ mod tests {
             let mut memo = Memo::new();
             let mut map: HashMap<&str, (u32, u64)> = HashMap::new();
             for key in &keys {
-                let found = memo.find(key.as_bytes(), 0, key.len()).map(|(number, given)| (number, given.start));
+                let found = memo.find(key.as_bytes(), 0, key.len()).map(|hit| (hit.answer, hit.given.start));
                 match map.get_mut(&**key) {
                     Some((number, count)) => {
                         if let Some(found) = found {

@@ -2,13 +2,13 @@
 
 use super::ColumnFacts;
 use super::Error;
-use super::answers::{Answers, Context, Dialect, Hit};
+use super::answers::{Answers, Context, Dialect};
 use super::duplicates::{Duplicates, Gatherer, Repetition};
 use super::facts::RowFacts;
 use super::format::ndjson::Ndjson;
 use super::input::TextEncoding;
 use super::ledger::{Ledger, RejectReason, Sampled};
-use super::memo::{Looked, Place};
+use super::memo::{Hit, Looked, Place};
 use super::output::{Output, part_of};
 use super::resume::State;
 use super::spec::{self, Job};
@@ -161,9 +161,6 @@ impl<'e> Work<'e> {
     pub fn has_context(&self) -> bool {
         self.contextual
     }
-    pub fn has_hits(&self) -> bool {
-        !self.hits.is_empty()
-    }
     pub fn is_at_start(&self) -> bool {
         self.first_line == 1 && self.ledger.records_in == 0
     }
@@ -277,9 +274,20 @@ impl<'e> Work<'e> {
         hit.rejects()
     }
 
+    /// After the cells of a record were looked at: counts it, notes what may come again, and draws it for the sample.
+    #[inline]
+    pub fn close<'d>(&mut self, record: &[u8], data: &[u8], start: usize, field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), Error> {
+        self.seen += 1;
+        self.note_repetitions(record, field)?;
+        if !self.hits.is_empty() {
+            self.keep_sample(data, start);
+        }
+        Ok(())
+    }
+
     /// Puts the codes of the record at hand into the sample; of each outcome those with the lowest lots stay.
     #[cold]
-    pub fn keep_sample(&mut self, data: &[u8], start: usize) {
+    fn keep_sample(&mut self, data: &[u8], start: usize) {
         let line = self.line(data, start);
         for (column, outcome, mut sampled) in self.hits.drain(..) {
             sampled.line = line;
@@ -306,11 +314,7 @@ impl<'e> Work<'e> {
 
     /// What is wrong with the bytes of a record, if anything.
     pub fn damage(&self, record: &[u8]) -> Option<RejectReason> {
-        if memchr::memchr(0, record).is_some() {
-            return Some(RejectReason::Nul);
-        }
-        let utf8 = !matches!(self.encoding, TextEncoding::SingleByte(_));
-        (utf8 && std::str::from_utf8(record).is_err()).then_some(RejectReason::Encoding)
+        damage(record, self.encoding)
     }
 
     /// Reads the facts of the record at hand.
@@ -367,12 +371,13 @@ impl<'e> Work<'e> {
         Ok(true)
     }
 
+    #[cfg(feature = "parquet")]
     pub fn has_keys(&self) -> bool {
         self.repetitions.is_some()
     }
 
     /// Notes the record at hand, and the codes under its key, as what may come again.
-    pub fn note_repetitions<'d>(&mut self, record: &[u8], field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), Error> {
+    fn note_repetitions<'d>(&mut self, record: &[u8], field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), Error> {
         let Some(gatherer) = &mut self.repetitions else { return Ok(()) };
         let number = self.ledger.records_in;
         gatherer.add(Repetition::Record, record, number)?;
@@ -459,6 +464,15 @@ fn rejects_at(job: &Job) -> Option<PathBuf> {
             Some(job.output.with_file_name(name))
         }
     })
+}
+
+/// What is wrong with the bytes of a record, if anything.
+pub(super) fn damage(record: &[u8], encoding: TextEncoding) -> Option<RejectReason> {
+    if memchr::memchr(0, record).is_some() {
+        return Some(RejectReason::Nul);
+    }
+    let utf8 = !matches!(encoding, TextEncoding::SingleByte(_));
+    (utf8 && std::str::from_utf8(record).is_err()).then_some(RejectReason::Encoding)
 }
 
 /// The names of what is appended for a code column.

@@ -1,5 +1,6 @@
 //! Columns and colours for people.
 
+pub(crate) use crate::job::report::style::thousands;
 use std::fmt::Write as _;
 
 /// Colours, or none.
@@ -109,19 +110,6 @@ fn painted(paint: Paint, ink: Ink, text: &str) -> String {
         Ink::Good => paint.good(text),
         Ink::Doubtful => paint.doubtful(text),
     }
-}
-
-/// `1234567` as `1,234,567`.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// `3 codes`, `1 code`.

@@ -3,6 +3,7 @@
 use super::door::Session;
 use crate::decisions::{Coverage, Status};
 use crate::index::Concept;
+pub(crate) use crate::job::report::style::thousands;
 use crate::model::NoteKind;
 use maud::{DOCTYPE, Markup, html};
 
@@ -113,18 +114,6 @@ fn meter(name: &str, part: u64, whole: u64, share: f64) -> Markup {
 
 pub fn status(status: Status) -> Markup {
     html! { span class=(format!("status {}", status.code())) { (status.code()) } }
-}
-
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 /// Whether it is a code today, and since or until when.

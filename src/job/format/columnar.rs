@@ -183,14 +183,8 @@ fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, split: &str, w
                 let code = cell(work.place(column), row);
                 reject |= work.code(column, code, 0, code.len());
             }
-            work.seen += 1;
-            if work.has_keys() {
-                let record = row_text(batch, row);
-                work.note_repetitions(&record, |place| Cow::Borrowed(cell(place, row))).map_err(Stop::Run)?;
-            }
-            if work.has_hits() {
-                work.keep_sample(b"", 0);
-            }
+            let record = if work.has_keys() { row_text(batch, row) } else { Vec::new() };
+            work.close(&record, b"", 0, |place| Cow::Borrowed(cell(place, row))).map_err(Stop::Run)?;
             if reject { Err(Stop::Record(RejectReason::Unsettled)) } else { Ok(()) }
         });
         kept.push(outcome.is_ok());

@@ -98,13 +98,7 @@ impl Ndjson {
                 // Nothing stands before the first comma.
                 work.out[members_at] = b' ';
             }
-            work.seen += 1;
-            if work.has_keys() {
-                work.note_repetitions(record, |place| self.value(&value, place))?;
-            }
-            if work.has_hits() {
-                work.keep_sample(data, start);
-            }
+            work.close(record, data, start, |place| self.value(&value, place))?;
             if reject {
                 work.out.truncate(before);
                 work.reject(data, start, next, RejectReason::Unsettled)?;

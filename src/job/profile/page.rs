@@ -1,51 +1,40 @@
 //! The profile as a page: one file, nothing fetched. What it shows is the [`Profile`]; it computes nothing.
 
 use super::{Column, Kind, Profile};
-use crate::job::report::style::{STYLE, percent, thousands};
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use crate::job::report::style::{self, percent, thousands};
+use maud::{Markup, html};
 
 /// Renders the page.
 pub fn page(p: &Profile) -> String {
     let rows = p.records;
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Profile: " (p.file.name) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                h1 { "Profile of " (p.file.name) }
-                p.dim { (p.file.format) ", " (p.file.encoding) @if let Some(c) = p.file.compression { ", " (c) }
-                    @if let Some(d) = p.file.delimiter { ", delimiter " code { (d.escape_default()) } } ", " (thousands(p.file.bytes)) " bytes" }
-                div.cards {
-                    div.card { b { (thousands(rows)) } span.dim { "records" } }
-                    div.card { b { (thousands(p.columns.len() as u64)) } span.dim { "columns" } }
-                    div.card { b { (thousands(p.columns.iter().filter(|c| c.kind == Kind::Code).count() as u64)) } span.dim { "with codes" } }
-                    div.card { b { @if !p.duplicates.exact { "about " } (thousands(p.duplicates.records)) } span.dim { "exact duplicates" } }
-                }
-                @if p.torn + p.damaged > 0 {
-                    p { (thousands(p.torn)) " records do not fit the header, " (thousands(p.damaged)) " have bytes that are no text; a conversion rejects them." }
-                }
-                h2 { "Columns" }
-                div.wide { table {
-                    thead { tr { th { "Column" } th { "holds" } th.num { "filled" } th style="width:130px" { "" } th.num { "distinct" } th.num { "longest" } } }
-                    tbody { @for c in &p.columns {
-                        @let share = c.filled as f64 / rows.max(1) as f64;
-                        tr { td { (c.name) } td { (c.kind.code()) @if let Some(s) = &c.system { " " b { (s) } @if c.doubtful { " ?" } } } td.num { (percent(share)) }
-                            td { (bar(share, "#3a8fb7")) } td.num { @if !c.distinct_exact { "about " } (thousands(c.distinct)) } td.num { (c.longest) } }
-                    } }
-                } }
-                @for c in p.columns.iter().filter(|c| c.kind == Kind::Code || !c.damage.is_empty()) { (column(c)) }
-                h2 { "Proposed job file" }
-                pre.mono { (p.job) }
-                p.dim { "BLAKE3 of the file: " span.mono.hash { (p.file.blake3) } }
-            }
+    let body = html! {
+        h1 { "Profile of " (p.file.name) }
+        p.dim { (p.file.format) ", " (p.file.encoding) @if let Some(c) = p.file.compression { ", " (c) }
+            @if let Some(d) = p.file.delimiter { ", delimiter " code { (d.escape_default()) } } ", " (thousands(p.file.bytes)) " bytes" }
+        div.cards {
+            div.card { b { (thousands(rows)) } span.dim { "records" } }
+            div.card { b { (thousands(p.columns.len() as u64)) } span.dim { "columns" } }
+            div.card { b { (thousands(p.columns.iter().filter(|c| c.kind == Kind::Code).count() as u64)) } span.dim { "with codes" } }
+            div.card { b { @if !p.duplicates.exact { "about " } (thousands(p.duplicates.records)) } span.dim { "exact duplicates" } }
         }
-    }
-    .into_string()
+        @if p.torn + p.damaged > 0 {
+            p { (thousands(p.torn)) " records do not fit the header, " (thousands(p.damaged)) " have bytes that are no text; a conversion rejects them." }
+        }
+        h2 { "Columns" }
+        div.wide { table {
+            thead { tr { th { "Column" } th { "holds" } th.num { "filled" } th style="width:130px" { "" } th.num { "distinct" } th.num { "longest" } } }
+            tbody { @for c in &p.columns {
+                @let share = c.filled as f64 / rows.max(1) as f64;
+                tr { td { (c.name) } td { (c.kind.code()) @if let Some(s) = &c.system { " " b { (s) } @if c.doubtful { " ?" } } } td.num { (percent(share)) }
+                    td { (bar(share, "#3a8fb7")) } td.num { @if !c.distinct_exact { "about " } (thousands(c.distinct)) } td.num { (c.longest) } }
+            } }
+        } }
+        @for c in p.columns.iter().filter(|c| c.kind == Kind::Code || !c.damage.is_empty()) { (column(c)) }
+        h2 { "Proposed job file" }
+        pre.mono { (p.job) }
+        p.dim { "BLAKE3 of the file: " span.mono.hash { (p.file.blake3) } }
+    };
+    style::page(&format!("Profile: {}", p.file.name), body)
 }
 
 fn bar(share: f64, colour: &str) -> Markup {

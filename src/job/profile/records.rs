@@ -2,7 +2,8 @@
 
 use super::super::format::delimited::{Delimited, Seen};
 use super::super::format::ndjson;
-use super::super::input::{Blocks, HEADROOM, Input, TextEncoding};
+use super::super::input::{Blocks, HEADROOM, Input, InputFacts, TextEncoding};
+use super::super::work::damage;
 use super::super::{Error, Job, RecordFormat};
 use super::{FileFacts, Gathered};
 use std::borrow::Cow;
@@ -39,7 +40,7 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
         }
         let used = match &mut delimited {
             Some(d) => d.each(&text, last, &mut |seen| match seen {
-                Seen::Record(raw, fields) if is_whole(raw, encoding) => {
+                Seen::Record(raw, fields) if damage(raw, encoding).is_none() => {
                     gathered.record(raw, (0..fields.len()).map(|i| decoded(fields.get(i), encoding)));
                 }
                 Seen::Record(..) => gathered.damaged += 1,
@@ -52,20 +53,12 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
             return Err(Error::RecordTooLong { file: name, line: gathered.records + 1, limit: job.max_record });
         }
     }
-    let facts = input.finish()?;
-    Ok(FileFacts {
-        name: facts.name,
-        bytes: facts.bytes,
-        blake3: facts.hash,
-        format: format.code(),
-        encoding: facts.encoding,
-        compression: facts.compression,
-        delimiter: delimited.map(|d| char::from(d.delimiter)),
-    })
+    Ok(file_facts(input.finish()?, format, delimited.map(|d| char::from(d.delimiter))))
 }
 
-fn is_whole(record: &[u8], encoding: TextEncoding) -> bool {
-    memchr::memchr(0, record).is_none() && (matches!(encoding, TextEncoding::SingleByte(_)) || std::str::from_utf8(record).is_ok())
+fn file_facts(facts: InputFacts, format: RecordFormat, delimiter: Option<char>) -> FileFacts {
+    let InputFacts { name, bytes, hash: blake3, encoding, compression } = facts;
+    FileFacts { name, bytes, blake3, format: format.code(), encoding, compression, delimiter }
 }
 
 fn decoded(value: Cow<'_, [u8]>, encoding: TextEncoding) -> Cow<'_, [u8]> {
@@ -108,15 +101,7 @@ fn table(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> Result<Fil
         gathered.place(&name);
     }
     let facts = table.each(job, &mut |raw, fields| gathered.record(raw, fields.iter().map(|f| Cow::Borrowed(*f))))?;
-    Ok(FileFacts {
-        name: facts.name,
-        bytes: facts.bytes,
-        blake3: facts.hash,
-        format: format.code(),
-        encoding: facts.encoding,
-        compression: facts.compression,
-        delimiter: None,
-    })
+    Ok(file_facts(facts, format, None))
 }
 
 #[cfg(not(feature = "parquet"))]

@@ -17,7 +17,7 @@ mod chapters;
 mod diff;
 mod page;
 mod sign;
-pub(in crate::job) mod style;
+pub(crate) mod style;
 
 pub use diff::{Change, Diff, diff};
 pub use sign::{Found, Signature, Verified, sign, verify};

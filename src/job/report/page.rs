@@ -1,9 +1,9 @@
 //! The page: one file, nothing fetched, readable on a screen and on paper. What it shows is the [`Document`]; it computes nothing.
 
-use super::style::{STYLE, percent, thousands};
+use super::style::{self, percent, thousands};
 use super::{Document, FilePart};
 use crate::job::RejectReason;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 /// Colour and meaning of each outcome; settled ones are cool, unsettled ones warm. Every colour stands beside its name.
 const OUTCOMES: [(&str, &str, &str); 10] = [
@@ -20,31 +20,20 @@ const OUTCOMES: [(&str, &str, &str); 10] = [
 ];
 
 pub(super) fn page(d: &Document) -> String {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Conversion report: " (d.input.name) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                (head(d))
-                (cards(d))
-                (ledger(d))
-                (outcomes(d))
-                (unsettled(d))
-                (chapters(d))
-                (repairs(d))
-                (duplicates(d))
-                (sample(d))
-                (identities(d))
-                (sign_off(d))
-            }
-        }
-    }
-    .into_string()
+    let body = html! {
+        (head(d))
+        (cards(d))
+        (ledger(d))
+        (outcomes(d))
+        (unsettled(d))
+        (chapters(d))
+        (repairs(d))
+        (duplicates(d))
+        (sample(d))
+        (identities(d))
+        (sign_off(d))
+    };
+    style::page(&format!("Conversion report: {}", d.input.name), body)
 }
 
 fn head(d: &Document) -> Markup {

@@ -1,6 +1,25 @@
 //! What the pages of jobs have in common: how they look, and how numbers are written for people.
 
-pub(in crate::job) const STYLE: &str = "
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+/// A page that needs nothing beside itself.
+pub(in crate::job) fn page(title: &str, body: Markup) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body { (body) }
+        }
+    }
+    .into_string()
+}
+
+const STYLE: &str = "
 :root{--ink:#1c2430;--dim:#5c6773;--line:#d5dbe1;--paper:#fff;--soft:#f4f6f8}
 *{box-sizing:border-box}body{margin:0 auto;max-width:1080px;padding:28px 32px 48px;font:15px/1.45 system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;color:var(--ink);background:var(--paper)}
 h1{font-size:25px;margin:0 0 2px}h2{font-size:17px;margin:30px 0 8px;border-bottom:1px solid var(--line);padding-bottom:4px}p{margin:6px 0}
@@ -20,7 +39,8 @@ pub(in crate::job) fn percent(share: f64) -> String {
     if percent < 100.0 && percent > 99.99 { String::from("> 99.99 %") } else { format!("{percent:.2} %") }
 }
 
-pub(in crate::job) fn thousands(n: u64) -> String {
+/// `10,000,000`; the faces write numbers so too.
+pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, c) in digits.chars().enumerate() {

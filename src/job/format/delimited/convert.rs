@@ -2,9 +2,9 @@
 //! overlap.
 
 use super::super::super::Error;
-use super::super::super::answers::{self, Hit};
+use super::super::super::answers;
 use super::super::super::ledger::RejectReason;
-use super::super::super::memo::Place;
+use super::super::super::memo::{Hit, Place};
 use super::super::super::work::Work;
 use super::{BOM, Delimited, Found};
 
@@ -186,13 +186,7 @@ impl Delimited {
             for (column, hit) in hits.next().unwrap_or_default().iter().flatten().enumerate() {
                 reject |= work.give(column, *hit);
             }
-            work.seen += 1;
-            if work.has_keys() {
-                work.note_repetitions(&data[start..end], |place| self.field(data, start, ends, place))?;
-            }
-            if work.has_hits() {
-                work.keep_sample(data, start);
-            }
+            work.close(&data[start..end], data, start, |place| self.field(data, start, ends, place))?;
             if reject {
                 work.out.truncate(before);
                 work.reject(data, start, next, RejectReason::Unsettled)?;
