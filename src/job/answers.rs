@@ -6,7 +6,7 @@
 
 use super::Error;
 use super::ledger::{Ledger, Tally};
-use super::memo::{Given, Hit, Looked, Memo, Place};
+use super::memo::{Given, Hit, Looked, Memo};
 use super::spec::{CodeColumn, Unsettled};
 use super::words::Words;
 use crate::engine::{Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Translation, Translator, TranslatorOptions};
@@ -47,7 +47,8 @@ pub(super) struct Context<'q> {
 
 /// What is counted when an answer is given.
 struct Counted {
-    tally: u32,
+    /// None of a blank cell.
+    tally: Option<u32>,
     /// Of the further codes in the cell.
     further: Box<[Further]>,
 }
@@ -81,8 +82,6 @@ pub(super) struct Answers<'e> {
     arena: Vec<u8>,
     /// Where in the arena bytes stand that came before.
     written: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
-    /// How much of the arena a blank cell gets, from its beginning.
-    blank: u32,
 }
 
 impl Hit {
@@ -128,7 +127,6 @@ impl<'e> Answers<'e> {
             counted: Vec::new(),
             arena: Vec::new(),
             written: HashMap::default(),
-            blank: 0,
         };
         match &spec.from {
             Some(_) if spec.is_text() => answers.words = Some(Words::new(engine, spec)?),
@@ -146,10 +144,6 @@ impl<'e> Answers<'e> {
                 answers.translators.push(None);
             }
         }
-        let mut blank = Vec::new();
-        answers.render(["", "", "", "", ""], &mut blank);
-        answers.blank = blank.len() as u32;
-        answers.arena = blank;
         Ok(answers)
     }
 
@@ -201,19 +195,19 @@ impl<'e> Answers<'e> {
         at as u8
     }
 
-    /// The answer for a key that is at hand; it counts as given.
+    /// Where the answer to a key may be at hand.
     #[inline]
-    pub fn find(&mut self, data: &[u8], start: usize, length: usize) -> Option<Hit> {
-        self.memo.find(data, start, length)
+    pub fn look(&self, data: &[u8], start: usize, length: usize) -> Looked {
+        self.memo.look(data, start, length)
     }
 
-    /// [`find`](Answers::find) for many keys at once.
+    /// The answer, if it is at hand; it counts as given.
     #[inline]
-    pub fn find_all(&mut self, data: &[u8], keys: impl Iterator<Item = Place>, looked: &mut Vec<Looked>, found: impl FnMut(Option<Hit>)) {
-        self.memo.find_all(data, keys, looked, found);
+    pub fn take(&mut self, looked: Looked) -> Option<Hit> {
+        self.memo.take(looked)
     }
 
-    /// Forgets the answers if those to this many cells more were too many. Those that are found until the next call stay.
+    /// Forgets the answers if those to this many cells more were too many. Those that are taken until the next call stay.
     pub fn make_room(&mut self, cells: usize, ledger: &mut Ledger) {
         if self.memo.len() + cells > MOST_ANSWERS || self.arena.len() >= MOST_BYTES {
             self.settle_counts(ledger);
@@ -221,7 +215,7 @@ impl<'e> Answers<'e> {
             self.places.clear();
             self.counted.clear();
             self.written.clear();
-            self.arena.truncate(self.blank as usize);
+            self.arena.clear();
         }
     }
 
@@ -237,15 +231,14 @@ impl<'e> Answers<'e> {
     }
 
     /// Of the first code, for the sample.
-    pub fn tally_of(&self, hit: Hit) -> u32 {
+    pub fn tally_of(&self, hit: Hit) -> Option<u32> {
         self.counted[hit.answer as usize].tally
     }
 
     /// Brings into the ledger how often each answer was given.
     pub fn settle_counts(&mut self, ledger: &mut Ledger) {
         for (count, counted) in self.memo.take_counts().zip(&self.counted) {
-            ledger.tallies[counted.tally as usize].count += count;
-            for &(tally, ..) in &counted.further {
+            for tally in counted.tally.into_iter().chain(counted.further.iter().map(|f| f.0)) {
                 ledger.tallies[tally as usize].count += count;
             }
         }
@@ -258,11 +251,6 @@ impl<'e> Answers<'e> {
     /// Whether a column of this kind gets its answers here.
     pub fn serves(&self, spec: &CodeColumn, dialect: &Dialect) -> bool {
         self.spec == *spec && self.dialect == *dialect
-    }
-
-    /// What a cell becomes in which there is no code.
-    pub fn blank(&self) -> Hit {
-        Hit { answer: 0, given: Given { start: 0, size: self.blank, outcome: 0, flags: BLANK } }
     }
 
     /// The answer for a key that is not at hand; it counts as given.
@@ -284,6 +272,10 @@ impl<'e> Answers<'e> {
     }
 
     fn make(&mut self, cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {
+        if cell.trim_ascii().is_empty() {
+            let (start, size) = self.write([""; 5]);
+            return (Given { start, size, outcome: 0, flags: BLANK }, Counted { tally: None, further: Box::default() });
+        }
         let text = String::from_utf8_lossy(cell);
         let parts: Vec<&str> = match &self.spec.split {
             Some(split) => text.split(split.as_str()).filter(|p| !p.trim().is_empty()).collect(),
@@ -299,35 +291,33 @@ impl<'e> Answers<'e> {
             .zip(&parts)
             .map(|(t, given)| if !t.settled && self.spec.unsettled == Unsettled::Source { given.trim() } else { &t.target })
             .collect();
-        let mut bytes = Vec::with_capacity(64);
-        self.render(
-            [
-                &targets.join(between),
-                &joined(&|t| t.outcome.map_or("", Outcome::code)),
-                &joined(&|t| &t.relationship),
-                &joined(&|t| &t.map),
-                &joined(&|t| &t.policy),
-            ],
-            &mut bytes,
-        );
-        // Spellings of one code mostly have the same answer, which is kept once.
-        let size = bytes.len() as u32;
-        let start = match self.written.get(&bytes[..]) {
-            Some(&start) => start,
-            None => {
-                let start = self.arena.len() as u32;
-                self.arena.extend_from_slice(&bytes);
-                self.written.insert(bytes.into(), start);
-                start
-            }
-        };
+        let (start, size) = self.write([
+            &targets.join(between),
+            &joined(&|t| t.outcome.map_or("", Outcome::code)),
+            &joined(&|t| &t.relationship),
+            &joined(&|t| &t.map),
+            &joined(&|t| &t.policy),
+        ]);
         let reject = self.spec.unsettled == Unsettled::Reject && tallies.iter().any(|t| !t.settled);
         let mut places = tallies.into_iter().map(|t| (t.outcome.map_or(0, |o| o as u8), t.settled, ledger.place(t)));
         let (outcome, settled, tally) = places.next().unwrap_or_default();
         let further: Box<[Further]> = places.map(|(outcome, settled, tally)| (tally, outcome, settled)).collect();
         let flag = |is: bool, flag: u8| if is { flag } else { 0 };
         let flags = flag(settled, SETTLED) | flag(reject, REJECT) | flag(!further.is_empty(), FURTHER);
-        (Given { start, size, outcome, flags }, Counted { tally, further })
+        (Given { start, size, outcome, flags }, Counted { tally: Some(tally), further })
+    }
+
+    /// Puts the bytes to append into the arena. Spellings of one code mostly have the same answer, which is kept once.
+    fn write(&mut self, values: [&str; 5]) -> (u32, u32) {
+        let mut bytes = Vec::with_capacity(64);
+        self.render(values, &mut bytes);
+        let size = bytes.len() as u32;
+        let start = *self.written.entry(bytes.into()).or_insert_with_key(|bytes| {
+            let start = self.arena.len() as u32;
+            self.arena.extend_from_slice(bytes);
+            start
+        });
+        (start, size)
     }
 
     /// Asks the engine.

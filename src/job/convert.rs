@@ -117,7 +117,7 @@ fn prepare<'e>(job: &Job, engine: &'e Engine, format: RecordFormat) -> Result<(S
     let (delimiter, quote) = (d.delimiter, d.quote);
     let layout = Layout { header: Some(&header), dialect: &|_| Dialect::Delimited { delimiter, quote } };
     let work = Work::new(job, engine, &layout, input.encoding)?;
-    Ok((Source::Text(input, Reader::Delimited(d, Default::default())), work))
+    Ok((Source::Text(input, Reader::Delimited(d)), work))
 }
 
 #[cfg(feature = "parquet")]

@@ -3,6 +3,8 @@
 //! Answers stand in the order in which they were first asked for; codes follow Zipf, so those that come often stand close together and
 //! stay in the nearest cache. Only numbers of them lie scattered in a hash table.
 
+/// Bytes of the longest key that is kept here.
+const MOST: usize = 15;
 /// Slots at the beginning; twice as many whenever three quarters are taken.
 const SLOTS: usize = 1 << 10;
 
@@ -38,25 +40,19 @@ struct Slot {
     entry: u32,
 }
 
-/// Where a key is in some text.
-#[derive(Clone, Copy)]
-pub(super) struct Place {
-    pub start: u32,
-    pub length: u32,
-}
-
 /// What is known of a key half-way to its answer.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Looked {
     low: u64,
     high: u64,
+    /// From 1; 0: there is none.
     entry: u32,
 }
 
 /// Half a cache line.
 #[derive(Clone, Copy)]
 struct Entry {
-    /// Both 0: it has a long key, which is kept elsewhere.
+    /// Both 0: its key is kept elsewhere.
     low: u64,
     high: u64,
     given: Given,
@@ -73,59 +69,29 @@ impl Memo {
         self.entries.len()
     }
 
-    /// The answer to a short key; it counts as given.
+    /// Where the answer to a key may be.
     #[inline]
-    pub fn find(&mut self, data: &[u8], start: usize, length: usize) -> Option<Hit> {
-        let (low, high) = key(data, start, length)?;
+    pub fn look(&self, data: &[u8], start: usize, length: usize) -> Looked {
+        let Some((low, high)) = key(data, start, length) else { return Looked::default() };
         let hash = hash(low, high);
         let mut at = hash as usize;
         loop {
             at &= self.slots.len() - 1;
             let Slot { tag, entry } = self.slots[at];
-            let answer = entry.checked_sub(1)?;
-            if tag == (hash >> 32) as u32 {
-                let entry = &mut self.entries[answer as usize];
-                if entry.low == low && entry.high == high {
-                    entry.count += 1;
-                    return Some(Hit { answer, given: entry.given });
-                }
+            if entry == 0 || tag == (hash >> 32) as u32 {
+                return Looked { low, high, entry };
             }
             at += 1;
         }
     }
 
-    /// [`find`](Memo::find) for many keys: first all looks at the slots, then all at the entries, so that the waits for memory overlap.
+    /// The answer, if it is there; it counts as given.
     #[inline]
-    pub fn find_all(
-        &mut self,
-        data: &[u8],
-        keys: impl Iterator<Item = Place>,
-        looked: &mut Vec<Looked>,
-        mut found: impl FnMut(Option<Hit>),
-    ) {
-        looked.clear();
-        let mask = self.slots.len() - 1;
-        looked.extend(keys.map(|Place { start, length }| {
-            let Some((low, high)) = key(data, start as usize, length as usize) else { return Looked::default() };
-            let hash = hash(low, high);
-            let mut at = hash as usize;
-            let entry = loop {
-                let Slot { tag, entry } = self.slots[at & mask];
-                if entry == 0 || tag == (hash >> 32) as u32 {
-                    break entry;
-                }
-                at += 1;
-            };
-            Looked { low, high, entry }
-        }));
-        for &Looked { low, high, entry } in &*looked {
-            // Two keys with one tag are as rare as they are left to the slow way.
-            let same = self.entries.get_mut((entry as usize).wrapping_sub(1)).filter(|e| e.low == low && e.high == high);
-            found(same.map(|e| {
-                e.count += 1;
-                Hit { answer: entry - 1, given: e.given }
-            }));
-        }
+    pub fn take(&mut self, Looked { low, high, entry }: Looked) -> Option<Hit> {
+        let answer = entry.checked_sub(1)?;
+        let entry = self.entries.get_mut(answer as usize).filter(|e| e.low == low && e.high == high)?;
+        entry.count += 1;
+        Some(Hit { answer, given: entry.given })
     }
 
     /// An answer by its number; it counts as given.
@@ -135,25 +101,26 @@ impl Memo {
         Hit { answer, given: entry.given }
     }
 
-    /// Adds the answer to a key that [`find`](Memo::find) does not find, and says its number. `false`: the key is too long, and is not
-    /// kept here.
+    /// Adds the answer to a key that is not found, and says its number. `false`: it will not be found by its key, which is too long, or too
+    /// like another.
     pub fn add(&mut self, data: &[u8], given: Given) -> (u32, bool) {
-        let key = key(data, 0, data.len());
-        let (low, high) = key.unwrap_or_default();
+        let Looked { low, high, entry } = self.look(data, 0, data.len());
+        let kept = high != 0 && entry == 0;
+        let (low, high) = if kept { (low, high) } else { (0, 0) };
         self.entries.push(Entry { low, high, given, count: 0 });
-        if key.is_some() {
+        if kept {
             if self.entries.len() * 4 > self.slots.len() * 3 {
                 self.slots = vec![Slot::default(); self.slots.len() * 2];
                 (1..self.entries.len()).for_each(|entry| self.place(entry));
             }
             self.place(self.entries.len());
         }
-        (self.entries.len() as u32 - 1, key.is_some())
+        (self.entries.len() as u32 - 1, kept)
     }
 
     fn place(&mut self, entry: usize) {
         let Entry { low, high, .. } = self.entries[entry - 1];
-        if low | high == 0 {
+        if high == 0 {
             return;
         }
         let hash = hash(low, high);
@@ -175,29 +142,31 @@ impl Memo {
     }
 }
 
-/// A key of at most 16 bytes as two words, zero behind its end. `None`: longer, or its end would not be seen.
+/// A key of at most 15 bytes as two words: the bytes, zeros, and one more than their number as the last byte. `None`: longer.
 #[inline]
 fn key(data: &[u8], start: usize, length: usize) -> Option<(u64, u64)> {
-    const LOW: [u64; 17] = masks(0);
-    const HIGH: [u64; 17] = masks(8);
-    if length > 16 || length == 0 || data[start + length - 1] == 0 {
+    const LOW: [u64; MOST + 1] = masks(0);
+    const HIGH: [u64; MOST + 1] = masks(8);
+    if length > MOST {
         return None;
     }
-    if let Some(window) = data.get(start..start + 16)
-        && let (Ok(low), Ok(high)) = (window[..8].try_into(), window[8..].try_into())
-    {
-        return Some((u64::from_le_bytes(low) & LOW[length], u64::from_le_bytes(high) & HIGH[length]));
-    }
-    let mut window = [0; 16];
-    window[..length].copy_from_slice(&data[start..start + length]);
-    let word = u128::from_le_bytes(window);
-    Some((word as u64, (word >> 64) as u64))
+    let mut cut = [0; 16];
+    let window = match data.get(start..).and_then(<[u8]>::first_chunk::<16>) {
+        Some(window) => window,
+        None => {
+            cut[..length].copy_from_slice(&data[start..start + length]);
+            &cut
+        }
+    };
+    let words = u128::from_le_bytes(*window);
+    Some((words as u64 & LOW[length], (words >> 64) as u64 & HIGH[length] | (length as u64 + 1) << 56))
 }
 
-const fn masks(from: usize) -> [u64; 17] {
-    let mut masks = [0; 17];
+/// Masks for as many bytes from there.
+const fn masks(from: usize) -> [u64; MOST + 1] {
+    let mut masks = [0; MOST + 1];
     let mut length = 0usize;
-    while length <= 16 {
+    while length <= MOST {
         let bytes = length.saturating_sub(from);
         masks[length] = if bytes >= 8 { u64::MAX } else { (1 << (8 * bytes)) - 1 };
         length += 1;
@@ -221,30 +190,31 @@ mod tests {
     fn keys_are_words() {
         let data = b"250.00,401.9,abcdefghijklmnop";
         for start in 0..data.len() {
-            for length in 1..=16.min(data.len() - start) {
+            for length in 0..=MOST.min(data.len() - start) {
                 let mut padded = data[start..start + length].to_vec();
                 padded.resize(16, 0);
+                padded[15] = length as u8 + 1;
                 let word = u128::from_le_bytes(padded.try_into().unwrap());
                 assert_eq!(key(data, start, length), Some((word as u64, (word >> 64) as u64)), "{start} {length}");
             }
         }
-        assert_eq!(key(b"a\0", 0, 2), None);
-        assert_eq!(key(b"abcdefghijklmnopq", 0, 17), None);
+        assert_ne!(key(b"a\0", 0, 2), key(b"a", 0, 1));
+        assert_eq!(key(b"abcdefghijklmnop", 0, 16), None);
     }
 
     proptest! {
         #[test]
-        fn it_answers_as_a_map_does(keys in prop::collection::vec("[ab\\x00\\.]{1,18}", 0..3000)) {
+        fn it_answers_as_a_map_does(keys in prop::collection::vec("[ab\\x00\\.]{0,18}", 0..3000)) {
             let mut memo = Memo::new();
             let mut map: HashMap<&str, (u32, u64)> = HashMap::new();
             for key in &keys {
-                let found = memo.find(key.as_bytes(), 0, key.len()).map(|hit| (hit.answer, hit.given.start));
+                let found = memo.take(memo.look(key.as_bytes(), 0, key.len())).map(|hit| (hit.answer, hit.given.start));
                 match map.get_mut(&**key) {
                     Some((number, count)) => {
                         if let Some(found) = found {
                             prop_assert_eq!(found, (*number, *number * 7));
                         } else {
-                            prop_assert!(key.len() > 16 || key.ends_with('\0'));
+                            prop_assert!(key.len() > MOST);
                             memo.give(*number);
                         }
                         *count += 1;
@@ -253,7 +223,7 @@ mod tests {
                         prop_assert_eq!(found, None);
                         let start = map.len() as u32 * 7;
                         let (number, kept) = memo.add(key.as_bytes(), Given { start, ..Given::default() });
-                        prop_assert_eq!(kept, key.len() <= 16 && !key.ends_with('\0'));
+                        prop_assert_eq!(kept, key.len() <= MOST);
                         map.insert(key, (number, 0));
                     }
                 }

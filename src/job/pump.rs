@@ -4,10 +4,7 @@
 //! memory does not grow with records. (Parting the input among converting threads was tried by others and lost: codes follow Zipf, so the
 //! converting thread mostly copies.)
 
-use super::format::{
-    delimited::{Batch, Delimited},
-    ndjson::Ndjson,
-};
+use super::format::{delimited::Delimited, ndjson::Ndjson};
 use super::input::{Ahead, Blocks, HEADROOM, Input, display_name};
 use super::output::{Behind, Output, Sink, Stopped};
 use super::spec::Job;
@@ -19,21 +16,21 @@ use std::time::Instant;
 const RING: usize = 3;
 
 pub(super) enum Reader {
-    Delimited(Delimited, Batch),
+    Delimited(Delimited),
     Ndjson(Ndjson),
 }
 
 impl Reader {
     /// The header has been read, by the run that this one goes on with.
     pub fn begun(&mut self) {
-        if let Reader::Delimited(d, _) = self {
+        if let Reader::Delimited(d) = self {
             d.header = false;
         }
     }
 
     fn run(&mut self, data: &[u8], clean: bool, last: bool, work: &mut Work<'_>) -> Result<usize, Error> {
         match self {
-            Reader::Delimited(d, batch) => d.run(data, clean, last, batch, work),
+            Reader::Delimited(d) => d.run(data, clean, last, work),
             Reader::Ndjson(n) => n.run(data, clean, last, work),
         }
     }

@@ -8,7 +8,7 @@ use super::facts::RowFacts;
 use super::format::ndjson::Ndjson;
 use super::input::TextEncoding;
 use super::ledger::{Ledger, RejectReason, Sampled};
-use super::memo::{Hit, Looked, Place};
+use super::memo::{Hit, Looked};
 use super::output::{Output, part_of};
 use super::resume::State;
 use super::spec::{self, Job};
@@ -47,13 +47,21 @@ pub(super) struct Work<'e> {
     limits: [u64; 10],
     hits: Vec<(usize, usize, Sampled)>,
     scratch: Vec<u8>,
-    looked: Vec<Looked>,
     /// With a key: where it stands, and what may come again.
     keys: Vec<usize>,
     repetitions: Option<Gatherer>,
     /// For the state of the run: what it is, when it began.
     pub identity: String,
     pub started: String,
+}
+
+/// A cell on the way to its answer.
+#[derive(Clone, Copy)]
+pub(super) struct Cell {
+    from: u32,
+    to: u32,
+    looked: Looked,
+    hit: Option<Hit>,
 }
 
 struct Column {
@@ -138,7 +146,6 @@ impl<'e> Work<'e> {
             limits: [if job.sample > 0 { u64::MAX } else { 0 }; 10],
             hits: Vec::new(),
             scratch: Vec::new(),
-            looked: Vec::new(),
             repetitions: (!keys.is_empty()).then(|| Gatherer::new(&job.folder())),
             keys,
         })
@@ -160,6 +167,10 @@ impl<'e> Work<'e> {
     }
     pub fn has_context(&self) -> bool {
         self.contextual
+    }
+    /// Whether records need nothing but their codes.
+    pub fn is_plain(&self) -> bool {
+        !self.contextual && self.repetitions.is_none()
     }
     pub fn is_at_start(&self) -> bool {
         self.first_line == 1 && self.ledger.records_in == 0
@@ -188,67 +199,77 @@ impl<'e> Work<'e> {
         self.columns.iter().map(facts).collect()
     }
 
+    /// Begins to look up a cell of a record that needs nothing but its codes.
+    #[inline]
+    pub fn begin(&self, column: usize, data: &[u8], from: usize, to: usize) -> Cell {
+        let looked = self.groups[self.columns[column].group].look(data, from, to - from);
+        Cell { from: from as u32, to: to as u32, looked, hit: None }
+    }
+
+    /// Finds the answers that are at hand to the cells of some records; they count as given.
+    #[inline]
+    pub fn find(&mut self, cells: &mut [Cell]) {
+        self.make_room(cells.len());
+        for cells in cells.chunks_exact_mut(self.columns.len()) {
+            for (cell, column) in cells.iter_mut().zip(&self.columns) {
+                cell.hit = self.groups[column.group].take(cell.looked);
+            }
+        }
+    }
+
     /// Appends what the code in a cell becomes, and counts it. Whether the record is to be rejected for it.
-    pub fn code(&mut self, column: usize, data: &[u8], start: usize, length: usize) -> bool {
-        self.make_room(1);
-        let hit = self.look(column, data, start, length);
+    #[inline]
+    pub fn end<'d>(&mut self, column: usize, cell: &Cell, data: &'d [u8], value: impl FnOnce(&'d [u8]) -> Cow<'d, [u8]>) -> bool {
+        let hit = cell.hit.unwrap_or_else(|| self.look(column, &data[cell.from as usize..cell.to as usize], value));
         self.give(column, hit)
     }
 
+    /// [`begin`](Work::begin), [`find`](Work::find) and [`end`](Work::end) of a cell of any record. `value` tells what stands there for what
+    /// is written there.
+    pub fn code<'d>(&mut self, column: usize, raw: &'d [u8], value: impl FnOnce(&'d [u8]) -> Cow<'d, [u8]>) -> bool {
+        self.make_room(1);
+        let hit = if self.contextual { self.look_with_context(column, &value(raw)) } else { self.look(column, raw, value) };
+        self.give(column, hit)
+    }
+
+    fn look<'d>(&mut self, column: usize, raw: &'d [u8], value: impl FnOnce(&'d [u8]) -> Cow<'d, [u8]>) -> Hit {
+        let group = &mut self.groups[self.columns[column].group];
+        let looked = group.look(raw, 0, raw.len());
+        group.take(looked).unwrap_or_else(|| {
+            let context = Context { from: b"", date: None, facts: &self.facts.facts, text: None };
+            group.ask(raw, &value(raw), 0, context, &mut self.ledger)
+        })
+    }
+
     /// Before some cells are looked up: none of the answers to them will have to give way to another.
-    pub fn make_room(&mut self, cells: usize) {
+    fn make_room(&mut self, cells: usize) {
         for group in &mut self.groups {
             group.make_room(cells, &mut self.ledger);
         }
     }
 
-    /// Finds what the code in a cell of the record at hand becomes; it counts as given.
-    #[inline]
-    pub fn look(&mut self, column: usize, data: &[u8], start: usize, length: usize) -> Hit {
+    /// Finds what a code becomes with the facts of the record at hand; it counts as given.
+    fn look_with_context(&mut self, column: usize, cell: &[u8]) -> Hit {
         let Column { group, from, .. } = &self.columns[column];
         let group = &mut self.groups[*group];
-        if length == 0 || (data[start] <= b' ' && data[start..start + length].trim_ascii().is_empty()) {
-            return group.blank();
-        }
-        let cell = &data[start..start + length];
-        if !self.contextual {
-            return match group.find(data, start, length) {
-                Some(hit) => hit,
-                None => {
-                    let context = Context { from: b"", date: None, facts: &self.facts.facts, text: None };
-                    group.ask(cell, cell, 0, context, &mut self.ledger)
-                }
-            };
-        }
         let source = group.source(from);
         let key = &mut self.scratch;
         key.clear();
-        key.push(source);
-        key.extend_from_slice(&self.facts.key);
-        key.extend_from_slice(cell);
-        group.find(key, 0, key.len()).unwrap_or_else(|| {
+        if !cell.trim_ascii().is_empty() {
+            key.push(source);
+            key.extend_from_slice(&self.facts.key);
+            key.extend_from_slice(cell);
+        }
+        let looked = group.look(key, 0, key.len());
+        group.take(looked).unwrap_or_else(|| {
             let (facts, text) = (&self.facts.facts, self.facts.text.as_deref());
             group.ask(key, cell, source, Context { from, date: self.facts.date, facts, text }, &mut self.ledger)
         })
     }
 
-    /// [`look`](Work::look) for the cells of a column in many records, where nothing else of a record counts. Hits are put
-    /// `work.columns()` apart; those that are not at hand are to be looked for one by one.
-    #[inline]
-    pub fn look_all(&mut self, column: usize, data: &[u8], cells: &[Place], hits: &mut [Option<Hit>]) {
-        let step = self.columns.len();
-        let group = &mut self.groups[self.columns[column].group];
-        let mut hits = hits[column..].iter_mut().step_by(step);
-        group.find_all(data, cells[column..].iter().step_by(step).copied(), &mut self.looked, |hit| {
-            if let Some(place) = hits.next() {
-                *place = hit;
-            }
-        });
-    }
-
     /// Appends what was found, and counts it. Whether the record is to be rejected for it.
     #[inline]
-    pub fn give(&mut self, column: usize, hit: Hit) -> bool {
+    fn give(&mut self, column: usize, hit: Hit) -> bool {
         let group = &self.groups[self.columns[column].group];
         let codes = &mut self.ledger.columns[column];
         group.append(hit, &mut self.out);
@@ -267,22 +288,21 @@ impl<'e> Work<'e> {
             }
         }
         let lot = lot(self.seed, self.ledger.records_in, column);
-        if lot < self.limits[outcome] {
-            let sampled = Sampled { line: 0, column: String::new(), tally: group.tally_of(hit), lot };
-            self.hits.push((column, outcome, sampled));
+        if lot < self.limits[outcome]
+            && let Some(tally) = group.tally_of(hit)
+        {
+            self.hits.push((column, outcome, Sampled { line: 0, column: String::new(), tally, lot }));
         }
         hit.rejects()
     }
 
-    /// After the cells of a record were looked at: counts it, notes what may come again, and draws it for the sample.
+    /// After the cells of a record were looked at: counts it, and draws it for the sample.
     #[inline]
-    pub fn close<'d>(&mut self, record: &[u8], data: &[u8], start: usize, field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), Error> {
+    pub fn draw(&mut self, data: &[u8], start: usize) {
         self.seen += 1;
-        self.note_repetitions(record, field)?;
         if !self.hits.is_empty() {
             self.keep_sample(data, start);
         }
-        Ok(())
     }
 
     /// Puts the codes of the record at hand into the sample; of each outcome those with the lowest lots stay.
@@ -377,7 +397,7 @@ impl<'e> Work<'e> {
     }
 
     /// Notes the record at hand, and the codes under its key, as what may come again.
-    fn note_repetitions<'d>(&mut self, record: &[u8], field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), Error> {
+    pub fn note_repetitions<'d>(&mut self, record: &[u8], field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), Error> {
         let Some(gatherer) = &mut self.repetitions else { return Ok(()) };
         let number = self.ledger.records_in;
         gatherer.add(Repetition::Record, record, number)?;

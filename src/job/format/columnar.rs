@@ -181,10 +181,11 @@ fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, split: &str, w
             let mut reject = false;
             for column in 0..work.columns() {
                 let code = cell(work.place(column), row);
-                reject |= work.code(column, code, 0, code.len());
+                reject |= work.code(column, code, Cow::Borrowed);
             }
             let record = if work.has_keys() { row_text(batch, row) } else { Vec::new() };
-            work.close(&record, b"", 0, |place| Cow::Borrowed(cell(place, row))).map_err(Stop::Run)?;
+            work.note_repetitions(&record, |place| Cow::Borrowed(cell(place, row))).map_err(Stop::Run)?;
+            work.draw(b"", 0);
             if reject { Err(Stop::Record(RejectReason::Unsettled)) } else { Ok(()) }
         });
         kept.push(outcome.is_ok());

@@ -9,7 +9,7 @@ use super::super::spec::{Job, Quote, RecordFormat};
 use std::borrow::Cow;
 
 mod convert;
-pub(in super::super) use convert::Batch;
+mod scan;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in super::super) struct Delimited {
@@ -199,32 +199,26 @@ impl Delimited {
         }
     }
 
-    /// Where the value of a field lies, if it lies there as it is.
-    #[inline]
-    fn bounds(&self, data: &[u8], start: usize, ends: &[u32], field: usize) -> Option<(usize, usize)> {
-        let from = if field == 0 { start } else { ends[field - 1] as usize + 1 };
-        let to = ends[field] as usize;
-        match self.quote {
-            Some(q) if from < to && data[from] == q => {
-                let inner = from + 1..to - 1;
-                (to - from >= 2 && data[to - 1] == q && !data[inner.clone()].contains(&q)).then_some((inner.start, inner.end))
-            }
-            _ => Some((from, to)),
-        }
-    }
-
     /// The value of a field, its quotation undone.
     fn field<'d>(&self, data: &'d [u8], start: usize, ends: &[u32], field: usize) -> Cow<'d, [u8]> {
-        if let Some((from, to)) = self.bounds(data, start, ends, field) {
-            return Cow::Borrowed(&data[from..to]);
+        let (from, to) = raw(start, ends, field);
+        self.value(&data[from..to])
+    }
+
+    /// What a field as it is written stands for.
+    fn value<'d>(&self, raw: &'d [u8]) -> Cow<'d, [u8]> {
+        let Some(quote) = self.quote.filter(|q| raw.first() == Some(q)) else { return Cow::Borrowed(raw) };
+        if let [_, value @ .., last] = raw
+            && *last == quote
+            && !value.contains(&quote)
+        {
+            return Cow::Borrowed(value);
         }
-        let from = if field == 0 { start } else { ends[field - 1] as usize + 1 };
-        let raw = &data[from..ends[field] as usize];
         let mut value = Vec::with_capacity(raw.len());
         let (mut inside, mut bytes) = (true, raw.iter().skip(1).copied().peekable());
         while let Some(byte) = bytes.next() {
-            if inside && Some(byte) == self.quote {
-                if bytes.peek().copied() == self.quote {
+            if inside && byte == quote {
+                if bytes.peek() == Some(&quote) {
                     bytes.next();
                 } else {
                     inside = false;
@@ -264,6 +258,13 @@ impl Delimited {
             }
         }
     }
+}
+
+/// Where a field lies as it is written.
+#[inline]
+fn raw(start: usize, ends: &[u32], field: usize) -> (usize, usize) {
+    let from = if field == 0 { start } else { ends[field - 1] as usize + 1 };
+    (from, ends[field] as usize)
 }
 
 /// A high bit in every byte of the word that equals `byte`, and nowhere else.

@@ -92,13 +92,14 @@ impl Ndjson {
             let mut reject = false;
             for column in 0..work.columns() {
                 let cell = self.value(&value, work.place(column));
-                reject |= work.code(column, &cell, 0, cell.len());
+                reject |= work.code(column, &cell, Cow::Borrowed);
             }
             if members.is_empty() {
                 // Nothing stands before the first comma.
                 work.out[members_at] = b' ';
             }
-            work.close(record, data, start, |place| self.value(&value, place))?;
+            work.note_repetitions(record, |place| self.value(&value, place))?;
+            work.draw(data, start);
             if reject {
                 work.out.truncate(before);
                 work.reject(data, start, next, RejectReason::Unsettled)?;

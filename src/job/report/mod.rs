@@ -27,7 +27,10 @@ use super::convert::Run;
 use super::ledger::Tally;
 use super::{Error, Job};
 use crate::engine::{Engine, Outcome};
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -209,7 +212,7 @@ impl Document {
         let codes = ledger.codes();
         let share = |part: u64, whole: u64| if whole == 0 { 1.0 } else { part as f64 / whole as f64 };
         // One code may have several tallies: spelt in several ways, or differing by date.
-        let mut distinct: BTreeMap<(&str, &str), bool> = BTreeMap::new();
+        let mut distinct: HashMap<(&str, &str), bool, FixedState> = HashMap::default();
         for t in tallies() {
             let settled = distinct.entry((&t.system, &t.code)).or_insert(true);
             *settled &= t.settled;
@@ -217,7 +220,7 @@ impl Document {
         let settled_distinct = distinct.values().filter(|s| **s).count() as u64;
         let outcomes = Outcome::ALL.iter().map(|o| {
             let of = || tallies().filter(|t| t.outcome == Some(*o));
-            let distinct: std::collections::BTreeSet<_> = of().map(|t| (&t.system, &t.code)).collect();
+            let distinct: HashSet<_, FixedState> = of().map(|t| (&t.system, &t.code)).collect();
             let settled = of().filter(|t| t.settled).map(|t| t.count).sum();
             OutcomePart { outcome: o.code().into(), codes: of().map(|t| t.count).sum(), distinct: distinct.len() as u64, settled }
         });
@@ -252,7 +255,7 @@ impl Document {
                     outcome: o.code().into(),
                     line: s.line,
                     column: s.column.clone(),
-                    code: shown(t),
+                    code: shown(t).into_owned(),
                     display: display(engine, &t.system, &t.code).to_owned(),
                     target: t.target.to_string(),
                     target_display: names.collect::<Vec<_>>().join(" + "),
@@ -304,7 +307,7 @@ impl Document {
                 .take(TOP)
                 .map(|t| UnsettledPart {
                     system: t.system.to_string(),
-                    code: shown(&t),
+                    code: shown(&t).into_owned(),
                     display: display(engine, &t.system, &t.code).to_owned(),
                     outcome: outcome_code(&t),
                     codes: t.count,
@@ -393,12 +396,12 @@ fn display<'e>(engine: &'e Engine, system: &str, code: &str) -> &'e str {
 }
 
 /// A code; or what stands in its place, if that looks like one. A name or a sentence in a code column is described only.
-fn shown(t: &Tally) -> String {
+fn shown(t: &Tally) -> Cow<'_, str> {
     let looks_like_a_code = t.code.len() <= 8 && t.code.is_ascii() && (t.code.len() <= 4 || t.code.bytes().any(|b| b.is_ascii_digit()));
     if t.known || (looks_like_a_code && t.system != "text") || t.code == "(others)" {
-        t.code.to_string()
+        Cow::Borrowed(&t.code)
     } else {
-        format!("(text of {} characters)", t.code.chars().count())
+        Cow::Owned(format!("(text of {} characters)", t.code.chars().count()))
     }
 }
 
@@ -411,33 +414,33 @@ pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Res
         path: folder.join("report.json").display().to_string(),
         source: e.into(),
     })?;
-    put(&folder.join("report.json"), (json + "\n").as_bytes())?;
-    put(&folder.join("report.html"), page::page(&document).as_bytes())?;
-    put(&folder.join("review.csv"), &review(engine, run))?;
-    put(&folder.join("codes.csv"), &codes(run))?;
+    let put = |name: &str, bytes: &[u8]| put(&folder.join(name), bytes, job.sync);
+    put("report.json", (json + "\n").as_bytes())?;
+    put("report.html", page::page(&document).as_bytes())?;
+    put("review.csv", &review(engine, run))?;
+    put("codes.csv", &codes(run))?;
     if let Some(found) = &run.duplicates {
-        let rows = found.listed.iter().map(|(record, what, first)| vec![record.to_string(), what.code().to_owned(), first.to_string()]);
-        put(&folder.join("duplicates.csv"), &table("record,repeats,first", rows))?;
+        let rows =
+            found.listed.iter().map(|(record, what, first)| [record.to_string().into(), what.code().into(), first.to_string().into()]);
+        put("duplicates.csv", &table("record,repeats,first", rows))?;
     }
-    let rejects = folder.join("rejects.csv");
-    if job.rejects.is_none() && !rejects.exists() {
-        put(&rejects, b"line,reason,record\n")?;
+    if job.rejects.is_none() && !folder.join("rejects.csv").exists() {
+        put("rejects.csv", b"line,reason,record\n")?;
     }
     Ok(())
 }
 
-/// Writes a small file to the disk.
-fn put(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+fn put(path: &Path, bytes: &[u8], sync: bool) -> Result<(), Error> {
     use std::io::Write;
     let write = || {
         let mut file = std::fs::File::create(path)?;
         file.write_all(bytes)?;
-        file.sync_all()
+        if sync { file.sync_all() } else { Ok(()) }
     };
     write().map_err(|e| Error::io("write", path, e))
 }
 
-fn table(header: &str, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
+fn table<'r, const N: usize>(header: &str, rows: impl Iterator<Item = [Cow<'r, str>; N]>) -> Vec<u8> {
     let mut out = header.as_bytes().to_vec();
     out.push(b'\n');
     for row in rows {
@@ -453,33 +456,33 @@ fn table(header: &str, rows: impl Iterator<Item = Vec<String>>) -> Vec<u8> {
 }
 
 fn review(engine: &Engine, run: &Run) -> Vec<u8> {
-    let rows = unsettled(run).into_iter().map(|t| {
-        vec![
-            t.system.to_string(),
-            t.code.to_string(),
-            display(engine, &t.system, &t.code).to_owned(),
-            t.outcome.map_or("", Outcome::code).to_owned(),
-            t.count.to_string(),
-            t.options.clone(),
-            t.map.to_string(),
-            t.message,
-            t.to.to_string(),
+    let unsettled = unsettled(run);
+    let rows = unsettled.iter().map(|t| {
+        [
+            (*t.system).into(),
+            (*t.code).into(),
+            display(engine, &t.system, &t.code).into(),
+            t.outcome.map_or("", Outcome::code).into(),
+            t.count.to_string().into(),
+            (*t.options).into(),
+            (*t.map).into(),
+            (*t.message).into(),
+            (*t.to).into(),
         ]
     });
     table("system,code,display,outcome,count,options,map,message,target_system", rows)
 }
 
-/// System, code, outcome, target, relationship, map, policy.
-type Becomes<'r> = (&'r str, String, &'r str, &'r str, &'r str, &'r str, &'r str);
-
 fn codes(run: &Run) -> Vec<u8> {
-    let mut sums: BTreeMap<Becomes<'_>, u64> = BTreeMap::new();
-    for t in run.ledger.tallies.iter().filter(|t| t.count > 0) {
+    fn becomes(t: &Tally) -> [Cow<'_, str>; 7] {
         let outcome = t.outcome.map_or("", Outcome::code);
-        *sums.entry((&t.system, shown(t), outcome, &t.target, &t.relationship, &t.map, &t.policy)).or_default() += t.count;
+        [(*t.system).into(), shown(t), outcome.into(), (*t.target).into(), (*t.relationship).into(), (*t.map).into(), (*t.policy).into()]
     }
-    let rows = sums.iter().map(|((s, c, o, t, r, m, p), n)| {
-        vec![s.to_string(), c.clone(), o.to_string(), t.to_string(), r.to_string(), m.to_string(), p.to_string(), n.to_string()]
+    let mut tallies: Vec<&Tally> = run.ledger.tallies.iter().filter(|t| t.count > 0).collect();
+    tallies.sort_by(|a, b| becomes(a).cmp(&becomes(b)));
+    let rows = tallies.chunk_by(|a, b| becomes(a) == becomes(b)).map(|alike| {
+        let [s, c, o, t, r, m, p] = becomes(alike[0]);
+        [s, c, o, t, r, m, p, alike.iter().map(|t| t.count).sum::<u64>().to_string().into()]
     });
     table("system,code,outcome,target,relationship,map,policy,count", rows)
 }

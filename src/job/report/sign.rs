@@ -118,7 +118,7 @@ pub fn sign(folder: &Path, name: &str, role: &str) -> Result<Signature, Error> {
     };
     signature.seal = signature.seal();
     let json = serde_json::to_string_pretty(&signature).map_err(|e| damaged(&place, e.to_string()))?;
-    put(&place, (json + "\n").as_bytes())?;
+    put(&place, (json + "\n").as_bytes(), true)?;
     Ok(signature)
 }
 

@@ -1,46 +1,35 @@
-//! Delimited records converted, some at a time: all their cells are looked up before the first is written, so that the waits for memory
-//! overlap.
+//! Delimited records converted: each is copied as it came, and what its codes become is put behind it.
+//!
+//! Where a record needs nothing but its codes, some are taken at a time: their cells are first begun, then found, then written, so that
+//! the waits for memory overlap.
 
 use super::super::super::Error;
 use super::super::super::answers;
 use super::super::super::ledger::RejectReason;
-use super::super::super::memo::{Hit, Place};
-use super::super::super::work::Work;
-use super::{BOM, Delimited, Found};
+use super::super::super::work::{Cell, Work};
+use super::scan::Scanner;
+use super::{BOM, Delimited, Found, raw};
 
 /// Records taken at a time.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 32;
 
-/// The records at hand.
-#[derive(Default)]
-pub(in super::super::super) struct Batch {
-    records: Vec<Record>,
-    /// The ends of the fields of all of them.
-    ends: Vec<u32>,
-    /// What the cells of the sound ones become.
-    hits: Vec<Option<Hit>>,
-    cells: Vec<Place>,
-}
-
+/// Where a record lies: its beginning, the end of its last field, the beginning of the next.
+#[derive(Clone, Copy)]
 struct Record {
     start: usize,
+    end: usize,
     next: usize,
-    /// Where its ends begin.
-    ends: usize,
-    state: State,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum State {
-    /// A line without anything.
-    Blank,
-    Sound,
-    Wrong(RejectReason),
+/// Records that wait to be written, and their cells.
+struct Batch {
+    records: Vec<Record>,
+    cells: Vec<Cell>,
 }
 
 impl Delimited {
     /// Converts the records that are complete, and says how many bytes they took.
-    pub fn run(&mut self, data: &[u8], clean: bool, last: bool, batch: &mut Batch, work: &mut Work<'_>) -> Result<usize, Error> {
+    pub fn run(&mut self, data: &[u8], clean: bool, last: bool, work: &mut Work<'_>) -> Result<usize, Error> {
         let mut at = 0;
         if self.header || work.is_at_start() {
             at = if data.starts_with(BOM) { BOM.len() } else { 0 };
@@ -50,14 +39,102 @@ impl Delimited {
             let Some(next) = self.run_header(data, at, last, work) else { return Ok(0) };
             at = next;
         }
+        let plain = clean && work.is_plain();
+        let mut batch = Batch { records: Vec::with_capacity(AT_ONCE), cells: Vec::with_capacity(AT_ONCE * work.columns()) };
+        let mut records = Scanner::new(*self, data, at, last);
         loop {
-            at = self.gather(data, at, last, batch);
-            if batch.records.is_empty() {
-                return Ok(at);
+            let start = at;
+            let found = records.next();
+            if plain
+                && let Found::Record { next } = found
+                && let Some(ends) = records.ends()
+            {
+                at = next;
+                batch.records.push(Record { start, end: ends[ends.len() - 1] as usize, next });
+                for column in 0..work.columns() {
+                    let (from, to) = raw(start, ends, work.place(column));
+                    batch.cells.push(work.begin(column, data, from, to));
+                }
+                if batch.records.len() == AT_ONCE {
+                    self.write(data, &mut batch, work)?;
+                }
+                continue;
             }
-            self.look(data, clean, batch, work);
-            self.write(data, batch, work)?;
+            self.write(data, &mut batch, work)?;
+            match found {
+                Found::Incomplete => return Ok(at),
+                Found::Blank { next } => {
+                    at = next;
+                    work.blank_line(&data[start..next]);
+                }
+                Found::Open => {
+                    work.ledger.records_in += 1;
+                    work.reject(data, start, data.len(), RejectReason::Quotation)?;
+                    return Ok(data.len());
+                }
+                Found::Record { next } => {
+                    at = next;
+                    work.ledger.records_in += 1;
+                    if let Some(reason) = self.record(data, start, next, records.ends(), clean, work)? {
+                        work.reject(data, start, next, reason)?;
+                    }
+                }
+            }
         }
+    }
+
+    /// Writes the records that wait.
+    fn write(&self, data: &[u8], batch: &mut Batch, work: &mut Work<'_>) -> Result<(), Error> {
+        work.find(&mut batch.cells);
+        for (record, cells) in batch.records.iter().zip(batch.cells.chunks_exact(work.columns())) {
+            work.ledger.records_in += 1;
+            let is_rejected = put(data, record, work, |work| {
+                let mut reject = false;
+                for (column, cell) in cells.iter().enumerate() {
+                    reject |= work.end(column, cell, data, |raw| self.value(raw));
+                }
+                reject
+            });
+            if is_rejected {
+                work.reject(data, record.start, record.next, RejectReason::Unsettled)?;
+            }
+        }
+        batch.records.clear();
+        batch.cells.clear();
+        Ok(())
+    }
+
+    /// Converts a record, or says why it is rejected.
+    fn record(
+        &self,
+        data: &[u8],
+        start: usize,
+        next: usize,
+        ends: Option<&[u32]>,
+        clean: bool,
+        work: &mut Work<'_>,
+    ) -> Result<Option<RejectReason>, Error> {
+        let Some(ends) = ends else { return Ok(Some(RejectReason::Fields)) };
+        let record = Record { start, end: ends[ends.len() - 1] as usize, next };
+        let bytes = &data[start..record.end];
+        if !clean && let Some(reason) = work.damage(bytes) {
+            return Ok(Some(reason));
+        }
+        if work.has_context()
+            && let Err(reason) = work.read_context(|place| self.field(data, start, ends, place))
+        {
+            return Ok(Some(reason));
+        }
+        let is_rejected = put(data, &record, work, |work| {
+            let mut reject = false;
+            for column in 0..work.columns() {
+                let (from, to) = raw(start, ends, work.place(column));
+                reject |= work.code(column, &data[from..to], |raw| self.value(raw));
+            }
+            reject
+        });
+        work.note_repetitions(bytes, |place| self.field(data, start, ends, place))?;
+        Ok(is_rejected.then_some(RejectReason::Unsettled))
     }
 
     /// Writes the header with the names of what is appended. `None`: it is not complete.
@@ -93,112 +170,24 @@ impl Delimited {
             }
         }
     }
+}
 
-    /// Takes the next records, and says where they end.
-    fn gather(&self, data: &[u8], mut at: usize, last: bool, batch: &mut Batch) -> usize {
-        batch.records.clear();
-        batch.ends.clear();
-        while batch.records.len() < AT_ONCE {
-            let (start, ends) = (at, batch.ends.len());
-            let (next, state) = match self.find(data, at, &mut batch.ends, last) {
-                Found::Record { next } if batch.ends.len() == ends + self.fields => (next, State::Sound),
-                Found::Record { next } => (next, State::Wrong(RejectReason::Fields)),
-                Found::Blank { next } => (next, State::Blank),
-                Found::Open => (data.len(), State::Wrong(RejectReason::Quotation)),
-                Found::Incomplete => break,
-            };
-            batch.records.push(Record { start, next, ends, state });
-            at = next;
-        }
-        at
+/// Writes a record with what its codes become. Whether it is rejected for one of them; then it is not written.
+#[inline]
+fn put(data: &[u8], &Record { start, end, next }: &Record, work: &mut Work<'_>, codes: impl FnOnce(&mut Work<'_>) -> bool) -> bool {
+    let before = work.out.len();
+    answers::copy(data, start, end - start, &mut work.out);
+    let is_rejected = codes(work);
+    work.draw(data, start);
+    if is_rejected {
+        work.out.truncate(before);
+        return true;
     }
-
-    /// Finds what the cells of the records become.
-    fn look(&self, data: &[u8], clean: bool, batch: &mut Batch, work: &mut Work<'_>) {
-        let columns = work.columns();
-        work.make_room(batch.records.len() * columns);
-        batch.cells.clear();
-        batch.hits.clear();
-        for record in batch.records.iter_mut().filter(|r| r.state == State::Sound) {
-            let (start, ends) = (record.start, &batch.ends[record.ends..][..self.fields]);
-            if !clean && let Some(reason) = work.damage(&data[start..ends[self.fields - 1] as usize]) {
-                record.state = State::Wrong(reason);
-                continue;
-            }
-            if work.has_context()
-                && let Err(reason) = work.read_context(|place| self.field(data, start, ends, place))
-            {
-                record.state = State::Wrong(reason);
-                continue;
-            }
-            for column in 0..columns {
-                if work.has_context() {
-                    batch.hits.push(Some(self.look_one(data, start, ends, column, work)));
-                } else {
-                    // What is not there as it is, is not found.
-                    let (from, to) = self.bounds(data, start, ends, work.place(column)).unwrap_or_default();
-                    batch.cells.push(Place { start: from as u32, length: (to - from) as u32 });
-                }
-            }
-        }
-        if !work.has_context() {
-            batch.hits.resize(batch.cells.len(), None);
-            for column in 0..columns {
-                work.look_all(column, data, &batch.cells, &mut batch.hits);
-            }
-            let sound = batch.records.iter().filter(|r| r.state == State::Sound);
-            for (record, hits) in sound.zip(batch.hits.chunks_exact_mut(columns)) {
-                for (column, hit) in hits.iter_mut().enumerate().filter(|(_, hit)| hit.is_none()) {
-                    *hit = Some(self.look_one(data, record.start, &batch.ends[record.ends..][..self.fields], column, work));
-                }
-            }
-        }
+    if next == end + 1 {
+        work.out.push(b'\n');
+    } else {
+        work.out.extend_from_slice(&data[end..next]);
     }
-
-    fn look_one(&self, data: &[u8], start: usize, ends: &[u32], column: usize, work: &mut Work<'_>) -> Hit {
-        let place = work.place(column);
-        match self.bounds(data, start, ends, place) {
-            Some((from, to)) => work.look(column, data, from, to - from),
-            None => {
-                let value = self.field(data, start, ends, place);
-                work.look(column, &value, 0, value.len())
-            }
-        }
-    }
-
-    fn write(&self, data: &[u8], batch: &Batch, work: &mut Work<'_>) -> Result<(), Error> {
-        let mut hits = batch.hits.chunks_exact(work.columns());
-        for &Record { start, next, ends, state } in &batch.records {
-            if state == State::Blank {
-                work.blank_line(&data[start..next]);
-                continue;
-            }
-            work.ledger.records_in += 1;
-            if let State::Wrong(reason) = state {
-                work.reject(data, start, next, reason)?;
-                continue;
-            }
-            let ends = &batch.ends[ends..][..self.fields];
-            let end = ends[self.fields - 1] as usize;
-            let before = work.out.len();
-            answers::copy(data, start, end - start, &mut work.out);
-            let mut reject = false;
-            for (column, hit) in hits.next().unwrap_or_default().iter().flatten().enumerate() {
-                reject |= work.give(column, *hit);
-            }
-            work.close(&data[start..end], data, start, |place| self.field(data, start, ends, place))?;
-            if reject {
-                work.out.truncate(before);
-                work.reject(data, start, next, RejectReason::Unsettled)?;
-                continue;
-            }
-            if next == end + 1 {
-                work.out.push(b'\n');
-            } else {
-                work.out.extend_from_slice(&data[end..next]);
-            }
-            work.ledger.records_out += 1;
-        }
-        Ok(())
-    }
+    work.ledger.records_out += 1;
+    false
 }

@@ -1,0 +1,168 @@
+//! Where records and fields end, 64 bytes at a time. What it finds is what [`Delimited::find`] finds; where that is not plain from the
+//! bits alone, it asks there.
+
+use super::{Delimited, Found, record_end};
+
+/// Goes from record to record.
+pub(super) struct Scanner<'d> {
+    of: Delimited,
+    data: &'d [u8],
+    /// The text ends where the data do.
+    last: bool,
+    /// Where the next record begins.
+    at: usize,
+    /// Where the bytes that were looked at end.
+    ahead: usize,
+    /// Of the last 64 of these: what separates fields or records and has not been taken yet, a bit each, the first the lowest.
+    separators: u64,
+    /// Whether the byte at `ahead` is within a quotation: all bits or none.
+    inside: u64,
+    /// Whether a quote at `ahead` would open a quotation, or go on with it as the second of two: the lowest bit.
+    opens: u64,
+    /// Where the fields of the record at hand end, as far as there should be any, and how many there are.
+    ends: Vec<u32>,
+    count: usize,
+}
+
+impl<'d> Scanner<'d> {
+    pub fn new(mut of: Delimited, data: &'d [u8], at: usize, last: bool) -> Scanner<'d> {
+        // Mostly there is none; then nobody needs to ask again.
+        of.quote = of.quote.filter(|q| memchr::memchr(*q, data).is_some());
+        Scanner { of, data, last, at, ahead: at, separators: 0, inside: 0, opens: 1, ends: vec![0; of.fields], count: 0 }
+    }
+
+    /// Where the fields of the record at hand end; `None`: there are more or fewer than in the header.
+    #[inline]
+    pub fn ends(&self) -> Option<&[u32]> {
+        (self.count == self.ends.len()).then_some(&self.ends)
+    }
+
+    /// Goes to the next record.
+    #[inline]
+    pub fn next(&mut self) -> Found {
+        let start = self.at;
+        let mut count = 0;
+        loop {
+            while self.separators == 0 {
+                if !self.look() {
+                    return self.find();
+                }
+            }
+            let hit = self.ahead - 64 + self.separators.trailing_zeros() as usize;
+            self.separators &= self.separators - 1;
+            let is_last = self.data[hit] == b'\n';
+            let end = if is_last { record_end(self.data, start, hit) } else { hit as u32 };
+            if let Some(place) = self.ends.get_mut(count) {
+                *place = end;
+            }
+            count += 1;
+            if is_last {
+                (self.at, self.count) = (hit + 1, count);
+                return if end as usize == start { Found::Blank { next: hit + 1 } } else { Found::Record { next: hit + 1 } };
+            }
+        }
+    }
+
+    /// Looks at the next 64 bytes. `false`: there are not as many, or a quote among them is only a character.
+    #[inline]
+    fn look(&mut self) -> bool {
+        let Some(bytes) = self.data.get(self.ahead..).and_then(<[u8]>::first_chunk::<64>) else { return false };
+        let delimiter = self.of.delimiter;
+        let mut separators = bits(bytes, |b| (b == delimiter) | (b == b'\n'));
+        let mut ended = separators;
+        if let Some(quote) = self.of.quote {
+            let quotes = bits(bytes, |b| b == quote);
+            if quotes | self.inside != 0 {
+                let inside = odd_before(quotes) ^ self.inside;
+                separators &= !inside;
+                ended = separators | quotes & !inside;
+                if quotes & inside & !(ended << 1 | self.opens) != 0 {
+                    return false;
+                }
+                self.inside = (inside as i64 >> 63) as u64;
+            }
+        }
+        self.opens = ended >> 63;
+        self.separators = separators;
+        self.ahead += 64;
+        true
+    }
+
+    /// Finds the record byte by byte, and goes on behind it.
+    #[cold]
+    fn find(&mut self) -> Found {
+        let mut ends = Vec::new();
+        let found = self.of.find(self.data, self.at, &mut ends, self.last);
+        self.count = ends.len();
+        self.ends.iter_mut().zip(ends).for_each(|(place, end)| *place = end);
+        if let Found::Record { next } | Found::Blank { next } = found {
+            (self.at, self.ahead, self.separators, self.inside, self.opens) = (next, next, 0, 0, 1);
+        }
+        found
+    }
+}
+
+/// A bit for each byte of which it is true, the first the lowest.
+#[inline]
+fn bits(bytes: &[u8; 64], is: impl Fn(u8) -> bool) -> u64 {
+    let mut found = [0; 64];
+    for (found, byte) in found.iter_mut().zip(bytes) {
+        *found = u8::from(is(*byte));
+    }
+    // The product brings the lowest bits of eight bytes together in its highest byte.
+    let eight = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+    found.as_chunks().0.iter().enumerate().fold(0, |bits, (at, chunk)| bits | eight(chunk) << (8 * at))
+}
+
+/// The bits with an odd number of bits up to and with their own.
+#[inline]
+fn odd_before(mut bits: u64) -> u64 {
+    for shift in [1, 2, 4, 8, 16, 32] {
+        bits ^= bits << shift;
+    }
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn it_finds_what_a_look_at_every_byte_finds(
+            text in prop_oneof!["[ab\",\r\n]{0,400}", "(([a-f]{0,9}|\"([a-c,\n]|\"\"){0,12}\"),){0,3}[a-f]{0,9}\r?\n){0,30}"],
+            quoted in any::<bool>(),
+            last in any::<bool>(),
+        ) {
+            let of = Delimited { delimiter: b',', quote: quoted.then_some(b'"'), header: false, fields: 3 };
+            let data = text.as_bytes();
+            let mut scanner = Scanner::new(of, data, 0, last);
+            let (mut at, mut ends) = (0, Vec::new());
+            loop {
+                ends.clear();
+                let found = of.find(data, at, &mut ends, last);
+                prop_assert_eq!(scanner.next(), found);
+                at = match found {
+                    Found::Blank { next } => next,
+                    Found::Record { next } => {
+                        prop_assert_eq!(scanner.ends(), (ends.len() == 3).then_some(&ends[..]));
+                        next
+                    }
+                    Found::Incomplete | Found::Open => break,
+                };
+            }
+        }
+    }
+
+    #[test]
+    fn bits_stand_for_bytes() {
+        let bytes: [u8; 64] = std::array::from_fn(|i| i as u8);
+        for i in 0..64 {
+            assert_eq!(bits(&bytes, |b| b == i), 1 << i);
+        }
+        assert_eq!(bits(&bytes, |b| b % 2 == 1), 0xaaaa_aaaa_aaaa_aaaa);
+        assert_eq!(odd_before(0b0100_0100_0001), !0 << 10 | 0b00_0011_1111);
+    }
+}
