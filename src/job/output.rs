@@ -69,7 +69,11 @@ impl Output {
     pub fn create(path: &Path, encoding: TextEncoding, sync: bool) -> Result<Output, Error> {
         let output = Output::open(path, encoding, sync)?;
         if let (Some(file), Some(part)) = (&output.handle, &output.part) {
-            file.set_len(0).map_err(|e| Error::io("write", part, e))?;
+            let fail = |e| Error::io("write", part, e);
+            // Some file systems write a file that was cut to the disk as soon as it is closed; a new one needs no cut.
+            if file.metadata().map_err(fail)?.len() > 0 {
+                file.set_len(0).map_err(fail)?;
+            }
         }
         Ok(output)
     }

@@ -479,7 +479,7 @@ fn codes(run: &Run) -> Vec<u8> {
         [(*t.system).into(), shown(t), outcome.into(), (*t.target).into(), (*t.relationship).into(), (*t.map).into(), (*t.policy).into()]
     }
     let mut tallies: Vec<&Tally> = run.ledger.tallies.iter().filter(|t| t.count > 0).collect();
-    tallies.sort_by(|a, b| becomes(a).cmp(&becomes(b)));
+    tallies.sort_by(|a, b| (&a.system, shown(a)).cmp(&(&b.system, shown(b))).then_with(|| becomes(a).cmp(&becomes(b))));
     let rows = tallies.chunk_by(|a, b| becomes(a) == becomes(b)).map(|alike| {
         let [s, c, o, t, r, m, p] = becomes(alike[0]);
         [s, c, o, t, r, m, p, alike.iter().map(|t| t.count).sum::<u64>().to_string().into()]
