@@ -132,7 +132,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(4000))]
         #[test]
         fn it_finds_what_a_look_at_every_byte_finds(
-            text in prop_oneof!["[ab\",\r\n]{0,400}", "(([a-f]{0,9}|\"([a-c,\n]|\"\"){0,12}\"),){0,3}[a-f]{0,9}\r?\n){0,30}"],
+            text in prop_oneof!["[ab\",\r\n]{0,400}", "((([a-f]{0,9}|\"([a-c,\n]|\"\"){0,12}\"),){0,3}[a-f]{0,9}\r?\n){0,30}"],
             quoted in any::<bool>(),
             last in any::<bool>(),
         ) {
