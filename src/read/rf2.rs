@@ -14,8 +14,10 @@
 //! meet are one in 300,000. A single Snapshot is read once, without that table. The rest that is held is one entry per concept and per
 //! description with a preference.
 //!
-//! Concepts that are inactive come as [`Status::Inactive`]; every other inactive row says that something is no more, and is not told.
-//! Both forms of one release thus say the same.
+//! Of concepts every row counts (16 bytes each are held): they are its history. A Full release tells each time in which a concept was
+//! active or inactive; a Snapshot the last change, so that a concept retired on a day was active until the day before, and one that is
+//! active counts as active always. Every other inactive row says that something is no more, and is not told. Apart from these times both
+//! forms of one release say the same.
 //!
 //! Deliberately not here: following history or evaluating rules (`engine`), and finding is-a cycles (`compile`).
 
@@ -219,29 +221,55 @@ impl<'a> Release<'a> {
 
     /// Tells the concepts, and gives back which there are and whether they are active.
     fn concepts(&self, system: SystemHandle, sink: &mut dyn Sink) -> io::Result<HashMap<u64, bool>> {
-        let mut concepts = HashMap::new();
-        self.each(Kind::Concept, &|_| true, sink, &mut |input, newest, findings| {
-            rows(input, ["id", "effectiveTime", "active"], findings, &mut |row, findings| {
+        // Every row counts, not only the newest: together they are the concept's history.
+        let mut history: Vec<(u64, Date, bool)> = Vec::new();
+        let wanted = |name: &str| self.files.get(name).is_some_and(|file| file.kind == Kind::Concept);
+        (self.packages)(&wanted, &mut |name, input| {
+            let mut findings = Findings::new(name, sink);
+            rows(input, ["id", "effectiveTime", "active"], &mut findings, &mut |row, findings| {
                 let [id, time, active] = row.fields;
                 let Some(key) = concept_id(id) else {
                     let what = format!("{id:?} is not the id of a concept, or its check digit is wrong");
                     return findings.warn("bad concept ids", row.line, row.columns[0], what, "the concept is left out; correct the id");
                 };
-                if !Newest::takes(newest, id, time, row.line, findings) {
-                    return;
-                }
-                let (status, from) = match active {
-                    "1" => (Status::Valid, None),
-                    "0" => (Status::Inactive, date(time)),
+                let Some(time) = date(time) else { return no_time(time, row.line, findings) };
+                match active {
+                    "0" | "1" => history.push((key, time, active == "1")),
                     _ => {
                         let what = format!("active is {active:?}, neither 0 nor 1");
-                        return findings.warn("bad active flags", row.line, row.columns[2], what, "the concept is left out");
+                        findings.warn("bad active flags", row.line, row.columns[2], what, "the concept is left out");
                     }
-                };
-                concepts.insert(key, status == Status::Valid);
-                findings.sink.concept(system, ConceptRow { code: id, status, from, to: None });
-            })
+                }
+            })?;
+            findings.finish();
+            Ok(())
         })?;
+        history.sort_by_key(|&(id, time, _)| (id, time));
+        history.dedup_by_key(|(id, time, _)| (*id, *time));
+        let full = self.files.values().any(|file| file.form == Some(Form::Full));
+        let mut concepts = HashMap::new();
+        for of_one in history.chunk_by(|a, b| a.0 == b.0) {
+            let (id, first, was_active) = of_one[0];
+            let code = id.to_string();
+            let mut tell = |active, from, to| {
+                let status = if active { Status::Valid } else { Status::Inactive };
+                sink.concept(system, ConceptRow { code: &code, status, from, to });
+            };
+            // A Snapshot tells the last change alone: what it says is inactive was active until then.
+            if !full && !was_active {
+                tell(true, None, first.yesterday().ok());
+            }
+            let mut from = (full || !was_active).then_some(first);
+            let mut active = was_active;
+            for &(_, time, now_active) in &of_one[1..] {
+                if now_active != active {
+                    tell(active, from, time.yesterday().ok());
+                    (active, from) = (now_active, Some(time));
+                }
+            }
+            tell(active, from, None);
+            concepts.insert(id, active);
+        }
         Ok(concepts)
     }
 
@@ -284,6 +312,11 @@ fn orphan(findings: &mut Findings<'_>, line: u64, column: usize, concept: &str) 
         what,
         "the row is left out; give the edition that has it",
     );
+}
+
+fn no_time(time: &str, line: u64, findings: &mut Findings<'_>) {
+    let what = format!("effectiveTime is {time:?}");
+    findings.warn("rows without a usable effectiveTime", line, 2, what, "the row is left out; YYYYMMDD is expected");
 }
 
 /// Reads the id of a concept: digits, a check digit that fits, the partition of concepts (00 in the core, 10 in an extension).
@@ -330,8 +363,7 @@ impl Newest {
     /// Whether this row is the newest of its id; true once for each id. Says of a row without a usable time that it has none.
     fn takes(newest: &mut Option<Newest>, id: &str, time: &str, line: u64, findings: &mut Findings<'_>) -> bool {
         let Some(time) = effective_time(time) else {
-            let what = format!("effectiveTime is {time:?}");
-            findings.warn("rows without a usable effectiveTime", line, 2, what, "the row is left out; YYYYMMDD is expected");
+            no_time(time, line, findings);
             return false;
         };
         let Some(newest) = newest else { return true };

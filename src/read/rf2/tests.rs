@@ -108,8 +108,6 @@ fn concepts_terms_and_preferences() {
         ]
     );
     assert_eq!(sink.systems[0].version, "20250101");
-    let retired = sink.concepts.iter().find(|c| c.code == id(3)).unwrap();
-    assert_eq!((retired.status, retired.from), (Status::Inactive, Some(jiff::civil::date(2021, 7, 31))));
     let file = "p/sct2_Description_Snapshot-en_INT_20250101.txt";
     assert_eq!(
         said(&sink),
@@ -253,11 +251,25 @@ fn the_newest_row_counts_across_packages() {
         ("edition/sct2_Concept_Snapshot_US_20250301.txt", file(CONCEPT, &[row("20250301", 0), format!("{}¦20250301¦1¦m¦d", id(2))]));
     for files in [[older.clone(), newer.clone()], [newer, older]] {
         let sink = collected(&files);
-        let mut concepts: Vec<_> = sink.concepts.iter().map(|c| (c.code.clone(), c.status)).collect();
-        concepts.sort();
-        assert_eq!(concepts, [(id(1), Status::Inactive), (id(2), Status::Valid)]);
+        assert_eq!(times(&sink, 1), ["Valid ..2025-02-28", "Inactive 2025-03-01.."]);
+        assert_eq!(times(&sink, 2), ["Valid .."]);
         assert_eq!(sink.systems[0].version, "20250301");
     }
+}
+
+/// When a concept was what.
+fn times(sink: &Collected, n: u32) -> Vec<String> {
+    let day = |date: Option<Date>| date.map_or_else(String::new, |d| d.to_string());
+    let of_it = sink.concepts.iter().filter(|c| c.code == id(n));
+    of_it.map(|c| format!("{:?} {}..{}", c.status, day(c.from), day(c.to))).collect()
+}
+
+/// A claim of 2019 keeps its code although the concept was retired in 2021.
+#[test]
+fn a_retired_concept_was_valid_until_the_day_before() {
+    let sink = collected(&[concepts()]);
+    assert_eq!(times(&sink, 3), ["Valid ..2021-07-30", "Inactive 2021-07-31.."]);
+    assert_eq!(times(&sink, 1), ["Valid .."]);
 }
 
 #[test]
@@ -266,12 +278,15 @@ fn full_takes_the_newest_and_snapshot_goes_before_full() {
         "Full/sct2_Concept_Full_INT_20250101.txt",
         file(CONCEPT, &["20200101¦1", "20230101¦0", "20210101¦1"].map(|r| format!("{}¦{r}¦m¦d", id(1)))),
     );
-    let sink = collected(std::slice::from_ref(&full));
-    assert_eq!(sink.concepts.iter().map(|c| c.status).collect::<Vec<_>>(), [Status::Inactive]);
-    let sink = collected(&[full.clone(), concepts()]);
-    assert_eq!(sink.concepts.len(), 3);
+    let of_full = ["Valid 2020-01-01..2022-12-31", "Inactive 2023-01-01.."];
+    assert_eq!(times(&collected(std::slice::from_ref(&full)), 1), of_full);
+    assert_eq!(times(&collected(&[full.clone(), concepts()]), 1), ["Valid .."]);
     let sink = with(&[full, concepts()], &Options { form: Some(Form::Full), ..Options::default() });
-    assert_eq!(sink.concepts.len(), 1);
+    assert_eq!(times(&sink, 1), of_full);
+    assert!(times(&sink, 2).is_empty());
+    let back = file(CONCEPT, &["20200101¦1", "20230101¦1", "20210101¦0"].map(|r| format!("{}¦{r}¦m¦d", id(1))));
+    let sink = collected(&[("sct2_Concept_Full_INT_20250101.txt", back)]);
+    assert_eq!(times(&sink, 1), ["Valid 2020-01-01..2020-12-31", "Inactive 2021-01-01..2022-12-31", "Valid 2023-01-01.."]);
 }
 
 #[test]
