@@ -50,6 +50,51 @@ pub(crate) fn key_of<'a>(written: &'a str, form: CodeForm, place: Place<'_>, sin
     Some(Cow::Owned(key))
 }
 
+/// Folds the codes of tables that people keep, where case and blanks mean nothing: ` v58.69 ` is V58.69. Counts what it did, for one
+/// finding of the whole file.
+#[derive(Default)]
+pub(crate) struct Folding {
+    count: u64,
+    first: Vec<u64>,
+    example: String,
+}
+
+impl Folding {
+    /// The code without blanks around it and in upper case, if that is a code of its system. Systems whose codes nobody knows are taken at
+    /// their word, and so is a text that is no code either way.
+    pub fn code<'a>(&mut self, written: &'a str, form: CodeForm, line: u64) -> Cow<'a, str> {
+        let trimmed = written.trim();
+        if form == CodeForm::AsWritten || (trimmed.len() == written.len() && !written.bytes().any(|b| b.is_ascii_lowercase())) {
+            return Cow::Borrowed(written);
+        }
+        let upper = trimmed.to_ascii_uppercase();
+        if !form.fits(form.key(&upper, &mut [0; 16])) {
+            return Cow::Borrowed(trimmed);
+        }
+        if self.count == 0 {
+            self.example = format!("{} as {upper}", excerpt(written));
+        }
+        self.count += 1;
+        if self.first.len() < 3 && self.first.last() != Some(&line) {
+            self.first.push(line);
+        }
+        Cow::Owned(upper)
+    }
+
+    /// Says what was folded.
+    pub fn finish(self, file: &str, sink: &mut dyn Sink) {
+        let Some(&line) = self.first.first() else { return };
+        let lines = self.first.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        let what = format!("{} codes in lower case or with blanks around them, the first in line {lines}: {}", self.count, self.example);
+        sink.finding(Finding::note(file, line, what).mend("read as meant; the system writes its codes in upper case"));
+    }
+}
+
+/// What is wrong with an id of SNOMED CT; nothing with codes of other systems.
+pub(crate) fn bad_sct_id(form: CodeForm, code: &str) -> Option<String> {
+    (form == CodeForm::SctId && !form.fits(code)).then(|| format!("{} is not a SNOMED CT id: its check digit is wrong", excerpt(code)))
+}
+
 /// The rows of one file so far, to notice those that come again.
 #[derive(Default)]
 pub(crate) struct Seen {
@@ -84,5 +129,32 @@ impl Seen {
         };
         sink.finding(finding.at(place.column));
         false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::read::Collected;
+
+    #[test]
+    fn case_and_blanks_fold_where_the_system_knows_its_codes() {
+        let mut folding = Folding::default();
+        for (line, written, form, code) in [
+            (2, "V58.69", CodeForm::Icd9Cm, "V58.69"),
+            (3, "v58.69", CodeForm::Icd9Cm, "V58.69"),
+            (3, "e11.00", CodeForm::Icd10Cm, "E11.00"),
+            (4, " E11.9", CodeForm::Icd10Cm, "E11.9"),
+            (5, "j1100", CodeForm::FiveCharacters, "J1100"),
+            (6, "none of it", CodeForm::Icd10Cm, "none of it"),
+            (7, " aB ", CodeForm::AsWritten, " aB "),
+        ] {
+            assert_eq!(folding.code(written, form, line), code);
+        }
+        let mut sink = Collected::default();
+        folding.finish("t.csv", &mut sink);
+        let said: Vec<_> = sink.findings.iter().map(|f| (f.line, f.what.as_str())).collect();
+        let what = "4 codes in lower case or with blanks around them, the first in line 3, 4, 5: \"v58.69\" as V58.69";
+        assert_eq!(said, [(3, what)]);
     }
 }

@@ -4,15 +4,17 @@
 //! and `curie_map` are read; then a tab-separated table. A CURIE's prefix names the system (with or without a version:
 //! `ICD10CM_2024:A00`), through the `curie_map` or by itself. `predicate_id` is the strength, `predicate_modifier: Not` a denial, which is
 //! kept and never translates. `confidence` ranks alternatives. The predicate and the justification come through as the release writes
-//! them. Each pair of systems is a map of its own.
+//! them; a predicate may be written as a CURIE or as a whole IRI. Case and blanks around the codes of well-known systems are folded, and
+//! said once. Each pair of systems is a map of its own.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
+use super::code::{Folding, bad_sct_id, form_of};
 use super::names::system_alias;
 use super::tabular::{Findings, Lines, Row, rows_below};
 use super::{MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
-use crate::model::{MapKind, Relationship};
+use crate::model::{CodeForm, MapKind, Relationship};
 
 const COLUMNS: [&str; 10] = [
     "subject_id",
@@ -43,8 +45,9 @@ pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Res
     match header {
         None => findings.push(Severity::Error, 0, 0, "there is no table below the metadata".into(), "get the file again"),
         Some((number, header)) => {
-            let mut set = Set { metadata, maps: BTreeMap::new(), file };
+            let mut set = Set { metadata, maps: BTreeMap::new(), file, folding: Folding::default() };
             rows_below(header, number, &mut lines, COLUMNS, &mut findings, &mut |row, findings| set.row(&row, findings))?;
+            set.folding.finish(file, findings.sink);
         }
     }
     findings.finish();
@@ -96,14 +99,22 @@ impl Metadata {
 
 struct Set<'f> {
     metadata: Metadata,
-    maps: BTreeMap<(String, String), MapHandle>,
+    maps: BTreeMap<(String, String), SetMap>,
     file: &'f str,
+    folding: Folding,
+}
+
+#[derive(Clone, Copy)]
+struct SetMap {
+    handle: MapHandle,
+    /// Of source and target.
+    forms: [CodeForm; 2],
 }
 
 impl Set<'_> {
     fn row(&mut self, row: &Row<'_, 10>, findings: &mut Findings<'_>) {
         let [subject, predicate, object, modifier, subject_label, object_label, justification, confidence, comment, object_source] =
-            row.fields;
+            row.fields.map(str::trim);
         let no_object = object == "sssom:NoTermFound";
         if subject == "sssom:NoTermFound" {
             // Nothing leads to the object: no row of a map from subjects.
@@ -151,6 +162,14 @@ impl Set<'_> {
         };
         let correlation = if denied { format!("Not {predicate}") } else { predicate.to_owned() };
         let map = self.map(from, to.trim_end_matches(':'), findings);
+        let source_code = self.folding.code(source, map.forms[0], row.line);
+        let target_code = (!no_object).then(|| self.folding.code(target, map.forms[1], row.line));
+        for (code, place) in [(Some(&source_code), 0), (target_code.as_ref(), 1)] {
+            if let Some(what) = code.and_then(|code| bad_sct_id(map.forms[place], code)) {
+                let column = row.columns[[0, 2][place]];
+                return findings.warn("bad SNOMED CT ids", row.line, column, what, "the row is left out; correct the id");
+            }
+        }
         let detail = TargetDetail {
             correlation: &correlation,
             category: justification,
@@ -158,13 +177,15 @@ impl Set<'_> {
             source_display: subject_label,
             target_display: object_label,
             usage,
+            source_as_written: if source_code == source { "" } else { source },
+            target_as_written: if target_code.as_ref().is_none_or(|code| code == target) { "" } else { target },
             ..TargetDetail::default()
         };
-        let target = (!no_object).then_some(target);
-        findings.sink.target(map, &TargetRow { line: row.line, source, target, relationship, detail, ..TargetRow::default() });
+        let (source, target) = (source_code.as_ref(), target_code.as_deref());
+        findings.sink.target(map.handle, &TargetRow { line: row.line, source, target, relationship, detail, ..TargetRow::default() });
     }
 
-    fn map(&mut self, from: &str, to: &str, findings: &mut Findings<'_>) -> MapHandle {
+    fn map(&mut self, from: &str, to: &str, findings: &mut Findings<'_>) -> SetMap {
         if let Some(map) = self.maps.get(&(from.to_owned(), to.to_owned())) {
             return *map;
         }
@@ -173,7 +194,8 @@ impl Set<'_> {
         let file = self.file.rsplit('/').next().unwrap_or(self.file);
         let name = url.rsplit(['/', ':', '#']).find(|s| !s.is_empty()).unwrap_or(file);
         let name = name.trim_end_matches(".tsv").trim_end_matches(".sssom");
-        let map = findings.sink.map(&MapRelease {
+        let forms = [form_of(&source), form_of(&target)];
+        let handle = findings.sink.map(&MapRelease {
             id: format!("{name}-{source}-{target}"),
             url: url.to_owned(),
             title: self.metadata.get("mapping_set_title").to_owned(),
@@ -185,6 +207,7 @@ impl Set<'_> {
             to: None,
             unmapped: Unmapped::None,
         });
+        let map = SetMap { handle, forms };
         self.maps.insert((from.to_owned(), to.to_owned()), map);
         map
     }
@@ -192,7 +215,15 @@ impl Set<'_> {
 
 /// The SKOS predicates speak of the object: `broadMatch` says that the object is the broader one.
 fn relationship(predicate: &str) -> Option<Relationship> {
-    Some(match predicate {
+    const NAMESPACES: [(&str, &str); 4] = [
+        ("http://www.w3.org/2004/02/skos/core#", "skos:"),
+        ("http://www.w3.org/2002/07/owl#", "owl:"),
+        ("http://www.w3.org/2000/01/rdf-schema#", "rdfs:"),
+        ("http://www.geneontology.org/formats/oboInOwl#", "oboInOwl:"),
+    ];
+    let in_full = predicate.trim_start_matches('<').trim_end_matches('>');
+    let short = NAMESPACES.iter().find_map(|(iri, prefix)| Some(format!("{prefix}{}", in_full.strip_prefix(iri)?)));
+    Some(match short.as_deref().unwrap_or(predicate) {
         "skos:exactMatch" | "owl:equivalentClass" | "owl:sameAs" => Relationship::Equivalent,
         "skos:broadMatch" | "rdfs:subClassOf" => Relationship::SourceIsNarrowerThanTarget,
         "skos:narrowMatch" => Relationship::SourceIsBroaderThanTarget,
@@ -248,6 +279,28 @@ mod tests {
         assert_eq!(sink.targets[3].correlation, "Not skos:exactMatch");
         let places: Vec<_> = sink.findings.iter().map(|f| (f.line, f.column)).collect();
         assert_eq!(places, [(12, 3), (13, 1), (14, 7), (15, 4)]);
+    }
+
+    #[test]
+    fn blanks_case_whole_iris_and_check_digits() {
+        let text = "subject_id\tpredicate_id\tobject_id\n\
+            ICD9CM:v58.69\thttp://www.w3.org/2004/02/skos/core#exactMatch\tICD10CM: z79.899\n\
+            LOCAL:Aa\t<http://www.w3.org/2004/02/skos/core#broadMatch>\tSCTID:138875006\n\
+            LOCAL:Aa\tskos:exactMatch \tSCTID:138875005\n";
+        let mut sink = Collected::default();
+        read(&mut text.as_bytes(), "f", &mut sink).unwrap();
+        let rows: Vec<_> = sink.targets.iter().map(|t| (t.source.as_str(), t.target.as_deref(), t.relationship)).collect();
+        let equivalent = Relationship::Equivalent;
+        assert_eq!(rows, [("V58.69", Some("Z79.899"), equivalent), ("Aa", Some("138875005"), equivalent)]);
+        assert_eq!((sink.targets[0].source_as_written.as_str(), sink.targets[0].target_as_written.as_str()), ("v58.69", " z79.899"));
+        let said: Vec<_> = sink.findings.iter().map(|f| (f.line, f.severity, f.what.split(',').next().unwrap_or(""))).collect();
+        assert_eq!(
+            said,
+            [
+                (3, Severity::Warning, "\"138875006\" is not a SNOMED CT id: its check digit is wrong"),
+                (2, Severity::Note, "2 codes in lower case or with blanks around them"),
+            ]
+        );
     }
 
     #[test]

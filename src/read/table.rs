@@ -26,17 +26,19 @@
 //! `comment`, `usage`, `source_display`, `target_display`, `from`, `to`.
 //!
 //! Spreadsheets damage codes in ways that can be seen: zeros lost in front, long ids in scientific notation. Such a code is not a code of
-//! its system; the row is left out, and the finding says what was probably there. Nothing is repaired.
+//! its system; the row is left out, and the finding says what was probably there. Nothing is repaired. Letter case and blanks around a
+//! code are another matter: they are folded (`v58.69` is V58.69), and one finding says how often.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
 use serde::Deserialize;
 
+use super::code::{Folding, bad_sct_id, form_of};
 use super::tabular::Findings;
 use super::{MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow};
 use crate::model::system::verhoeff;
-use crate::model::{CodeForm, Date, GemFlags, MapKind, Relationship, System};
+use crate::model::{CodeForm, Date, GemFlags, MapKind, Relationship};
 
 /// What the entry says of the file's dialect and columns.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -155,17 +157,21 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &MapRelease, layout: &La
             let has_header = layout.header != Some(false);
             let names: Vec<String> = record.iter().map(|name| text(name).trim_start_matches('\u{feff}').trim().to_owned()).collect();
             let Some(places) = places(layout, has_header.then_some(&names), line, &mut findings) else { return Ok(()) };
-            table = Some(Table { map: findings.sink.map(given), given, layout, places, width: names.len() });
+            let (map, forms) = (findings.sink.map(given), [form_of(&given.source), form_of(&given.target)]);
+            table = Some(Table { map, given, forms, layout, places, width: names.len(), folding: Folding::default() });
             if has_header {
                 continue;
             }
         }
-        if let Some(table) = &table {
+        if let Some(table) = &mut table {
             table.row(line, &record, &mut findings);
         }
     }
     if !seen_header {
         findings.push(Severity::Error, 0, 0, "the file is empty".into(), "get it again");
+    }
+    if let Some(table) = table {
+        table.folding.finish(file, findings.sink);
     }
     findings.finish();
     Ok(())
@@ -202,13 +208,16 @@ fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
 struct Table<'a> {
     map: MapHandle,
     given: &'a MapRelease,
+    /// Of source and target.
+    forms: [CodeForm; 2],
     layout: &'a Layout,
     places: [usize; FIELDS.len()],
     width: usize,
+    folding: Folding,
 }
 
 impl Table<'_> {
-    fn row(&self, line: u64, record: &csv::ByteRecord, findings: &mut Findings<'_>) {
+    fn row(&mut self, line: u64, record: &csv::ByteRecord, findings: &mut Findings<'_>) {
         if record.iter().all(|field| field.trim_ascii().is_empty()) {
             return;
         }
@@ -229,17 +238,22 @@ impl Table<'_> {
             return findings.warn("rows without a source", line, self.places[0], "there is no source code", "the row is left out");
         }
         let target = Some(target).filter(|t| !t.is_empty() && !self.layout.no_map.iter().any(|n| n.eq_ignore_ascii_case(t)));
-        for (system, code, place) in [(&self.given.source, Some(source), 0), (&self.given.target, target, 1)] {
-            if let Some(damage) = code.and_then(|code| damage(system, code)) {
+        for (code, place) in [(Some(source), 0), (target, 1)] {
+            if let Some(damage) = code.and_then(|code| damage(self.forms[place], code)) {
                 let mend = "the row is left out; format the column as text and export the table again";
                 return findings.warn("codes that a spreadsheet has damaged", line, self.places[place], damage, mend);
+            }
+            if let Some(what) = code.and_then(|code| bad_sct_id(self.forms[place], code)) {
+                return findings.warn("bad SNOMED CT ids", line, self.places[place], what, "the row is left out; correct the id");
             }
         }
         let Some(relationship) = self.relationship(word) else {
             let what = format!("{word:?} is no relationship that the entry explains");
             return findings.warn("unknown relationships", line, self.places[2], what, "left out; add it to `relationships` in the entry");
         };
-        let mut row = TargetRow { line, source, target, relationship, ..TargetRow::default() };
+        let source_code = self.folding.code(source, self.forms[0], line);
+        let target_code = target.map(|target| self.folding.code(target, self.forms[1], line));
+        let mut row = TargetRow { line, source: &source_code, target: target_code.as_deref(), relationship, ..TargetRow::default() };
         if !flags.is_empty() {
             let Some(flags) = GemFlags::parse(flags) else {
                 let what = format!("{flags:?} are not the five flags of a GEM");
@@ -302,6 +316,8 @@ impl Table<'_> {
             from,
             to,
             usage,
+            source_as_written: if source_code == source { "" } else { source },
+            target_as_written: target.filter(|_| target_code.as_deref() != target).unwrap_or_default(),
             ..TargetDetail::default()
         };
         findings.sink.target(self.map, &row);
@@ -333,8 +349,7 @@ impl Table<'_> {
 
 /// What a spreadsheet has done to a code, if that can be seen: the code fits its system only with zeros put in front, or it is an id in
 /// scientific notation or rounded to fifteen digits.
-fn damage(system: &str, code: &str) -> Option<String> {
-    let form = System::find(system)?.form;
+fn damage(form: CodeForm, code: &str) -> Option<String> {
     let digits = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_digit());
     let lost = |whole: String| Some(format!("{code:?} has lost zeros: it may have been {whole:?}"));
     let (before, after) = code.split_once('.').unwrap_or((code, ""));
@@ -342,7 +357,8 @@ fn damage(system: &str, code: &str) -> Option<String> {
         CodeForm::Icd9Cm => 3,
         CodeForm::Icd9Proc => 2,
         CodeForm::FiveCharacters => 5,
-        CodeForm::SctId if code.contains(['E', 'e']) && code.contains('+') => {
+        CodeForm::Icd10Pcs => 7,
+        CodeForm::SctId if code.contains(['E', 'e']) && code.parse::<f64>().is_ok() => {
             return Some(format!("{code:?} is an id in scientific notation; its digits are lost"));
         }
         CodeForm::SctId if digits(code) && code.len() > 15 && code.ends_with("00") && !verhoeff(code.as_bytes()) => {
@@ -351,8 +367,12 @@ fn damage(system: &str, code: &str) -> Option<String> {
         _ => return None,
     };
     let is_short = digits(before) && before.len() < width && (after.is_empty() || digits(after));
-    // A modifier of two digits is a code as it is.
-    let is_code = form == CodeForm::FiveCharacters && (before.len() == 2 || !after.is_empty());
+    // A modifier of two digits is a code as it is, and the headers of ICD-10-PCS have three characters.
+    let is_code = match form {
+        CodeForm::FiveCharacters => before.len() == 2 || !after.is_empty(),
+        CodeForm::Icd10Pcs => before.len() <= 3 || !after.is_empty(),
+        _ => false,
+    };
     if is_short && !is_code { lost(format!("{}{code}", "0".repeat(width - before.len()))) } else { None }
 }
 
@@ -432,6 +452,11 @@ mod tests {
             ("cpt", "100", Some("00100")),
             ("cpt", "99213", None),
             ("cpt", "25", None),
+            ("icd10pcs", "16070", Some("0016070")),
+            ("icd10pcs", "0016070", None),
+            ("icd10pcs", "001", None),
+            ("snomed", "4.4054E7", Some("scientific")),
+            ("snomed", "44054007", Some("check digit")),
             ("cpt", "0001F", None),
             ("snomed", "7.32E+07", Some("scientific")),
             ("snomed", "900000000000003000", Some("rounded")),
@@ -445,6 +470,19 @@ mod tests {
                 assert_eq!(places(&sink), [(1, 1)]);
             }
         }
+    }
+
+    #[test]
+    fn case_is_folded_where_the_system_knows_its_codes() {
+        let layout = "columns = { source = 1, target = 2 }\nheader = false";
+        let sink = collected(layout, &map(MapKind::Table, "icd9cm", "icd10cm"), b"v58.69,e11.00\n250.00, E11.9 \n");
+        let rows: Vec<_> = sink.targets.iter().map(|t| (t.source.as_str(), t.target.as_deref(), t.target_as_written.as_str())).collect();
+        assert_eq!(rows, [("V58.69", Some("E11.00"), "e11.00"), ("250.00", Some("E11.9"), "")]);
+        assert_eq!(sink.targets[0].source_as_written, "v58.69");
+        assert!(sink.findings[0].what.starts_with("2 codes in lower case"), "{}", sink.findings[0]);
+        assert_eq!((sink.findings.len(), sink.findings[0].severity), (1, Severity::Note));
+        let sink = collected(layout, &map(MapKind::Table, "local", "icd10cm"), b"v58.69,E11.00\n");
+        assert_eq!((sink.targets[0].source.as_str(), sink.findings.len()), ("v58.69", 0));
     }
 
     #[test]

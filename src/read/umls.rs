@@ -7,15 +7,16 @@
 //! `MRSAT.RRF` is the largest file of the UMLS and is passed over line by line for the few attributes of map sets. A set that it does not
 //! describe is not read, and that is a finding.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
 use std::path::Path;
 
+use super::code::{bad_sct_id, form_of};
 use super::names::system_alias;
 use super::source::visit_path;
 use super::tabular::{Findings, Lines};
 use super::{Finding, MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
-use crate::model::{MapKind, Relationship};
+use crate::model::{CodeForm, MapKind, Relationship};
 
 type Packages<'a> = &'a dyn Fn(&dyn Fn(&str) -> bool, &mut dyn FnMut(&str, &mut dyn BufRead) -> io::Result<()>) -> io::Result<()>;
 
@@ -44,12 +45,20 @@ fn read_from(packages: Packages<'_>, sink: &mut dyn Sink) -> io::Result<()> {
                         rule: fields[20],
                         advice: fields[21],
                         kind: fields[22],
+                        columns: [9, 17],
                     };
+                    if !sets.in_full.contains(row.set) {
+                        sets.in_full.insert(row.set.to_owned());
+                    }
                     sets.row(line, &row, findings);
                 })?,
                 _ => each::<11>(input, &mut findings, &mut |line, fields, findings| {
-                    let row = UmlsRow { set: fields[0], from: fields[4], relationship: fields[6], to: fields[8], ..UmlsRow::default() };
-                    sets.row(line, &row, findings);
+                    let columns = [5, 9];
+                    let row =
+                        UmlsRow { set: fields[0], from: fields[4], relationship: fields[6], to: fields[8], columns, ..UmlsRow::default() };
+                    if !sets.in_full.contains(row.set) {
+                        sets.row(line, &row, findings);
+                    }
                 })?,
             }
             findings.finish();
@@ -106,13 +115,24 @@ struct UmlsRow<'a> {
     rule: &'a str,
     advice: &'a str,
     kind: &'a str,
+    /// Where `from` and `to` stand, from 1.
+    columns: [usize; 2],
+}
+
+#[derive(Clone, Copy)]
+struct SetMap {
+    handle: MapHandle,
+    /// Of source and target.
+    forms: [CodeForm; 2],
 }
 
 #[derive(Default)]
 struct Sets {
     /// By the CUI of the set: what MRSAT says of it.
     attributes: BTreeMap<String, BTreeMap<String, String>>,
-    maps: BTreeMap<String, Option<MapHandle>>,
+    maps: BTreeMap<String, Option<SetMap>>,
+    /// The sets that `MRMAP.RRF` has.
+    in_full: BTreeSet<String>,
 }
 
 impl Sets {
@@ -126,6 +146,11 @@ impl Sets {
 
     fn row(&mut self, line: u64, row: &UmlsRow<'_>, findings: &mut Findings<'_>) {
         let Some(map) = self.map(row.set, line, findings) else { return };
+        for (code, form, column) in [(row.from, map.forms[0], row.columns[0]), (row.to, map.forms[1], row.columns[1])] {
+            if let Some(what) = bad_sct_id(form, code).filter(|_| !code.is_empty()) {
+                return findings.warn("bad SNOMED CT ids", line, column, what, "the row is left out; compare with the published file");
+            }
+        }
         let mut number = |text: &str, what: &str| match text {
             "" => 0,
             text => text.parse::<u16>().unwrap_or_else(|_| {
@@ -152,12 +177,13 @@ impl Sets {
             category: row.kind,
             ..TargetDetail::default()
         };
-        findings
-            .sink
-            .target(map, &TargetRow { line, source: row.from, target, relationship, group, priority, detail, ..TargetRow::default() });
+        findings.sink.target(
+            map.handle,
+            &TargetRow { line, source: row.from, target, relationship, group, priority, detail, ..TargetRow::default() },
+        );
     }
 
-    fn map(&mut self, set: &str, line: u64, findings: &mut Findings<'_>) -> Option<MapHandle> {
+    fn map(&mut self, set: &str, line: u64, findings: &mut Findings<'_>) -> Option<SetMap> {
         if let Some(known) = self.maps.get(set) {
             return *known;
         }
@@ -171,8 +197,9 @@ impl Sets {
             None
         } else {
             let (source, target) = (system_alias(from).0, system_alias(to).0);
+            let forms = [form_of(&source), form_of(&target)];
             // Sets of SNOMED CT's own maps bear its rules.
-            Some(findings.sink.map(&MapRelease {
+            let handle = findings.sink.map(&MapRelease {
                 id: format!("umls-{}-{source}-{target}", set.to_ascii_lowercase()),
                 url: String::new(),
                 title: get(["MAPSETNAME", "MAPSETNAME"]).to_owned(),
@@ -183,7 +210,8 @@ impl Sets {
                 from: None,
                 to: None,
                 unmapped: Unmapped::None,
-            }))
+            });
+            Some(SetMap { handle, forms })
         };
         self.maps.insert(set.to_owned(), map);
         map
@@ -237,6 +265,19 @@ mod tests {
         assert_eq!((sink.targets[0].advice.as_str(), sink.targets[0].category.as_str()), ("ADVICE", "KIND"));
         let said: Vec<_> = sink.findings.iter().map(|f| (f.line, f.what.split(' ').next().unwrap_or(""))).collect();
         assert_eq!(said, [(2, "MAPRANK"), (3, "the"), (4, "MRSAT.RRF"), (5, "3")]);
+    }
+
+    /// Read twice, the same target would be needed in two groups: a combination of a code with itself.
+    #[test]
+    fn a_set_in_both_tables_is_read_once() {
+        let full = "C1|S|1|1|AT10||1|9|138875005|SCTID|||RO||2||A00.0|ICD|||TRUE|A|K||||\n";
+        let simple = "C1|S|AT1||138875005|SCTID|SY||A00.0|ICD||\nC2|S|AT1||138875005|SCTID|SY||A00.1|ICD||\n";
+        let sets = MRSAT.to_owned() + &MRSAT.replace("C1|", "C2|");
+        let sink = collected(&[("MRSAT.RRF", &sets), ("MRMAP.RRF", full), ("MRSMAP.RRF", simple)]);
+        let rows: Vec<_> = sink.targets.iter().map(|t| (t.target.as_deref(), t.group)).collect();
+        assert_eq!(rows, [(Some("A00.0"), 1), (Some("A00.1"), 0)]);
+        let wrong = collected(&[("MRSAT.RRF", MRSAT), ("MRMAP.RRF", &full.replace("138875005", "138875006"))]);
+        assert_eq!((wrong.targets.len(), wrong.findings[0].line, wrong.findings[0].column), (0, 1, 9), "{}", wrong.findings[0]);
     }
 
     #[test]
