@@ -2,8 +2,9 @@
 //!
 //! [R5 ConceptMap](https://hl7.org/fhir/R5/conceptmap.html), [R4 ConceptMap](https://hl7.org/fhir/R4/conceptmap.html),
 //! [CodeSystem](https://hl7.org/fhir/R5/codesystem.html). The two versions are told apart row by row: R4 says `equivalence` (and
-//! `unmatched`), R5 `relationship` (and `noMap`). `dependsOn` becomes the row's rule and `product` its product, as `attribute=value`
-//! joined by ` AND `. A system is known by its alias if it is well known, otherwise by its URI.
+//! `unmatched`), R5 `relationship` (and `noMap`). `dependsOn` becomes the row's rule, as `attribute=value` joined by ` AND `. A `product`
+//! that is a code of the target system becomes a further group of the target's scenario; any other stays with the row in the same form,
+//! and keeps it from being automatic. A system is known by its alias if it is well known, otherwise by its URI.
 //!
 //! A resource is held as bytes and read twice, because JSON may say what a group leads to after its elements: first everything but the
 //! elements (concepts), then these, one at a time. Memory is the file's size and one element; a map of a million rows never exists as a
@@ -15,6 +16,7 @@ mod concept_map;
 use std::io::{self, BufRead};
 
 use serde::Deserialize;
+use serde_json::Value as Json;
 
 use super::source::read_to_vec;
 use super::{Finding, Severity, Sink};
@@ -50,19 +52,20 @@ fn say(sink: &mut dyn Sink, file: &str, severity: Severity, what: String, mend: 
     sink.finding(Finding { file: file.to_owned(), line: 0, column: 0, severity, what, mend: mend.to_owned() });
 }
 
-/// A JSON list whose items are handed out one by one and never held together.
-struct Each<'f, T> {
-    take: &'f mut dyn FnMut(T),
+/// A JSON list whose items are handed out one by one and never held together. They are trees of their own first, so that one that is not
+/// as FHIR has it costs itself and not those behind it.
+struct Each<'f> {
+    take: &'f mut dyn FnMut(Json),
 }
 
-impl<'de, T: Deserialize<'de>> serde::de::DeserializeSeed<'de> for Each<'_, T> {
+impl<'de> serde::de::DeserializeSeed<'de> for Each<'_> {
     type Value = ();
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
-impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Each<'_, T> {
+impl<'de> serde::de::Visitor<'de> for Each<'_> {
     type Value = ();
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a list")
@@ -73,6 +76,12 @@ impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for Each<'_, T> {
         }
         Ok(())
     }
+}
+
+/// An item as FHIR has it; else what is wrong with it.
+fn item<T: serde::de::DeserializeOwned>(json: Json) -> Result<T, String> {
+    let code = json.get("code").map_or_else(|| "without a code".to_owned(), |code| format!("with the code {code}"));
+    serde_json::from_value(json).map_err(|error| format!("an item {} is not as FHIR has it: {error}", super::tabular::shown(&code)))
 }
 
 /// An object of which one member is read by `inner` and the rest skipped.
@@ -129,6 +138,7 @@ struct Value {
 struct Coding {
     system: String,
     code: String,
+    display: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

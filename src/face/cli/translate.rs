@@ -119,7 +119,8 @@ fn facts(args: &Args) -> Result<Facts> {
                 let id = code.trim().parse().map_err(|_| anyhow!("--with: a SNOMED CT code is a number, like snomed|248152002"))?;
                 facts.findings.push(id);
             }
-            (None, Some((attribute, value))) => facts.properties.push((attribute.to_owned(), value.to_owned())),
+            // An attribute may be a canonical with its version: `http://example.org/p|2=left`.
+            (_, Some((attribute, value))) => facts.properties.push((attribute.to_owned(), value.to_owned())),
             _ => bail!("--with takes snomed|CODE (map rules ask for SNOMED CT findings only) or ATTRIBUTE=VALUE"),
         }
     }
@@ -241,7 +242,9 @@ fn target_rows(table: &mut Table, indent: usize, mark: &str, target: &Target<'_>
     for hop in &target.hops {
         table.line(format!("{:below$}{}", "", paint.dim(&hop_in_words(hop))));
     }
-    for (name, text) in [("rule", target.origin.rule), ("advice", target.origin.advice), ("remark", target.origin.comment)] {
+    let origin = &target.origin;
+    let said = [("rule", origin.rule), ("advice", origin.advice), ("product", origin.product), ("remark", origin.comment)];
+    for (name, text) in said {
         if !text.is_empty() {
             table.line(format!("{:below$}{}", "", paint.dim(&format!("{name}: {text}"))));
         }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, MapAccess};
 
-use super::{Each, Member, Seeds, Value, say};
+use super::{Each, Json, Member, Seeds, Value, item, say};
 use crate::model::{DesignationUse, NoteKind, Status};
 use crate::read::names::system_alias;
 use crate::read::tabular::Findings;
@@ -28,7 +28,7 @@ struct Concept {
     definition: String,
     designation: Vec<Designation>,
     property: Vec<Property>,
-    concept: Vec<Concept>,
+    concept: Vec<Json>,
 }
 
 #[derive(Default, Deserialize)]
@@ -90,20 +90,27 @@ struct Concepts<'s> {
 
 impl<'de> Seeds<'de> for &mut Concepts<'_> {
     fn value<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
-        members.next_value_seed(Each { take: &mut |concept: Concept| self.concept(&concept, None) })
+        members.next_value_seed(Each { take: &mut |concept| self.concept(concept, None) })
     }
 }
 
 impl Concepts<'_> {
-    fn concept(&mut self, concept: &Concept, parent: Option<&str>) {
+    fn concept(&mut self, json: Json, parent: Option<&str>) {
+        let concept: Concept = match item(json) {
+            Ok(concept) => concept,
+            Err(what) => {
+                let mend = "it is left out with what is below it; the others are read";
+                return self.findings.warn("concepts that are not as FHIR has them", 0, 0, what, mend);
+            }
+        };
         if concept.code.is_empty() {
             let what = format!("a concept has no code; its display is {:?}", crate::read::tabular::shown(&concept.display));
             self.findings.warn("concepts without a code", 0, 0, what, "it is left out, and what is below it stands alone");
         } else {
-            self.told(concept, parent);
+            self.told(&concept, parent);
         }
         let parent = Some(concept.code.as_str()).filter(|code| !code.is_empty());
-        for child in &concept.concept {
+        for child in concept.concept {
             self.concept(child, parent);
         }
     }

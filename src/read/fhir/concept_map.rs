@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use super::{Each, Member, Seeds, Value, say};
+use super::{Each, Member, Seeds, Value, item, say};
 use crate::model::{MapKind, Relationship};
 use crate::read::names::system_alias;
 use crate::read::tabular::Findings;
@@ -79,9 +79,20 @@ struct Attribute {
     value_set: String,
 }
 
+impl Attribute {
+    /// Code and display, if the value is a code of this system.
+    fn code_in(&self, system: &str) -> Option<(&str, &str)> {
+        let (uri, code, display) = match &self.typed.value_coding {
+            Some(coding) => (&coding.system, &coding.code, coding.display.as_str()),
+            None => (&self.system, &self.value, ""),
+        };
+        (!uri.is_empty() && !code.is_empty() && system_alias(uri).0 == system).then_some((code, display))
+    }
+}
+
 pub(super) fn read(bytes: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json::Result<()> {
     let head: Head = serde_json::from_slice(bytes)?;
-    let maps: Vec<Option<MapHandle>> = head.group.iter().enumerate().map(|(i, group)| announce(&head, i, group, file, sink)).collect();
+    let maps: Vec<Option<GroupMap>> = head.group.iter().enumerate().map(|(i, group)| announce(&head, i, group, file, sink)).collect();
     let mut rows = Rows { findings: Findings::new(file, sink), line: 0 };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Member { name: "group", inner: Groups { maps: &maps, rows: &mut rows } }.deserialize(&mut deserializer)?;
@@ -90,7 +101,7 @@ pub(super) fn read(bytes: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json:
     Ok(())
 }
 
-fn announce(head: &Head, number: usize, group: &GroupHead, file: &str, sink: &mut dyn Sink) -> Option<MapHandle> {
+fn announce(head: &Head, number: usize, group: &GroupHead, file: &str, sink: &mut dyn Sink) -> Option<GroupMap> {
     if group.source.is_empty() || group.target.is_empty() {
         let what = format!("group {} names no {}", number + 1, if group.source.is_empty() { "source system" } else { "target system" });
         say(sink, file, Severity::Error, what, "the group is left out; add the URI of the system");
@@ -121,23 +132,32 @@ fn announce(head: &Head, number: usize, group: &GroupHead, file: &str, sink: &mu
             }
         }
     };
-    Some(sink.map(&MapRelease {
+    let target = system_alias(&group.target).0;
+    let handle = sink.map(&MapRelease {
         id,
         url: head.url.clone(),
         title: [&head.title, &head.name].into_iter().find(|s| !s.is_empty()).cloned().unwrap_or_default(),
         version: head.version.clone(),
         source: system_alias(&group.source).0,
-        target: system_alias(&group.target).0,
+        target: target.clone(),
         kind: MapKind::Table,
         from: None,
         to: None,
         unmapped,
-    }))
+    });
+    Some(GroupMap { handle, target })
+}
+
+/// Where the rows of a group go.
+struct GroupMap {
+    handle: MapHandle,
+    /// Alias.
+    target: String,
 }
 
 /// The list of groups, read for their elements.
 struct Groups<'a, 's> {
-    maps: &'a [Option<MapHandle>],
+    maps: &'a [Option<GroupMap>],
     rows: &'a mut Rows<'s>,
 }
 
@@ -162,7 +182,7 @@ impl<'de> Visitor<'de> for &mut Groups<'_, '_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut groups: A) -> Result<(), A::Error> {
         let mut number = 0;
         loop {
-            let map = self.maps.get(number).copied().flatten();
+            let map = self.maps.get(number).and_then(Option::as_ref);
             let elements = Member { name: "element", inner: Elements { map, rows: &mut *self.rows } };
             if groups.next_element_seed(elements)?.is_none() {
                 return Ok(());
@@ -173,16 +193,21 @@ impl<'de> Visitor<'de> for &mut Groups<'_, '_> {
 }
 
 struct Elements<'a, 's> {
-    map: Option<MapHandle>,
+    map: Option<&'a GroupMap>,
     rows: &'a mut Rows<'s>,
 }
 
 impl<'de> Seeds<'de> for Elements<'_, '_> {
     fn value<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
         let (map, rows) = (self.map, &mut *self.rows);
-        let mut take = |element: Element| {
-            if let Some(map) = map {
-                rows.element(map, &element);
+        let mut take = |element| {
+            let Some(map) = map else { return };
+            match item(element) {
+                Ok(element) => rows.element(map, &element),
+                Err(what) => {
+                    rows.line += 1;
+                    rows.warn("elements that are not as FHIR has them", what, "the element is left out; the others are read");
+                }
             }
         };
         members.next_value_seed(Each { take: &mut take })
@@ -202,7 +227,7 @@ impl Rows<'_> {
         self.findings.warn(kind, 0, 0, format!("row {line}: {what}"), mend);
     }
 
-    fn element(&mut self, map: MapHandle, element: &Element) {
+    fn element(&mut self, map: &GroupMap, element: &Element) {
         if element.code.is_empty() {
             self.line += 1;
             let what = match element.value_set.as_str() {
@@ -224,8 +249,9 @@ impl Rows<'_> {
             }
             let detail = TargetDetail { source_display, ..TargetDetail::default() };
             let row = TargetRow { line: self.line, source: &element.code, target: None, detail, ..TargetRow::default() };
-            return self.findings.sink.target(map, &row);
+            return self.findings.sink.target(map.handle, &row);
         }
+        let mut scenarios = 0;
         for target in &element.target {
             self.line += 1;
             let is_hole = matches!(target.equivalence.as_str(), "unmatched");
@@ -235,21 +261,25 @@ impl Rows<'_> {
                 continue;
             }
             let relationship = self.relationship(target);
-            let (rule, product) = (self.attributes(&target.depends_on), self.attributes(&target.product));
+            // A product that is a code of the target system is needed together with the target: a further group of its scenario.
+            let (codes, others): (Vec<_>, Vec<_>) = target.product.iter().partition(|p| p.code_in(&map.target).is_some());
+            let (rule, product) = (self.attributes(&target.depends_on), self.attributes(others));
             if !rule.is_empty() {
                 self.findings.check_rule(0, 0, &rule);
             }
-            let detail = TargetDetail {
-                rule: &rule,
-                product: &product,
-                comment: &target.comment,
-                source_display,
-                target_display: &target.display,
-                ..TargetDetail::default()
-            };
-            let code = (!is_hole).then_some(target.code.as_str());
-            let row = TargetRow { line: self.line, source: &element.code, target: code, relationship, detail, ..TargetRow::default() };
-            self.findings.sink.target(map, &row);
+            let detail =
+                TargetDetail { rule: &rule, product: &product, comment: &target.comment, source_display, ..TargetDetail::default() };
+            let together = !codes.is_empty() && !is_hole;
+            scenarios += u16::from(together);
+            let scenario = if together { scenarios } else { 0 };
+            let own = (!is_hole).then_some((target.code.as_str(), target.display.as_str()));
+            let further = codes.iter().filter_map(|p| p.code_in(&map.target)).map(Some).filter(|_| together);
+            for (group, code) in (u16::from(together)..).zip(std::iter::once(own).chain(further)) {
+                let detail = TargetDetail { target_display: code.map_or("", |(_, display)| display), ..detail };
+                let (line, source, target) = (self.line, element.code.as_str(), code.map(|(code, _)| code));
+                let row = TargetRow { line, source, target, relationship, scenario, group, detail, ..TargetRow::default() };
+                self.findings.sink.target(map.handle, &row);
+            }
         }
     }
 
@@ -268,7 +298,7 @@ impl Rows<'_> {
     }
 
     /// `attribute=value`, several joined by ` AND `.
-    fn attributes(&mut self, attributes: &[Attribute]) -> String {
+    fn attributes<'a>(&mut self, attributes: impl IntoIterator<Item = &'a Attribute>) -> String {
         let mut joined = String::new();
         for a in attributes {
             let name = if a.attribute.is_empty() { &a.property } else { &a.attribute };

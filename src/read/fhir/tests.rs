@@ -86,6 +86,54 @@ fn r5_words_holes_and_modes() {
     assert!(sink.findings[0].what.contains("group 3 names no source system"), "{}", sink.findings[0]);
 }
 
+/// Half of a combination is no translation.
+#[test]
+fn a_product_of_the_target_system_is_a_further_group() {
+    let sink = collected(
+        r#"{"resourceType": "ConceptMap", "id": "m", "group": [{"source": "s", "target": "http://hl7.org/fhir/sid/icd-10-cm", "element": [
+          {"code": "a", "target": [
+            {"code": "E11.22", "relationship": "equivalent", "product": [
+              {"attribute": "with", "valueCoding": {"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "N18.30", "display": "Kidney"}},
+              {"attribute": "side", "valueCode": "left"}]},
+            {"code": "E11.9", "relationship": "equivalent"}]},
+          {"code": "b", "target": [{"code": "E10.22", "equivalence": "equal", "product": [
+              {"property": "with", "system": "urn:oid:2.16.840.1.113883.6.90", "value": "N18.4"}]}]}]}]}"#,
+    );
+    let rows: Vec<_> =
+        sink.targets.iter().map(|t| (t.line, t.target.as_deref().unwrap(), t.scenario, t.group, t.product.as_str())).collect();
+    assert_eq!(
+        rows,
+        [
+            (1, "E11.22", 1, 1, "side=left"),
+            (1, "N18.30", 1, 2, "side=left"),
+            (2, "E11.9", 0, 0, ""),
+            (3, "E10.22", 1, 1, ""),
+            (3, "N18.4", 1, 2, ""),
+        ]
+    );
+    assert_eq!(sink.targets[1].target_display, "Kidney");
+}
+
+#[test]
+fn an_item_that_is_not_as_fhir_has_it_costs_only_itself() {
+    let sink = collected(
+        r#"{"resourceType": "ConceptMap", "id": "m", "group": [{"source": "s", "target": "t", "element": [
+          {"code": "a", "target": [{"code": "x"}]}, {"code": 2, "target": [{"code": "y"}]}, {"code": null}, 7,
+          {"code": "b", "target": [{"code": 3}]}, {"code": "c", "target": [{"code": "z"}]}]}]}"#,
+    );
+    let rows: Vec<_> = sink.targets.iter().map(|t| (t.line, t.source.as_str())).collect();
+    assert_eq!(rows, [(1, "a"), (6, "c")]);
+    let said: Vec<_> = sink.findings.iter().map(|f| f.what.as_str()).collect();
+    assert_eq!(said.len(), 4, "{said:?}");
+    assert!(said[0].starts_with("row 2: an item with the code 2 is not as FHIR has it: "), "{}", said[0]);
+    let sink = collected(
+        r#"{"resourceType": "CodeSystem", "url": "u", "concept": [
+          {"code": "top", "concept": [{"code": 1}, {"code": "low"}]}, {"code": null}, {"code": "last"}]}"#,
+    );
+    assert_eq!(sink.concepts.iter().map(|c| c.code.as_str()).collect::<Vec<_>>(), ["top", "low", "last"]);
+    assert_eq!(sink.findings.len(), 2);
+}
+
 #[test]
 fn what_is_no_resource_is_said() {
     let torn = &R4[..R4.find("\"c\"").unwrap()];

@@ -305,7 +305,7 @@ impl Subject<'_> {
                         .findings
                         .push(code.trim().parse().map_err(|_| wrong("with", "a SNOMED CT code is a number, like snomed|248152002"))?);
                 }
-                (None, Some((attribute, value))) => facts.properties.push((attribute.to_owned(), value.to_owned())),
+                (_, Some((attribute, value))) => facts.properties.push((attribute.to_owned(), value.to_owned())),
                 _ => return Err(wrong("with", "say snomed|CODE, or ATTRIBUTE=VALUE")),
             }
         }
