@@ -3,7 +3,8 @@
 //! OHDSI, *OMOP Common Data Model v5.4*, "Vocabulary tables". Tab-separated in spite of the name, no quoting, dates YYYYMMDD.
 //!
 //! `Maps to` may name several targets, and then means all of them together: such a source gets one scenario with a group per target.
-//! Where some of them lie in another vocabulary, the row says so in its comment, because an answer in one vocabulary is then a part.
+//! Where some of them lie in another vocabulary, or in one that was not downloaded, an answer in one vocabulary is a part: the row has the
+//! others as its product, and is never automatic.
 //! `Concept replaced by` makes the succession of each vocabulary. `Is a` within a vocabulary makes parents. OMOP states no strength.
 //!
 //! Held in memory: one entry per concept (16 bytes and its code) and 16 bytes per `Maps to` row. The relationship file itself, ten times
@@ -72,6 +73,8 @@ struct Download {
     /// The codes of all concepts, one behind the other.
     codes: String,
     maps_to: Vec<MapsTo>,
+    /// Targets of `Maps to` that the download does not have, by source.
+    absent: HashMap<u32, Vec<u32>>,
     successions: BTreeMap<u16, MapHandle>,
 }
 
@@ -181,7 +184,12 @@ impl Download {
             if !matches!(relationship, "Maps to" | "Concept replaced by" | "Is a") || !invalid.is_empty() {
                 return;
             }
-            let (Some(from), Some(to)) = (self.place(&row, 0, findings), self.place(&row, 1, findings)) else { return };
+            let (Some(from), Some(to)) = (self.place(&row, 0, findings), self.place(&row, 1, findings)) else {
+                if let ("Maps to", Ok(source), Ok(target)) = (relationship, row.fields[0].parse(), row.fields[1].parse()) {
+                    self.absent.entry(source).or_default().push(target);
+                }
+                return;
+            };
             let same_vocabulary = from.vocabulary == to.vocabulary;
             let (source, target) = (self.code(from), self.code(to));
             match relationship {
@@ -221,9 +229,9 @@ impl Download {
     fn maps(&mut self, sink: &mut dyn Sink) {
         self.maps_to.sort_unstable();
         self.maps_to.dedup_by_key(|m| (m.vocabularies, m.source, m.target));
-        let mut elsewhere: HashMap<u32, Vec<u16>> = HashMap::new();
-        for of_one in self.maps_to.chunk_by(|a, b| (a.vocabularies, a.source) == (b.vocabularies, b.source)) {
-            elsewhere.entry(of_one[0].source).or_default().push(of_one[0].vocabularies.1);
+        let mut all: HashMap<u32, Vec<MapsTo>> = HashMap::new();
+        for row in &self.maps_to {
+            all.entry(row.source).or_default().push(*row);
         }
         for of_pair in self.maps_to.chunk_by(|a, b| a.vocabularies == b.vocabularies) {
             let (from, to) = of_pair[0].vocabularies;
@@ -232,12 +240,14 @@ impl Download {
             let (id, title) = (format!("omop-{source_alias}-{target_alias}"), format!("OMOP: {source_alias} maps to {target_alias}"));
             let map = sink.map(&release(id, title, source_system, target_system, MapKind::Table));
             for of_one in of_pair.chunk_by(|a, b| a.source == b.source) {
-                let others = elsewhere.get(&of_one[0].source).map_or(&[][..], |v| v).iter().filter(|v| **v != to);
-                let others: Vec<&str> = others.map(|v| self.vocabularies[usize::from(*v)].alias.as_str()).collect();
-                let comment = match others.is_empty() {
-                    true => String::new(),
-                    false => format!("a part: the source also maps to {}, and all targets are meant together", others.join(", ")),
-                };
+                let source = of_one[0].source;
+                let others = all[&source].iter().filter(|row| row.vocabularies.1 != to).map(|row| {
+                    let alias = &self.vocabularies[usize::from(row.vocabularies.1)].alias;
+                    format!("Maps to={alias}|{}", self.code(self.concepts[&row.target]))
+                });
+                let absent = self.absent.get(&source).into_iter().flatten().map(|id| format!("Maps to=omop|{id}"));
+                let product = others.chain(absent).collect::<Vec<_>>().join(" AND ");
+                let comment = if product.is_empty() { "" } else { "a part: the source maps to more, and all targets are meant together" };
                 for (i, row) in of_one.iter().enumerate() {
                     let together = of_one.len() > 1;
                     sink.target(
@@ -249,7 +259,7 @@ impl Download {
                             relationship: Relationship::RelatedTo,
                             scenario: together.into(),
                             group: if together { u16::try_from(i + 1).unwrap_or(u16::MAX) } else { 0 },
-                            detail: TargetDetail { comment: &comment, ..TargetDetail::default() },
+                            detail: TargetDetail { comment, product: &product, ..TargetDetail::default() },
                             ..TargetRow::default()
                         },
                     );
@@ -369,7 +379,9 @@ mod tests {
                 ("omop-icd10cm-rxnorm", "A00.0", "77", 0, 0, 4),
             ]
         );
-        assert!(sink.targets[1].comment.contains("also maps to rxnorm"), "{}", sink.targets[1].comment);
+        // Its other halves: one in another vocabulary, one that was not downloaded.
+        assert_eq!(sink.targets[1].product, "Maps to=rxnorm|77 AND Maps to=omop|99");
+        assert_eq!(sink.targets[3].product, "Maps to=snomed|116680003 AND Maps to=snomed|138875005 AND Maps to=omop|99");
         assert_eq!(sink.parents.len(), 1);
         assert_eq!(sink.concepts.iter().filter(|c| c.status == Status::Header).count(), 1);
         let old = sink.concepts.iter().find(|c| c.code == "248152002").unwrap();
