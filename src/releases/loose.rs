@@ -123,7 +123,7 @@ fn source_of(path: &Path, member: Option<String>, recognised: &Recognised) -> st
         stamp: stamp(path)?,
         bytes: Bytes::Path(path.to_owned()),
         sha256: None,
-        precedence: Precedence::Own,
+        precedence: Precedence::Named,
     })
 }
 

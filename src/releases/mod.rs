@@ -15,7 +15,8 @@
 //!
 //! A user's entry replaces a known one of the same id. Of the files of one system and version, those that were fetched or added stand
 //! in place of the embedded ones. All versions of a system go into the index (together they say when a code was valid); of a map only
-//! the newest version does, because two versions of a crosswalk are two answers to one question.
+//! the newest version does, because two versions of a crosswalk are two answers to one question. Files that are named on the command line
+//! (`index build FILE...`) take precedence over all of these, and every version of a map among them goes in: `--map ID|VERSION` chooses.
 //!
 //! Deliberately not here: what the bytes of a release mean (`read`, `compile`), and any prose for the terminal beyond error texts.
 

@@ -30,6 +30,8 @@ pub enum Precedence {
     Fetched,
     /// Added with a manifest of the user's own.
     Own,
+    /// Named on the command line.
+    Named,
 }
 
 /// Where the bytes of a file are.
@@ -219,7 +221,9 @@ fn prefer(mut found: Vec<Source>) -> Vec<Source> {
             *newest = version;
         }
     }
-    found.retain(|source| !is_map(source) || newest.get(source.release.name()).is_none_or(|newest| *newest == source.release.version));
+    // A version that was named was meant: versions stand side by side, and `--map ID|VERSION` chooses.
+    let is_newest = |source: &Source| newest.get(source.release.name()).is_none_or(|newest| *newest == source.release.version);
+    found.retain(|source| !is_map(source) || source.precedence == Precedence::Named || is_newest(source));
     // One order, whatever the order of the manifests: the index and its name must not depend on it.
     found.sort_by(|a, b| a.release.id.cmp(&b.release.id));
     found
@@ -305,6 +309,25 @@ mod tests {
         assert!(matches!(&order.bytes, Bytes::Path(_)));
         let error = order.verify().expect_err("not the real one").to_string();
         assert!(error.contains("the manifest says 5a9ff9e1") && error.contains("fetch it again"), "{error}");
+    }
+
+    #[test]
+    fn versions_of_a_map_that_were_named_stand_side_by_side() {
+        let folder = tempfile::tempdir().expect("tempdir");
+        let paths = ["2013_I9gem.txt", "2018_I9gem.txt"].map(|name| folder.path().join(name));
+        for path in &paths {
+            std::fs::write(path, "25000 E119    10000\r\n").expect("write");
+        }
+        let (files, _) = crate::releases::from_files(&paths).expect("files");
+        let versions = |sources: &[Source]| {
+            let gems = sources.iter().filter(|s| s.release.name() == "gem-icd9cm-icd10cm");
+            gems.map(|s| s.release.version.clone()).collect::<Vec<_>>()
+        };
+        assert_eq!(versions(&with(Vec::new(), files.clone())), ["2013", "2018"]);
+        // The embedded one of 2013 gives way to the named one of its version, and an older one to a newer one.
+        let embedded = from_user(&Dirs::default()).expect("embedded");
+        assert_eq!(versions(&with(embedded.clone(), files.clone())), ["2013", "2018"]);
+        assert_eq!(versions(&with(embedded, files[1..].to_vec())), ["2018"]);
     }
 
     #[test]

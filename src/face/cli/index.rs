@@ -27,7 +27,7 @@ enum Command {
     Diff(Diff),
 }
 
-/// Compile releases into an index file, and print everything that was odd in them
+/// Compile releases into an index file, and print everything that was odd in them. Exit code 1 if a file had to be left out
 #[derive(clap::Args)]
 struct Build {
     /// Release files, archives or folders, each recognised from itself; they join the releases at hand, or those of --vocab and --crosswalks
@@ -118,7 +118,9 @@ fn build(args: &Build, session: &Session) -> Result<Verdict> {
         findings: report.findings.iter().map(finding).collect(),
     };
     session.output().only(&wire, |paint| build_text(&report, &args.output, refused, paint))?;
-    Ok(Verdict::settled_if(!refused))
+    // An error is a file that is not in the index, or not as what it was given for.
+    let left_out = report.findings_from(Severity::Error).next().is_some();
+    Ok(Verdict::settled_if(!refused && !left_out))
 }
 
 fn finding(f: &Finding) -> FindingReport<'_> {
