@@ -176,16 +176,24 @@ pub enum Message<'i> {
     Expired(Concept<'i>),
     /// The map that was asked has no row for the code.
     NoRow(ConceptMap<'i>, Concept<'i>),
+    /// No loaded release of the source system speaks for the date.
+    Coverage(CodeSystem<'i>, Date),
     /// What the map says itself.
     Advice(&'i str),
     Words(String),
 }
 
-impl Message<'_> {
+impl<'i> Message<'i> {
+    /// That nothing loaded speaks for a date, if so.
+    pub(super) fn of_coverage(system: CodeSystem<'i>, date: Date) -> Message<'i> {
+        let begun = system.coverage().0.is_none_or(|first| first <= date);
+        if begun && system.gap_on(date).is_none() { Message::None } else { Message::Coverage(system, date) }
+    }
+
     pub fn is_empty(&self) -> bool {
         match self {
             Message::None => true,
-            Message::Expired(_) | Message::NoRow(..) => false,
+            Message::Expired(_) | Message::NoRow(..) | Message::Coverage(..) => false,
             Message::Advice(text) => text.is_empty(),
             Message::Words(text) => text.is_empty(),
         }
@@ -198,10 +206,21 @@ impl std::fmt::Display for Message<'_> {
             Message::None => Ok(()),
             Message::Expired(target) => write!(f, "{} has expired; give a target date to follow it to its successors", target.code()),
             Message::NoRow(map, source) => write!(f, "{}|{} has no row for {}", map.id(), map.version(), source.code()),
+            Message::Coverage(system, date) => f.write_str(&coverage(*system, *date).unwrap_or_default()),
             Message::Advice(text) => f.write_str(text),
             Message::Words(text) => f.write_str(text),
         }
     }
+}
+
+/// Why an answer about this date is less than certain, if it is: no loaded release of the system speaks for it.
+pub(super) fn coverage(system: CodeSystem<'_>, date: Date) -> Option<String> {
+    let alias = system.alias();
+    if let Some(first) = system.coverage().0.filter(|first| date < *first) {
+        return Some(format!("the loaded releases of {alias} begin on {first}; {date} was answered by the first of them"));
+    }
+    let (from, to) = system.gap_on(date)?;
+    Some(format!("no release of {alias} from {from} to {to} is loaded; {date} was answered by the releases before and after"))
 }
 
 impl From<String> for Message<'_> {

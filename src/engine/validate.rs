@@ -1,6 +1,6 @@
 //! Is it a code, valid, on this date, and is this what it is called?
 
-use super::answer::{IssueSeverity, SuggestionKind, Validation, ValidationIssue, ValidationStatus};
+use super::answer::{IssueSeverity, SuggestionKind, Validation, ValidationIssue, ValidationStatus, coverage};
 use super::{succession, suggest};
 use crate::index::{CodeSystem, Concept, Index};
 use crate::model::{Date, Status};
@@ -65,11 +65,9 @@ fn of_concept<'i>(index: &'i Index, concept: Concept<'i>, date: Option<Date>, di
             v.issues.push(i);
         }
     }
-    if let (Some(date), (Some(first), _)) = (date, system.coverage())
-        && date < first
-        && v.status != ValidationStatus::NotValidOnDate
-    {
-        let what = format!("the loaded releases of {} begin on {first}; {date} was answered by the first of them", system.alias());
+    // A code that is not valid although the first release was asked is not: it came later.
+    let came_later = |date| v.status == ValidationStatus::NotValidOnDate && system.gap_on(date).is_none();
+    if let Some(what) = date.filter(|date| !came_later(*date)).and_then(|date| coverage(system, date)) {
         v.issues.push(issue(IssueSeverity::Information, "coverage", what));
     }
     if let Some(display) = display.filter(|d| !d.trim().is_empty())

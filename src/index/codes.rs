@@ -198,6 +198,19 @@ impl<'i> CodeSystem<'i> {
         (releases.first().and_then(|r| r.from), releases.last().and_then(|r| r.to))
     }
 
+    /// The years around a date for which no release is loaded although releases before and after them are: from the end of the former's own
+    /// year to the day before the latter. Only ICD is known to have a release every year.
+    pub fn gap_on(&self, date: Date) -> Option<(Date, Date)> {
+        if !matches!(self.form(), CodeForm::Icd9Cm | CodeForm::Icd9Proc | CodeForm::Icd10Cm | CodeForm::Icd10Pcs) {
+            return None;
+        }
+        let releases = self.releases();
+        let next = releases.iter().position(|r| r.from.is_some_and(|from| from > date))?;
+        let (before, after) = (releases.get(next.checked_sub(1)?)?.from?, releases[next].from?);
+        let year_after = before.with().year(before.year() + 1).build().ok()?;
+        (year_after <= date).then_some((year_after, after.yesterday().ok()?))
+    }
+
     /// How many codes there are, those that only a map names included.
     pub fn len(&self) -> u32 {
         self.part().count

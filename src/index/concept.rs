@@ -130,12 +130,18 @@ impl<'i> Concept<'i> {
         self.statements().last().and_then(|v| Status::from_byte(v.status))
     }
 
-    /// What it is on a date. For the time before the first loaded release, what that release says ([`CodeSystem::coverage`]).
+    /// What it is on a date. For the time before the first loaded release, what that release says ([`CodeSystem::coverage`]); for years
+    /// between two releases of which none is loaded, what the one before says, and of a code that it does not have, what the next one says
+    /// ([`CodeSystem::gap_on`]).
     pub fn status_on(&self, date: Date) -> Option<Status> {
         let (day, first) = (format::date_number(Some(date)), format::date_number(self.system().coverage().0));
         let holds = |v: &&ValidityRecord| v.from.get() <= day && (v.to.get() == 0 || day <= v.to.get());
         let on = |v: &&ValidityRecord| holds(v) || (day < first && v.from.get() == first);
-        self.statements().iter().find(on).and_then(|v| Status::from_byte(v.status))
+        let statement = self.statements().iter().find(on).or_else(|| {
+            let next = format::date_number(self.system().gap_on(date)?.1.tomorrow().ok());
+            self.statements().iter().find(|v| v.from.get() == next)
+        });
+        statement.and_then(|v| Status::from_byte(v.status))
     }
 
     /// Whether it may be recorded, or is a header of what may: on a date, else by the newest loaded release. `None`: neither.

@@ -195,6 +195,20 @@ impl<'i> Row<'i> {
         }
     }
 
+    /// When it holds, from and to, both included; most rows do not say.
+    pub fn times(&self) -> (Option<Date>, Option<Date>) {
+        let (mut times, mut bytes) = ((None, None), self.detail_bytes());
+        while let Some((field, value)) = next_field(&mut bytes) {
+            let date = || value.try_into().ok().and_then(|number| format::date_from_number(u32::from_le_bytes(number)));
+            match field {
+                DetailField::From => times.0 = date(),
+                DetailField::To => times.1 = date(),
+                _ => {}
+            }
+        }
+        times
+    }
+
     /// What else the row says; empty for most.
     pub fn detail(&self) -> Detail<'i> {
         let mut detail = Detail::default();

@@ -79,7 +79,7 @@ impl<'e> Translator<'e> {
                     t.message = format!("{} sends codes without a row to {name}, which is not in this index", map.id()).into();
                     return false;
                 };
-                let reading = scenarios::of_rows(other, source, asked.facts, self.findings);
+                let reading = scenarios::of_rows(other, source, scenarios::When(asked.date), asked.facts, self.findings);
                 let fits = other.source() == self.source && other.target() == self.target;
                 return reading.filter(|_| fits).is_some_and(|reading| {
                     t.map = Some(other);

@@ -8,7 +8,7 @@ mod beyond;
 mod pick;
 mod scenarios;
 
-use super::answer::{Message, Origin, Outcome, Policy, Repair, Scenario, Scenarios, Target, TargetState, Translation};
+use super::answer::{Message, Origin, Outcome, Policy, Repair, Scenario, Scenarios, Target, TargetState, Translation, coverage};
 use super::search::{SearchOptions, Searcher};
 use super::{Engine, Refusal, overlay, succession, suggest};
 use crate::index::{CodeSystem, Concept, ConceptMap};
@@ -191,7 +191,8 @@ impl<'e> Translator<'e> {
         if let Some(date) = asked.date.filter(|&date| source.is_listed() && source.status_on(date).is_none_or(|s| s == Status::Inactive)) {
             t.outcome = Outcome::NotValidOnDate;
             t.nearest = succession::replacements(index, source, Some(date));
-            t.message = format!("{} is not valid on {date}", source.code()).into();
+            let doubt = self.source.gap_on(date).and_then(|_| coverage(self.source, date));
+            t.message = format!("{} is not valid on {date}{}", source.code(), doubt.map_or_else(String::new, |d| format!("; {d}"))).into();
             return t;
         }
         if self.options.policy == Policy::Decision && self.decided(source.code(), asked, &mut t) {
@@ -221,6 +222,9 @@ impl<'e> Translator<'e> {
         if t.outcome == Outcome::Unmapped {
             self.by_text(source, asked.text, &mut t);
         }
+        if let Some(date) = asked.date.filter(|_| t.message.is_empty()) {
+            t.message = Message::of_coverage(self.source, date);
+        }
         t
     }
 
@@ -245,7 +249,11 @@ impl<'e> Translator<'e> {
     }
 
     fn reading(&self, map: ConceptMap<'e>, source: Concept<'e>, asked: &Asked<'_>) -> Option<Reading<'e>> {
-        if self.options.reverse { scenarios::reversed(map, source) } else { scenarios::of_rows(map, source, asked.facts, self.findings) }
+        let when = scenarios::When(asked.date);
+        match self.options.reverse {
+            true => scenarios::reversed(map, source, when),
+            false => scenarios::of_rows(map, source, when, asked.facts, self.findings),
+        }
     }
 
     /// Says why there is nothing: a header, a pair without a map, or a map without the code.
@@ -258,7 +266,8 @@ impl<'e> Translator<'e> {
             return;
         }
         if let Some(&map) = self.maps.first() {
-            t.message = Message::NoRow(map, source);
+            let ended = self.maps.iter().find_map(|map| scenarios::none_holds(*map, source, scenarios::When(date)));
+            t.message = ended.filter(|_| !self.options.reverse).map_or(Message::NoRow(map, source), Message::from);
             return;
         }
         let (from, to) = (self.source.alias(), self.target.alias());
@@ -371,7 +380,12 @@ impl<'e> Translator<'e> {
         };
         t.automatic = may
             && t.targets().all(|o| {
-                !o.reversed && o.ancestor.is_none() && (!dated || o.state == TargetState::Valid) && is_one_map(o) && !beyond::guesses(o)
+                !o.reversed
+                    && o.ancestor.is_none()
+                    && (!dated || o.state == TargetState::Valid)
+                    && is_one_map(o)
+                    && !beyond::guesses(o)
+                    && is_whole(o)
             });
         let gone = t.targets().find(|o| o.state == TargetState::Expired).map(|o| o.concept);
         if let Some(gone) = gone.filter(|_| t.message.is_empty() && !dated && t.automatic) {
@@ -383,6 +397,11 @@ impl<'e> Translator<'e> {
 /// Whether no second map stands between source and target: successors within the target system do not count.
 fn is_one_map(target: &Target<'_>) -> bool {
     target.hops.iter().all(|h| h.row.map().kind() == MapKind::Succession)
+}
+
+/// Whether the row asks for nothing beside its target: a product that is no code of the target system must be seen by a person.
+fn is_whole(target: &Target<'_>) -> bool {
+    target.origin.row().is_none_or(|row| row.map().kind() != MapKind::Table || row.detail().product.is_empty())
 }
 
 /// What the shape of the answer is called.

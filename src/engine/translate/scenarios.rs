@@ -5,7 +5,7 @@ use super::super::rules::{Condition, RuleRow, Verdict, decide};
 use super::state;
 use crate::index::{CodeSystem, Concept, ConceptMap, Row};
 use crate::model::rule::{self, Facts, Program};
-use crate::model::{MapKind, Relationship};
+use crate::model::{Date, MapKind, Relationship};
 use smallvec::{SmallVec, smallvec};
 
 /// What a map says of a source: the part of an answer that its rows alone decide.
@@ -17,18 +17,65 @@ pub(super) struct Reading<'e> {
     pub message: Message<'e>,
 }
 
-/// The rows of a source, as its map means them. `None`: the map has none.
+/// The day on which rows must hold; today, if the record has none.
+#[derive(Clone, Copy)]
+pub(super) struct When(pub Option<Date>);
+
+impl When {
+    fn day(self) -> Date {
+        self.0.unwrap_or_else(|| jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date())
+    }
+
+    /// Whether a row holds then; most say nothing of time.
+    fn holds(self, row: &Row<'_>) -> bool {
+        let (from, to) = row.times();
+        (from.is_none() && to.is_none()) || {
+            let day = self.day();
+            from.is_none_or(|from| from <= day) && to.is_none_or(|to| day <= to)
+        }
+    }
+}
+
+/// Whether the rows of a map may have times of their own: those of RF2 maps have none, those of a succession are asked in their order.
+fn may_be_dated(map: ConceptMap<'_>) -> bool {
+    matches!(map.kind(), MapKind::Table | MapKind::Gem)
+}
+
+/// That a map has rows for a source, but none that holds then.
+pub(super) fn none_holds(map: ConceptMap<'_>, source: Concept<'_>, when: When) -> Option<String> {
+    let rows = map.rows_of(source);
+    if rows.len() == 0 || !may_be_dated(map) || rows.clone().any(|row| when.holds(&row)) {
+        return None;
+    }
+    let last = rows.filter_map(|row| row.times().1).max();
+    let until = last.map_or_else(String::new, |last| format!("; the last one held until {last}"));
+    Some(format!("no row of {}|{} for {} holds on {}{until}", map.id(), map.version(), source.code(), when.day()))
+}
+
+/// The rows of a source, as its map means them. `None`: the map has none that holds.
 ///
 /// `findings` is the system of co-existing findings, in which their kinds are looked up.
 pub(super) fn of_rows<'e>(
     map: ConceptMap<'e>,
     source: Concept<'e>,
+    when: When,
     facts: &Facts,
     findings: Option<CodeSystem<'e>>,
 ) -> Option<Reading<'e>> {
     let rows = map.rows_of(source);
     if rows.len() == 0 {
         return None;
+    }
+    if may_be_dated(map) && !rows.clone().all(|row| when.holds(&row)) {
+        let all = rows.len();
+        let holding: Vec<Row<'e>> = rows.filter(|row| when.holds(row)).collect();
+        let mut reading = by_conditions(&holding, facts, &kinds(findings));
+        if when.0.is_none() && reading.message.is_empty() {
+            let out = all - holding.len();
+            reading.message =
+                Message::Words(format!("{out} of {all} rows do not hold today and were left out; give a date to ask of another day"));
+        }
+        return (!holding.is_empty()).then_some(reading);
     }
     match map.kind() {
         MapKind::Gem | MapKind::Succession => Some(by_flags(rows)),
@@ -171,9 +218,9 @@ fn first_row<'e>(group: &Group<'e>) -> Option<Row<'e>> {
 }
 
 /// The rows that name the asked code as their target, each source a candidate.
-pub(super) fn reversed<'e>(map: ConceptMap<'e>, asked: Concept<'e>) -> Option<Reading<'e>> {
+pub(super) fn reversed<'e>(map: ConceptMap<'e>, asked: Concept<'e>, when: When) -> Option<Reading<'e>> {
     let mut options: SmallVec<[Target<'e>; 1]> = SmallVec::new();
-    for row in map.rows_to(asked) {
+    for row in map.rows_to(asked).filter(|row| !may_be_dated(map) || when.holds(row)) {
         let Some(concept) = row.source() else { continue };
         if options.iter().any(|o| o.concept == concept) {
             continue;
