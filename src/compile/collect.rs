@@ -117,6 +117,9 @@ impl Sink for Collector {
         let source = self.systems[map.systems.0].code(row.source);
         let target = row.target.map(|target| self.systems[map.systems.1].code(target));
         map.row(source, target, row, &self.file, &mut self.findings);
+        if let (Some(day), Some(target)) = (row.detail.from.filter(|_| map.is_succession()), target) {
+            self.systems[map.systems.1].succeeded(source, target, day);
+        }
     }
 
     fn target_of_range(&mut self, map: MapHandle, range: CodeRange<'_>, row: &TargetRow<'_>) {
@@ -126,6 +129,9 @@ impl Sink for Collector {
         let target = row.target.map(|target| self.systems[map.systems.1].code(target));
         for source in sources.into_iter().filter(|source| !same_system || Some(*source) != target) {
             map.row(source, target, row, &self.file, &mut self.findings);
+            if let (Some(day), Some(target)) = (row.detail.from.filter(|_| map.is_succession()), target) {
+                self.systems[map.systems.1].succeeded(source, target, day);
+            }
         }
     }
 

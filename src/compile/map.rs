@@ -1,7 +1,10 @@
 //! One concept map: its rows sorted by source, with the other direction beside them.
 
+use super::arena::hash;
+use super::odd;
 use super::system::Places;
 use crate::index::{ConceptColumns, DetailField, DetailFields, MapColumns, MapMeta, NONE, RowRecord};
+use crate::model::MapKind;
 use crate::model::rule::Rule;
 use crate::read::{Finding, MapRelease, Severity, TargetDetail, TargetRow};
 use std::collections::HashMap;
@@ -12,10 +15,19 @@ pub(super) struct MapBuilder {
     pub meta: MapMeta,
     /// Where its source and target system stand among the collected ones.
     pub systems: (usize, usize),
-    rows: Vec<RowRecord>,
+    rows: Vec<ReadRow>,
     details: Vec<u8>,
     /// Details by content: thousands of rows share one rule.
     known: HashMap<Vec<u8>, u32>,
+}
+
+/// A row, and what only the build needs of it.
+pub(super) struct ReadRow {
+    pub record: RowRecord,
+    /// Which of the map's files it stands in.
+    pub file: u16,
+    /// When it holds, under what condition and with what product: rows that agree in these, in target and place, say the same.
+    pub holds: u32,
 }
 
 pub(super) struct Finished {
@@ -47,13 +59,22 @@ impl MapBuilder {
     /// The same map after its systems, and the codes in them, have got other numbers.
     pub fn renumbered(mut self, systems: (usize, usize), sources: &[u32], targets: &[u32]) -> MapBuilder {
         self.systems = systems;
-        for row in &mut self.rows {
+        self.renumber(sources, targets);
+        self
+    }
+
+    fn renumber(&mut self, sources: &[u32], targets: &[u32]) {
+        for ReadRow { record: row, .. } in &mut self.rows {
             row.source = U32::new(sources[row.source.get() as usize]);
             if row.target.get() != NONE {
                 row.target = U32::new(targets[row.target.get() as usize]);
             }
         }
-        self
+    }
+
+    /// Whether it tells what took the place of the codes of a system.
+    pub fn is_succession(&self) -> bool {
+        self.meta.kind == MapKind::Succession && self.systems.0 == self.systems.1
     }
 
     /// The order in which maps stand in the index.
@@ -70,7 +91,11 @@ impl MapBuilder {
 
     pub fn row(&mut self, source: u32, target: Option<u32>, row: &TargetRow<'_>, file: &str, findings: &mut Vec<Finding>) {
         let detail = self.detail(row, file, findings);
-        self.rows.push(RowRecord {
+        let d = &row.detail;
+        let always = d.rule.is_empty() && d.product.is_empty() && d.from.is_none() && d.to.is_none();
+        let holds = if always { 0 } else { hash((d.rule, d.product, d.from, d.to)) as u32 };
+        let file = self.meta.files.iter().rposition(|(name, _)| name == file).unwrap_or_default();
+        let record = RowRecord {
             source: U32::new(source),
             target: U32::new(target.unwrap_or(NONE)),
             line: U32::new(u32::try_from(row.line).unwrap_or(u32::MAX)),
@@ -80,7 +105,8 @@ impl MapBuilder {
             group: U16::new(row.group),
             priority: U16::new(row.priority),
             relationship: row.relationship as u8,
-        });
+        };
+        self.rows.push(ReadRow { record, file: u16::try_from(file).unwrap_or(u16::MAX), holds });
     }
 
     fn detail(&mut self, row: &TargetRow<'_>, file: &str, findings: &mut Vec<Finding>) -> u32 {
@@ -131,18 +157,16 @@ impl MapBuilder {
 
     /// Sorts, and lays out both directions. `places` tells, by system, the place of each code among the sorted keys.
     pub fn finish(mut self, places: &[Places]) -> Finished {
-        let (sources, targets) = (&places[self.systems.0].place, &places[self.systems.1].place);
-        for row in &mut self.rows {
-            row.source = U32::new(sources[row.source.get() as usize]);
-            if row.target.get() != NONE {
-                row.target = U32::new(targets[row.target.get() as usize]);
-            }
-        }
+        let (sources, targets) = (&places[self.systems.0], &places[self.systems.1]);
+        self.renumber(&sources.place, &targets.place);
         // Stable: rows of one source and line (a file that says no lines) stay as they came.
-        self.rows.sort_by_key(|r| (r.source.get(), r.line.get()));
-        let mut source_offsets = vec![0u32; sources.len() + 1];
-        let mut target_offsets = vec![0u32; targets.len() + 1];
-        for row in &self.rows {
+        self.rows.sort_by_key(|r| (r.record.source.get(), r.record.line.get()));
+        let mut findings = odd::against_each_other(&self.meta, &mut self.rows, sources, targets);
+        findings.extend(odd::unlisted(&self.meta, &self.rows, sources, targets));
+        let rows: Vec<RowRecord> = self.rows.into_iter().map(|row| row.record).collect();
+        let mut source_offsets = vec![0u32; sources.place.len() + 1];
+        let mut target_offsets = vec![0u32; targets.place.len() + 1];
+        for row in &rows {
             source_offsets[row.source.get() as usize + 1] += 1;
             if row.target.get() != NONE {
                 target_offsets[row.target.get() as usize + 1] += 1;
@@ -159,7 +183,7 @@ impl MapBuilder {
         sum(&mut target_offsets);
         let mut next = target_offsets.clone();
         let mut by_target = vec![U32::ZERO; target_offsets.last().copied().unwrap_or(0) as usize];
-        for (at, row) in self.rows.iter().enumerate() {
+        for (at, row) in rows.iter().enumerate() {
             if row.target.get() != NONE {
                 let slot = &mut next[row.target.get() as usize];
                 by_target[*slot as usize] = U32::new(at as u32);
@@ -168,35 +192,11 @@ impl MapBuilder {
         }
         let wide = |offsets: Vec<u32>| offsets.into_iter().map(U32::new).collect::<Vec<_>>();
         let columns = MapColumns {
-            rows: self.rows,
+            rows,
             source_offsets: wide(source_offsets),
             by_target: ConceptColumns { offsets: wide(target_offsets), records: by_target },
             details: self.details,
         };
-        let findings = unlisted(&self.meta, &columns.rows, &places[self.systems.0], &places[self.systems.1]);
         Finished { meta: self.meta, columns, findings }
     }
-}
-
-/// Rows that name a code which no loaded release lists. They stay, and every answer with such a code says so; a GEM of 2013 beside releases
-/// of today has thousands, so the first ones stand for all.
-fn unlisted(meta: &MapMeta, rows: &[RowRecord], sources: &Places, targets: &Places) -> Vec<Finding> {
-    const SHOWN: usize = 10;
-    let file = meta.files.last().map_or_else(|| meta.id.clone(), |(file, _)| file.clone());
-    let named = |row: &RowRecord| sources.unlisted.get(&row.source.get()).or_else(|| targets.unlisted.get(&row.target.get())).cloned();
-    let mut odd: Vec<(u32, String)> = rows.iter().filter_map(|row| Some((row.line.get(), named(row)?))).collect();
-    odd.sort_unstable();
-    let say = |line: u32, what: String| Finding {
-        file: file.clone(),
-        line: u64::from(line),
-        column: 0,
-        severity: Severity::Note,
-        what,
-        mend: "load the release that has the code, if there is one".into(),
-    };
-    let mut findings: Vec<Finding> = odd.iter().take(SHOWN).map(|(l, code)| say(*l, format!("{code} is in no loaded release"))).collect();
-    if odd.len() > SHOWN {
-        findings.push(say(0, format!("{} more rows name codes that are in no loaded release", odd.len() - SHOWN)));
-    }
-    findings
 }

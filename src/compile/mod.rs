@@ -10,6 +10,7 @@ mod arena;
 mod collect;
 mod hierarchy;
 mod map;
+mod odd;
 mod system;
 pub mod terms;
 mod validity;

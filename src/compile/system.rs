@@ -5,7 +5,7 @@ use super::terms::SystemTerms;
 use super::{hierarchy, validity};
 use crate::index::terms::{Blob, ShorthandWriter};
 use crate::index::{self, ALWAYS, ConceptColumns, DesignationRecord, NoteRecord, ReleaseMeta, SystemColumns, SystemMeta, ValidityRecord};
-use crate::model::{CodeForm, DesignationUse, NoteKind, Status, Validity};
+use crate::model::{CodeForm, Date, DesignationUse, NoteKind, Status, Validity};
 use crate::read::{ConceptRow, Finding, Severity, SystemRelease};
 use hashbrown::HashTable;
 use rayon::prelude::*;
@@ -27,6 +27,8 @@ pub(super) struct SystemBuilder {
     listed: Vec<[u64; 3]>,
     /// Rows that say their own time.
     dated: Vec<(u32, Validity)>,
+    /// By the system's conversion table: a code, the one that came after it, and the day on which this came into force.
+    succeeded: Vec<(u32, u32, Date)>,
     designations: Vec<DesignationEntry>,
     designation_table: HashTable<u32>,
     texts: Texts,
@@ -63,6 +65,16 @@ pub(super) struct Places {
     pub place: Vec<u32>,
     /// By place: the key of a code that no release lists although the system has releases.
     pub unlisted: HashMap<u32, String>,
+    texts: Texts,
+    form: CodeForm,
+}
+
+impl Places {
+    /// The code at a place among the sorted keys, for a message: it is looked for.
+    pub fn code(&self, place: u32) -> String {
+        let number = self.place.iter().position(|p| *p == place);
+        number.map_or_else(String::new, |number| self.form.code(self.texts.get(number as u32)))
+    }
 }
 
 impl SystemBuilder {
@@ -76,6 +88,7 @@ impl SystemBuilder {
             keys: Interned::default(),
             listed: Vec::new(),
             dated: Vec::new(),
+            succeeded: Vec::new(),
             designations: Vec::new(),
             designation_table: HashTable::new(),
             texts: Texts::default(),
@@ -152,6 +165,11 @@ impl SystemBuilder {
         } else if release < MOST_RELEASES {
             self.listed[code as usize][row.status as usize] |= 1 << release;
         }
+    }
+
+    /// From `day` on `new` stands in the place of `old`.
+    pub fn succeeded(&mut self, old: u32, new: u32, day: Date) {
+        self.succeeded.push((old, new, day));
     }
 
     pub fn designation(&mut self, release: usize, code: &str, usage: DesignationUse, language: &str, text: &str) {
@@ -254,7 +272,7 @@ impl SystemBuilder {
         let (blob, shorthand) = terms?;
         (columns.terms_fst, columns.terms) = (blob.words, blob.terms);
 
-        let mut places = Places { place: places, unlisted: HashMap::new() };
+        let mut places = Places { place: places, unlisted: HashMap::new(), texts: std::mem::take(&mut self.keys.texts), form: self.form };
         if !self.releases.is_empty() {
             let (keys, form) = (&columns.keys, self.form);
             let nowhere = lists.numbers.get(&Vec::new()).copied();
@@ -308,14 +326,41 @@ impl SystemBuilder {
     fn lay_validity(&mut self, order: &[u32], time: Time<'_>, lists: &mut ValidityLists, columns: &mut SystemColumns) {
         self.dated.sort_unstable();
         self.dated.dedup();
+        let (began, turned) = self.within_years(time);
         for &code in order {
-            let listed = self.listed[code as usize];
-            let mut intervals = time.intervals(|bit| Status::ALL.into_iter().find(|&s| listed[s as usize] & bit != 0));
+            let mut intervals = self.listed_intervals(code, time);
+            if let (Some(first), Some(&day)) = (intervals.first_mut(), began.get(&code)) {
+                first.from = Some(day);
+            }
+            if let Some(&(release, day)) = turned.get(&code) {
+                validity::turn(&mut intervals, release, day);
+            }
             let first = self.dated.partition_point(|(c, _)| *c < code);
             intervals.extend(self.dated[first..].iter().take_while(|(c, _)| *c == code).map(|(_, v)| *v));
             intervals.sort_unstable();
             columns.concept_validity.push(U32::new(lists.number(intervals)));
         }
+    }
+
+    fn listed_intervals(&self, code: u32, time: Time<'_>) -> Vec<Validity> {
+        let listed = self.listed[code as usize];
+        time.intervals(|bit| Status::ALL.into_iter().find(|&s| listed[s as usize] & bit != 0))
+    }
+
+    /// What changed within a year: the day on which codes came into force, and for the headers that codes became with it, the release that
+    /// first says so, and the day.
+    fn within_years(&self, time: Time<'_>) -> (HashMap<u32, Date>, HashMap<u32, (Date, Date)>) {
+        let (mut began, mut turned) = (HashMap::new(), HashMap::new());
+        for &(old, new, day) in &self.succeeded {
+            let first = self.listed_intervals(new, time).into_iter().next();
+            let Some(release) = first.and_then(|first| validity::began(time.periods, &first, day)) else { continue };
+            let earliest = began.entry(new).or_insert(day);
+            *earliest = day.min(*earliest);
+            if self.is_prefix_tree() && self.keys.texts.get(new).starts_with(self.keys.texts.get(old)) {
+                turned.insert(old, (release, day));
+            }
+        }
+        (began, turned)
     }
 
     fn lay_designations(&mut self, places: &[u32], time: Time<'_>, lists: &mut ValidityLists, columns: &mut SystemColumns) {

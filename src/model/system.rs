@@ -117,10 +117,11 @@ impl System {
 /// Three spellings are told apart. The *key* is what indexes are sorted by (ICD: upper case, no dot). The *code* is the system's own
 /// printed form (ICD-9-CM and ICD-10-CM: with the dot). What a user gives may be neither; [`CodeForm::key`] accepts exactly those
 /// spellings that mean the same code by the system's own rules, and anything beyond that is a repair and is said (`engine::validate`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum CodeForm {
     /// Compared to the letter.
+    #[default]
     AsWritten = 0,
     /// `250.00`, `V54.12`, `E880.9`: dot after three characters, after four in an E code.
     Icd9Cm = 1,

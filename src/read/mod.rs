@@ -60,7 +60,7 @@ pub struct Finding {
 pub enum Severity {
     /// Read as meant; said because a person may want to know.
     Note,
-    /// The row stays out of the index, or part of it does.
+    /// The row stays out of the index, or part of it does, or it is in but hardly right as it is.
     Warning,
     /// The file is not usable as what it was given for.
     Error,

@@ -23,7 +23,8 @@
 //! ```
 //!
 //! Columns that can be named: `source`, `target`, `relationship`, `flags`, `scenario`, `group`, `priority`, `rule`, `advice`, `category`,
-//! `comment`, `usage`, `source_display`, `target_display`, `from`, `to`.
+//! `comment`, `usage`, `source_display`, `target_display`, `from`, `to`. A row with a time answers only for records of that time, or, for a
+//! record without a date, today.
 //!
 //! Spreadsheets damage codes in ways that can be seen: zeros lost in front, long ids in scientific notation. Such a code is not a code of
 //! its system; the row is left out, and the finding says what was probably there. Nothing is repaired. Letter case and blanks around a

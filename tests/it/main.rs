@@ -16,6 +16,7 @@ mod http_program;
 mod http_safety;
 mod index;
 mod kit;
+mod maps;
 mod profile;
 mod published;
 mod readers;
