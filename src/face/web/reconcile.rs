@@ -109,7 +109,9 @@ fn batch(engine: &Engine, queries: &str) -> Result<Value, String> {
     }
     let mut answers = Map::new();
     for (key, query) in queries {
-        answers.insert(key, json!({ "result": one(engine, &query)? }));
+        // A query that cannot be asked has no candidates, and says why; the others are answered.
+        let answer = one(engine, &query).map_or_else(|what| json!({ "result": [], "error": what }), |found| json!({ "result": found }));
+        answers.insert(key, answer);
     }
     Ok(Value::Object(answers))
 }
