@@ -53,6 +53,11 @@ pub fn serve_engine(engine: &'static Engine, change: impl FnOnce(&mut Config)) -
 }
 
 pub fn serve_with(open: Open, change: impl FnOnce(&mut Config)) -> Service {
+    serve_beside(open, None, change)
+}
+
+/// With pages of another face beside it.
+pub fn serve_beside(open: Open, others: Option<axum::Router>, change: impl FnOnce(&mut Config)) -> Service {
     let mut config = Config::local(0);
     config.grace = Duration::from_secs(5);
     change(&mut config);
@@ -60,7 +65,7 @@ pub fn serve_with(open: Open, change: impl FnOnce(&mut Config)) -> Service {
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("threads");
         runtime.block_on(async {
-            let server = Server::bind(config, open, None).await.expect("a service");
+            let server = Server::bind(config, open, others).await.expect("a service");
             let address = server.address().expect("an address");
             server.run(|handle| told.send((address, handle)).expect("somebody waits")).await;
         });

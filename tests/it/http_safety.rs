@@ -1,6 +1,6 @@
 //! The service's doors over a real socket: tokens, TLS, limits, slow and rude clients, reload, audit.
 
-use crate::http::{Service, exchange, get, post, reply, serve, serve_with, small_with};
+use crate::http::{Service, exchange, get, post, reply, serve, serve_beside, serve_with, small, small_with};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -37,7 +37,55 @@ fn tokens_let_in_whom_they_should() {
     let none = get(&service, question);
     assert_eq!(none.status, 401);
     assert!(none.head.to_ascii_lowercase().contains("www-authenticate: bearer"));
-    assert_eq!(get(&service, "/health/live").status, 200, "whether it lives everyone may ask");
+    for open in ["/health/live", "/docs", "/openapi.json"] {
+        assert_eq!(get(&service, open).status, 200, "{open} holds no data");
+    }
+}
+
+#[test]
+fn who_shows_no_token_cannot_stop_the_service() {
+    let pages = axum::Router::new().route("/review/sign-in", axum::routing::post(|body: axum::body::Bytes| async move { body }));
+    let service = serve_beside(Box::new(|| Ok(small())), Some(pages), |c| {
+        c.limits.concurrent = 8;
+        c.limits.body = 1_000;
+        c.limits.body_time = Duration::from_secs(3);
+    });
+    let start = |body: &str| {
+        let mut stream = TcpStream::connect(service.address).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
+        let head = "POST /review/sign-in HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 100\r\n\r\n";
+        stream.write_all(format!("{head}{body}").as_bytes()).expect("written");
+        stream
+    };
+    let slow: Vec<TcpStream> = (0..30).map(|_| start("name")).collect();
+    // While they hang: the others are served, and what is too large is refused before it is read.
+    for _ in 0..5 {
+        assert_eq!(get(&service, "/v1/systems").status, 200, "slow strangers take a part of the places only");
+    }
+    let ends: Vec<u16> = slow
+        .into_iter()
+        .map(|mut stream| {
+            let mut bytes = Vec::new();
+            let _ = stream.read_to_end(&mut bytes);
+            reply(&bytes).status
+        })
+        .collect();
+    assert!(ends.iter().all(|s| matches!(s, 408 | 503)) && ends.contains(&408) && ends.contains(&503), "{ends:?}");
+    assert_eq!(post(&service, "/review/sign-in", "application/x-www-form-urlencoded", &"x".repeat(2_000)).status, 413);
+    let echoed = post(&service, "/review/sign-in", "application/x-www-form-urlencoded", "name=ann");
+    assert_eq!((echoed.status, &*echoed.body), (200, "name=ann"), "whole bodies come through");
+}
+
+#[test]
+fn a_request_names_one_host() {
+    let service = serve(|_| ());
+    let ask = |version: &str, hosts: &str| {
+        exchange(service.address, format!("GET /v1/systems HTTP/{version}\r\n{hosts}Connection: close\r\n\r\n").as_bytes()).status
+    };
+    assert_eq!(ask("1.1", "Host: localhost\r\n"), 200);
+    assert_eq!(ask("1.1", ""), 400);
+    assert_eq!(ask("1.1", "Host: localhost\r\nHost: localhost\r\n"), 400);
+    assert_eq!(ask("1.0", ""), 200, "before 1.1 there was no such header");
 }
 
 #[test]

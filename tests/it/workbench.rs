@@ -383,13 +383,29 @@ fn openrefine_finds_what_it_asks_for() {
         assert!(!manifest[part].is_null(), "{part}");
     }
     let queries = r#"{"q0":{"query":"classical cholera","type":"icd10cm"},"q1":{"query":"x","type":"icd10cm","limit":1,"properties":[{"pid":"icd9cm","v":"001.0"}]}}"#;
-    let encoded: String = queries.bytes().map(|b| format!("%{b:02X}")).collect();
-    let answers = json(&format!("/reconcile?queries={encoded}"));
+    let encode = |text: &str| -> String { text.bytes().map(|b| format!("%{b:02X}")).collect() };
+    let answers = json(&format!("/reconcile?queries={}", encode(queries)));
     assert_eq!(answers["q0"]["result"][0]["id"], "icd10cm:A00.0", "{answers}");
     assert_eq!(
         (&answers["q1"]["result"][0]["id"], &answers["q1"]["result"][0]["match"]),
         (&Value::from("icd10cm:A00.0"), &Value::from(true))
     );
+    // One query that cannot be asked has a reason in its place; the other is answered.
+    let mixed =
+        json(&format!("/reconcile?queries={}", encode(r#"{"bad":{"query":"x","type":"nowhere"},"good":{"query":"classical cholera"}}"#)));
+    assert_eq!(
+        (&mixed["bad"]["result"], &mixed["good"]["result"][0]["id"]),
+        (&Value::from(Vec::<Value>::new()), &Value::from("icd10cm:A00.0"))
+    );
+    assert!(mixed["bad"]["error"].as_str().is_some_and(|e| e.contains("nowhere")), "{mixed}");
+    // A page of another site: the browser asks first, then posts; nothing else of the service lets it.
+    let origin = ("Origin", "http://elsewhere.example");
+    let first = service.ask("OPTIONS", "/reconcile", &[origin, ("Access-Control-Request-Method", "POST")], "").expect("an answer");
+    assert_eq!((first.status, first.header("access-control-allow-origin")), (204, Some("*")), "{}", first.head);
+    assert!(first.header("access-control-allow-methods").is_some_and(|m| m.contains("POST")));
+    let posted = service.ask("POST", "/reconcile", &[origin], &format!("queries={}", encode(queries))).expect("an answer");
+    assert_eq!((posted.status, posted.header("access-control-allow-origin")), (200, Some("*")), "{}", posted.body);
+    assert_eq!(service.ask("POST", "/review/sign-in", &[origin], "name=eve").expect("an answer").status, 403);
     for (what, id) in [("entity?prefix=classical", "icd10cm:A00.0"), ("type?prefix=10", "icd10cm"), ("property?prefix=9", "icd9cm")] {
         assert_eq!(json(&format!("/reconcile/suggest/{what}"))["result"][0]["id"], id, "{what}");
     }

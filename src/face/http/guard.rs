@@ -9,7 +9,7 @@ use super::{Config, State, fhir, ops, own, reply};
 use crate::face::wire::fhir::outcome::Issue;
 use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use governor::{DefaultKeyedRateLimiter, Quota, clock::Clock};
 use hyper::body::{Body as _, Incoming};
 use std::net::{IpAddr, SocketAddr};
@@ -21,6 +21,7 @@ use std::time::Instant;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// For everything but pages, which say their own: an answer is data, and nothing in it may run or be framed.
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
@@ -35,6 +36,8 @@ pub(super) struct Doors {
     local_names_only: bool,
     tls: bool,
     busy: AtomicUsize,
+    /// Those among the busy who showed no token at the door: they may take a part of the places, never all.
+    strangers: AtomicUsize,
     secret: u64,
     /// Makes request ids: a random beginning, counted on.
     ids: AtomicU64,
@@ -61,6 +64,7 @@ impl Doors {
             behind_proxy: config.behind_proxy,
             tls: config.tls.is_some(),
             busy: AtomicUsize::new(0),
+            strangers: AtomicUsize::new(0),
             secret: random(),
             ids: AtomicU64::new(random()),
         })
@@ -79,6 +83,11 @@ impl Doors {
         self.secret
     }
 
+    /// Whether clients come by TLS, ours or the proxy's.
+    pub fn is_secure(&self) -> bool {
+        self.tls || self.behind_proxy
+    }
+
     pub fn needs_tokens(&self) -> bool {
         self.tokens.is_some()
     }
@@ -93,12 +102,20 @@ impl Doors {
 }
 
 /// A request in work. Streams keep it to their end.
-pub(super) struct Busy(Arc<State>);
+pub(super) struct Busy {
+    state: Arc<State>,
+    is_stranger: bool,
+}
 
 impl Busy {
-    fn begin(state: &Arc<State>) -> Result<Busy, Failure> {
-        if state.doors.busy.fetch_add(1, Ordering::Relaxed) >= state.limits.concurrent {
-            state.doors.busy.fetch_sub(1, Ordering::Relaxed);
+    fn begin(state: &Arc<State>, is_stranger: bool) -> Result<Busy, Failure> {
+        let doors = &state.doors;
+        let busy = doors.busy.fetch_add(1, Ordering::Relaxed);
+        let strangers = if is_stranger { doors.strangers.fetch_add(1, Ordering::Relaxed) } else { 0 };
+        state.metrics.in_flight.inc();
+        // Dropping it gives the places back.
+        let place = Busy { state: Arc::clone(state), is_stranger };
+        if busy >= state.limits.concurrent || strangers > state.limits.concurrent / 4 {
             let mut failure = Failure::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 Issue::error("throttled", "too many requests are being worked on; come again"),
@@ -106,15 +123,17 @@ impl Busy {
             failure.retry_after = Some(1);
             return Err(failure);
         }
-        state.metrics.in_flight.inc();
-        Ok(Busy(Arc::clone(state)))
+        Ok(place)
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.doors.busy.fetch_sub(1, Ordering::Relaxed);
-        self.0.metrics.in_flight.dec();
+        self.state.doors.busy.fetch_sub(1, Ordering::Relaxed);
+        if self.is_stranger {
+            self.state.doors.strangers.fetch_sub(1, Ordering::Relaxed);
+        }
+        self.state.metrics.in_flight.dec();
     }
 }
 
@@ -124,9 +143,10 @@ pub(super) async fn handle(state: Arc<State>, peer: SocketAddr, request: Request
     let (parts, body) = request.into_parts();
     let route = Route::of(parts.uri.path());
     let (number, spelling) = (route.number(), route.spelling());
+    let route_is_open = is_open(parts.uri.path());
     let id = request_id(&state.doors, &parts.headers);
     let mut who = String::new();
-    let answered = match admit(&state, peer, &route, &parts.method, &parts.headers, &mut who) {
+    let answered = match admit(&state, peer, &route, &parts, &mut who) {
         Ok(busy) => match kept(&state, &route, &parts) {
             Some(response) => Ok(response),
             // In a box: it is large, and what is large is copied on its way into the connection.
@@ -136,6 +156,10 @@ pub(super) async fn handle(state: Arc<State>, peer: SocketAddr, request: Request
     };
     let mut response = answered.unwrap_or_else(|failure| failure.response(spelling, id.to_str().unwrap_or_default()));
     let headers = response.headers_mut();
+    if route_is_open {
+        // A refusal, too, must be readable by the page that asked.
+        headers.entry(header::ACCESS_CONTROL_ALLOW_ORIGIN).or_insert(ANYBODY);
+    }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, NOSNIFF);
     headers.entry(header::CACHE_CONTROL).or_insert(NO_STORE);
     headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(POLICY);
@@ -224,16 +248,20 @@ fn admit(
     state: &Arc<State>,
     peer: SocketAddr,
     route: &Route<'_>,
-    method: &Method,
-    headers: &HeaderMap,
+    parts: &axum::http::request::Parts,
     who: &mut String,
 ) -> Result<Busy, Failure> {
-    let doors = &state.doors;
+    let (doors, method, headers) = (&state.doors, &parts.method, &parts.headers);
+    // RFC 9112, 3.2: who sends none or two may be heard as two different hosts by us and by a proxy before us.
+    let hosts = headers.get_all(header::HOST).iter().count();
+    if hosts > 1 || (hosts == 0 && parts.version == Version::HTTP_11) {
+        return Err(Failure::invalid("a request of HTTP/1.1 has one header Host, no more and no less"));
+    }
     if doors.local_names_only && !headers.get(header::HOST).is_none_or(is_local) {
         let issue = Issue::error("forbidden", "this service answers to localhost only; call it by that name");
         return Err(Failure::new(StatusCode::MISDIRECTED_REQUEST, issue));
     }
-    if let Some(origin) = headers.get(header::ORIGIN).filter(|_| *method != Method::GET)
+    if let Some(origin) = headers.get(header::ORIGIN).filter(|_| *method != Method::GET && !is_open(parts.uri.path()))
         && !is_same_origin(origin, headers.get(header::HOST))
     {
         let issue = Issue::error("forbidden", "pages of other sites may not post here");
@@ -278,9 +306,26 @@ fn admit(
         // Whoever asks whether we live must get an answer just when we are busiest.
         state.doors.busy.fetch_add(1, Ordering::Relaxed);
         state.metrics.in_flight.inc();
-        return Ok(Busy(Arc::clone(state)));
+        return Ok(Busy { state: Arc::clone(state), is_stranger: false });
     }
-    Busy::begin(state)
+    Busy::begin(state, route.role().is_none())
+}
+
+/// Where pages of other sites may ask too: the Reconciliation API wants it. What is given out there are public codes, no cookie opens it,
+/// and nothing is changed by it.
+fn is_open(path: &str) -> bool {
+    path == "/reconcile" || path.starts_with("/reconcile/")
+}
+
+/// What a browser asks before it lets a page of another site ask.
+fn preflight() -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("authorization, content-type"));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    response
 }
 
 fn bearer(header: &str) -> Option<&str> {
@@ -331,8 +376,11 @@ async fn answer(
             fhir::answer(state, version, interaction, parts, language, body).await
         }
         Route::Elsewhere => match &state.others {
+            Some(_) if parts.method == Method::OPTIONS && is_open(parts.uri.path()) => Ok(preflight()),
             Some(router) => {
-                let request = Request::from_parts(parts.clone(), Body::new(body));
+                // Read here, where there is a limit and a time for it: no token has been shown yet.
+                let body = read_whole(&parts.headers, body, &state.limits).await?;
+                let request = Request::from_parts(parts.clone(), Body::from(body));
                 let mut response = match tower::ServiceExt::oneshot(router.clone(), request).await {
                     Ok(response) => response,
                     Err(never) => match never {},

@@ -173,8 +173,8 @@ impl<'p> Route<'p> {
     /// What a token must allow; `None`: anyone may ask whether the service is alive.
     pub fn role(&self) -> Option<Role> {
         match self {
-            // The workbench has a door of its own: a browser sends no token with a page.
-            Route::Live | Route::Ready | Route::Elsewhere => None,
+            // The workbench has a door of its own: a browser sends no token with a page. The description of the API holds no data.
+            Route::Live | Route::Ready | Route::OpenApi | Route::Docs | Route::Elsewhere => None,
             Route::Metrics | Route::Reload => Some(Role::Admin),
             _ => Some(Role::Read),
         }
