@@ -5,12 +5,15 @@
 use super::super::State;
 use super::super::reply::{Failure, Spelling};
 use super::super::route::{Fhir, Route};
-use super::{Context, valueset};
+use super::versions::Pins;
+use super::work::Work;
+use super::{Called, Context, valueset};
 use crate::engine::Engine;
 use crate::face::wire::fhir::parameters::{self, Parameter, Parameters, Value};
-use crate::face::wire::fhir::{Json, Version, outcome};
+use crate::face::wire::fhir::{Json, outcome};
 use axum::http::Method;
 use serde::Deserialize;
+use std::cell::RefCell;
 use std::sync::Arc;
 
 pub(super) fn validate_codes(context: &Context<'_>, p: &Parameters) -> Result<Vec<u8>, Failure> {
@@ -43,6 +46,7 @@ fn validated(context: &Context<'_>, entry: &Value, shared: &[&Parameter]) -> Res
             own.parameter.push((*parameter).clone());
         }
     }
+    let context = &Context { pins: Pins::read(&own)?, outcomes: RefCell::default(), ..*context };
     let has_set = own.parameter.iter().any(|q| matches!(q.name.as_str(), "url" | "valueSet"));
     if has_set { valueset::validate(context, None, &own) } else { super::code::validate(context, None, &own) }
 }
@@ -72,7 +76,13 @@ struct EntryRequest {
 }
 
 /// `POST` of a Bundle to the root.
-pub(super) async fn answer(state: &Arc<State>, version: Version, engine: &Engine, language: &str, body: &[u8]) -> Result<Vec<u8>, Failure> {
+pub(super) async fn answer(
+    state: &Arc<State>,
+    engine: &Arc<Engine>,
+    work: &Arc<Work>,
+    called: Called<'_>,
+    body: &[u8],
+) -> Result<Vec<u8>, Failure> {
     let bundle: Bundle =
         serde_json::from_slice(body).map_err(|e| Failure::invalid(format!("the body is not a Bundle that can be read: {e}")))?;
     if bundle.kind != "Bundle" || bundle.purpose != "batch" {
@@ -84,7 +94,7 @@ pub(super) async fn answer(state: &Arc<State>, version: Version, engine: &Engine
     }
     let mut answers = Vec::with_capacity(bundle.entry.len());
     for entry in bundle.entry {
-        answers.push(entry_answer(state, version, engine, language, entry).await);
+        answers.push(entry_answer(state, engine, work, called, entry).await);
         // A batch of a thousand must not keep the others waiting.
         tokio::task::yield_now().await;
     }
@@ -116,10 +126,16 @@ pub(super) async fn answer(state: &Arc<State>, version: Version, engine: &Engine
     Ok(json.into_bytes())
 }
 
-async fn entry_answer(state: &Arc<State>, version: Version, engine: &Engine, language: &str, entry: Entry) -> Result<Vec<u8>, Failure> {
+async fn entry_answer(
+    state: &Arc<State>,
+    engine: &Arc<Engine>,
+    work: &Arc<Work>,
+    called: Called<'_>,
+    entry: Entry,
+) -> Result<Vec<u8>, Failure> {
     let request = entry.request.ok_or_else(|| Failure::invalid("an entry of a batch has a request"))?;
     let (path, query) = request.url.split_once('?').unwrap_or((&request.url, ""));
-    let address = format!("/fhir/{}/{}", version.name(), path.trim_start_matches('/'));
+    let address = format!("/fhir/{}/{}", called.version.name(), path.trim_start_matches('/'));
     let route = Route::of(&address);
     let method = match request.method.as_str() {
         "GET" => Method::GET,
@@ -133,9 +149,7 @@ async fn entry_answer(state: &Arc<State>, version: Version, engine: &Engine, lan
     }
     match route {
         Route::Fhir(_, Fhir::Batch) => Err(Failure::invalid("a batch cannot hold a batch")),
-        Route::Fhir(_, interaction) => {
-            super::one(state, version, engine, interaction, query, language, body.as_deref()).await.map(|a| a.body)
-        }
+        Route::Fhir(_, interaction) => super::one(state, engine, work, called, interaction, query, body.as_deref()).await.map(|a| a.body),
         _ => Err(Failure::not_found("an entry's url stays inside this service")),
     }
 }

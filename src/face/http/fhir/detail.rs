@@ -18,6 +18,8 @@ pub(in crate::face::http) struct Detail {
     pub case_sensitive: bool,
     /// By code, as they came, without those nested in them.
     concepts: HashMap<String, Value>,
+    /// Where case does not count: each code by its small letters.
+    by_small: HashMap<String, String>,
 }
 
 impl Details {
@@ -25,7 +27,10 @@ impl Details {
         let mut concepts = HashMap::new();
         flatten(&resource["concept"], &mut concepts);
         let text = |key: &str| resource[key].as_str().unwrap_or("").to_owned();
-        let detail = Detail { name: text("name"), case_sensitive: resource["caseSensitive"].as_bool().unwrap_or(true), concepts };
+        let case_sensitive = resource["caseSensitive"].as_bool().unwrap_or(true);
+        let small = |code: &String| (code.to_lowercase(), code.clone());
+        let by_small = if case_sensitive { HashMap::new() } else { concepts.keys().map(small).collect() };
+        let detail = Detail { name: text("name"), case_sensitive, concepts, by_small };
         self.systems.insert(text("url"), detail);
     }
 
@@ -53,8 +58,7 @@ impl Detail {
         if self.case_sensitive || self.concepts.contains_key(code) {
             return code;
         }
-        let lower = code.to_lowercase();
-        self.concepts.keys().find(|c| c.to_lowercase() == lower).map_or(code, String::as_str)
+        self.by_small.get(&code.to_lowercase()).map_or(code, String::as_str)
     }
 
     /// The values of a property, as text.

@@ -16,6 +16,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Sets of resources that are kept.
 const KEPT: usize = 64;
+/// Bytes that they may hold together, about.
+const MOST: usize = 128 << 20;
+/// Of a resource in memory, for each byte of it as text: a tree of JSON is so much larger.
+const UNFOLDED: usize = 8;
 
 /// What a request brought along.
 pub(in crate::face::http) struct Inline {
@@ -33,7 +37,13 @@ pub(in crate::face::http) struct Inline {
 #[derive(Default)]
 pub(in crate::face::http) struct Cache {
     /// The last used stands last.
-    kept: Mutex<Vec<([u8; 32], Arc<Inline>)>>,
+    kept: Mutex<Vec<Kept>>,
+}
+
+struct Kept {
+    key: [u8; 32],
+    inline: Arc<Inline>,
+    weight: usize,
 }
 
 impl Cache {
@@ -69,21 +79,33 @@ impl Cache {
         let made = tokio::task::spawn_blocking(move || make(resources))
             .await
             .unwrap_or_else(|_| Err(Failure::invalid("the resources given along cannot be read")))?;
-        let made = Arc::new(made);
+        let inline = Arc::new(made);
+        let index = inline.engine.as_ref().map_or(0, |e| e.index().size() as usize);
+        let weight = index + UNFOLDED * texts.iter().map(String::len).sum::<usize>();
+        self.keep(Kept { key, inline: Arc::clone(&inline), weight });
+        Ok(Some(inline))
+    }
+
+    /// Those that were not used for longest make room; what is too heavy by itself is not kept.
+    fn keep(&self, new: Kept) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() >= KEPT {
-            kept.remove(0);
+        kept.push(new);
+        let mut weight: usize = kept.iter().map(|k| k.weight).sum();
+        let mut gone = 0;
+        while weight > MOST || kept.len() - gone > KEPT {
+            weight -= kept[gone].weight;
+            gone += 1;
         }
-        kept.push((key, Arc::clone(&made)));
-        Ok(Some(made))
+        kept.drain(..gone);
     }
 
     fn find(&self, key: &[u8; 32]) -> Option<Arc<Inline>> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = kept.iter().position(|(k, _)| k == key)?;
+        let at = kept.iter().position(|k| k.key == *key)?;
         let found = kept.remove(at);
+        let inline = Arc::clone(&found.inline);
         kept.push(found);
-        kept.last().map(|(_, inline)| Arc::clone(inline))
+        Some(inline)
     }
 }
 
@@ -144,4 +166,32 @@ fn cannot(error: &std::io::Error) -> Failure {
     );
     failure.retry_after = Some(10);
     failure
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(number: u8, weight: usize) -> Kept {
+        let inline = Inline { engine: None, value_sets: Vec::new(), asked: None, maps: Vec::new(), details: Details::default() };
+        Kept { key: [number; 32], inline: Arc::new(inline), weight }
+    }
+
+    #[test]
+    fn what_is_kept_has_a_number_and_a_weight() {
+        let cache = Cache::default();
+        let here = |numbers: &[u8]| numbers.iter().map(|n| cache.find(&[*n; 32]).is_some()).collect::<Vec<_>>();
+        for number in 0..3 {
+            cache.keep(kept(number, MOST / 3));
+        }
+        assert_eq!(here(&[1, 2, 0]), [true; 3]);
+        cache.keep(kept(3, MOST / 3));
+        assert_eq!(here(&[0, 1, 2, 3]), [true, false, true, true], "the one used longest ago made room");
+        cache.keep(kept(4, MOST + 1));
+        assert_eq!(here(&[0, 2, 3, 4]), [false; 4], "one that is too heavy is not kept");
+        for number in 0..=KEPT as u8 {
+            cache.keep(kept(number, 1));
+        }
+        assert_eq!(here(&[0, 1, KEPT as u8]), [false, true, true]);
+    }
 }

@@ -3,7 +3,7 @@
 use super::super::reply::Failure;
 use super::code::Given;
 use super::sets::Set;
-use super::{Context, date};
+use super::{Context, clip, date};
 use crate::engine::Validation;
 use crate::face::wire::fhir::answers::{self, Spelling, Telling, Verdict};
 use crate::face::wire::fhir::outcome::{Issue, Severity};
@@ -50,6 +50,19 @@ fn together<'v>(mut verdicts: Vec<Verdict<'v>>, set: Option<&Set<'_>>, concept: 
     Some(told)
 }
 
+/// The answer to a coding that is of another code system than the one asked about.
+pub(super) fn of_another_system(given: &Given, system: &str, p: &Parameters) -> Result<Vec<u8>, Failure> {
+    let concept = match p.one("codeableConcept")? {
+        Some(Value::CodeableConcept(concept)) => Some(concept),
+        _ => None,
+    };
+    let coding = &given.coding;
+    let what = format!("The code '{}' is one of the CodeSystem '{}', not of '{}'", clip(&coding.code), clip(&coding.system), clip(system));
+    let issue = Issue::error("code-invalid", what).tx("invalid-code").at(format!("{}.system", given.path));
+    let told = Verdict { code: &coding.code, system: &coding.system, issues: vec![issue], ..Verdict::default() };
+    Ok(parameters::body(|out| answers::validation(&told, concept, out)))
+}
+
 /// What is the same for all codings of a request.
 struct Asked<'a> {
     context: &'a Context<'a>,
@@ -80,13 +93,24 @@ impl<'a> Asked<'a> {
     fn judge<'v>(&'v self, given: &'v Given) -> Result<Verdict<'v>, Failure> {
         let coding = &given.coding;
         let mut telling = Telling { path: &given.path, display: &coding.display, language: &self.language, ..self.telling.clone() };
-        let version = Some(coding.version.as_str()).filter(|v| !v.is_empty());
-        let (engine, system) = match self.context.system(&coding.system, version) {
+        let named = match (self.set, coding.version.as_str()) {
+            (Some(_), version) if !version.is_empty() => self.context.system_of_coding(&coding.system, version),
+            (_, version) => self.context.system(&coding.system, Some(version)),
+        };
+        let mut named = match named {
             Ok(found) if !coding.system.is_empty() => found,
             Ok(_) => return Ok(self.without_system(given, &telling, None)),
             Err(failure) if failure.status == StatusCode::NOT_FOUND => return Ok(self.without_system(given, &telling, Some(failure))),
             Err(failure) => return Err(failure),
         };
+        // What a value set says of the version holds for a coding that says nothing.
+        let of_set = self.set.and_then(|set| set.release(named.system));
+        let differs = named.release.zip(of_set).filter(|(own, set)| own.version != set.version);
+        named.release = named.release.or(of_set);
+        let (engine, system) = (named.engine, named.system);
+        telling.date = named.on(telling.date)?;
+        telling.version = named.version(telling.date);
+        telling.is_by_version = named.release.is_some();
         let detail = self.context.inline.and_then(|i| i.details.system(system.uri()));
         telling.spelling = match detail {
             None => Spelling::Repaired,
@@ -99,7 +123,18 @@ impl<'a> Asked<'a> {
             (Some(detail), Some(concept)) => detail.text(concept.code(), "status"),
             _ => "",
         };
-        Ok(answers::verdict(&found, &coding.code, &telling))
+        let mut verdict = answers::verdict(&found, &coding.code, &telling);
+        if let Some((own, set)) = differs {
+            let what = format!(
+                "The code system '{}' version '{}' in the ValueSet include is different to the one in the value ('{}')",
+                system.uri(),
+                set.version,
+                own.version
+            );
+            let at = if given.path.is_empty() { "version".to_owned() } else { format!("{}.version", given.path) };
+            verdict.issues.push(Issue::error("invalid", what).tx("vs-invalid").at(at).message_id("VALUESET_VALUE_MISMATCH"));
+        }
+        Ok(verdict)
     }
 
     /// A coding whose system is not here, or is none: the code is unknown, which is an answer and no error.
@@ -107,7 +142,7 @@ impl<'a> Asked<'a> {
         let coding = &given.coding;
         let at = |part: &str| if given.path.is_empty() { part.to_owned() } else { format!("{}.{part}", given.path) };
         let mut verdict = Verdict { system: &coding.system, code: coding.code.trim(), ..Verdict::default() };
-        let asked_for = self.set.is_some_and(|s| s.unknown.contains(&coding.system));
+        let asked_for = self.set.is_some_and(|s| s.unknown.iter().any(|(system, _)| *system == coding.system));
         if let Some(set) = self.set.filter(|_| !asked_for) {
             verdict.issues.push(answers::not_in_set(&coding.system, verdict.code, telling, set.name()));
         }

@@ -5,9 +5,12 @@ mod code;
 mod detail;
 pub(super) mod inline;
 mod judge;
+mod search;
 mod sets;
 mod translate;
 mod valueset;
+mod versions;
+mod work;
 
 use super::State;
 use super::guard::with_question;
@@ -19,9 +22,11 @@ use crate::face::wire::fhir::{Version, outcome::Issue, statements};
 use crate::index::CodeSystem;
 use crate::model::Date;
 use axum::body::{Body, Bytes};
-use axum::http::{Response, request::Parts};
+use axum::http::{Response, StatusCode, header, request::Parts};
 use std::cell::RefCell;
 use std::sync::Arc;
+use versions::{Named, Pins, Said};
+use work::Work;
 
 /// What every operation has at hand.
 struct Context<'c> {
@@ -33,6 +38,10 @@ struct Context<'c> {
     inline: Option<&'c inline::Inline>,
     /// `Accept-Language`: of displays, where no parameter says it.
     language: &'c str,
+    /// Versions of systems that hold for the whole request.
+    pins: Pins,
+    /// What value sets may still cost.
+    work: &'c Work,
     /// What became of the translations.
     outcomes: RefCell<Vec<Outcome>>,
 }
@@ -65,13 +74,14 @@ pub(super) async fn answer(
     body: Option<Bytes>,
 ) -> Result<Response<Body>, Failure> {
     let served = state.served();
-    let engine = &served.engine;
+    let (engine, work) = (&served.engine, Arc::default());
+    let called = Called { version, language, origin: &origin(state, parts) };
     if let Fhir::Batch = interaction {
-        let bundle = batch::answer(state, version, engine, language, &body.unwrap_or_default()).await?;
+        let bundle = batch::answer(state, engine, &work, called, &body.unwrap_or_default()).await?;
         return Ok(reply::ok(FHIR_JSON, bundle));
     }
     let query = parts.uri.query().unwrap_or("");
-    let answer = one(state, version, engine, interaction, query, language, body.as_deref()).await?;
+    let answer = one(state, engine, &work, called, interaction, query, body.as_deref()).await?;
     if answer.is_plain {
         with_question(parts, |asked| served.kept.keep(asked, &answer.body, answer.outcomes.first().copied()));
     }
@@ -109,14 +119,28 @@ const PLAIN: &[&str] = &[
     "version",
 ];
 
+/// What holds for all entries of a batch.
+#[derive(Clone, Copy)]
+struct Called<'r> {
+    version: Version,
+    language: &'r str,
+    /// `https://host:port`, as the client calls us.
+    origin: &'r str,
+}
+
+fn origin(state: &State, parts: &Parts) -> String {
+    let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
+    format!("{}://{host}", if state.doors.is_secure() { "https" } else { "http" })
+}
+
 /// One interaction, alone or as an entry of a batch.
 async fn one(
     state: &Arc<State>,
-    version: Version,
-    engine: &Engine,
+    engine: &Arc<Engine>,
+    work: &Arc<Work>,
+    Called { version, language, origin }: Called<'_>,
     interaction: Fhir<'_>,
     query: &str,
-    language: &str,
     body: Option<&[u8]>,
 ) -> Result<Answer, Failure> {
     let base = format!("/fhir/{}", version.name());
@@ -134,18 +158,71 @@ async fn one(
         }
         Fhir::Versions => Ok(statements::versions(version).into()),
         Fhir::Read(kind, id) => read(version, engine, kind, id).map(Answer::from),
-        Fhir::Search(kind) => search(version, engine, kind, &parameters, &base).map(Answer::from),
+        Fhir::Search(kind) => search::answer(version, engine.index(), kind, &parameters, &format!("{origin}{base}")).map(Answer::from),
         Fhir::Operation(operation, instance) => {
             let inline = state.inline.take_from(&mut parameters).await?;
-            let context = Context { state, version, engine, inline: inline.as_deref(), language, outcomes: RefCell::default() };
-            let body = context.operation(operation, instance, &parameters)?;
-            let outcomes = context.outcomes.into_inner();
-            outcomes.iter().for_each(|o| state.metrics.outcome(*o));
-            let is_pure = matches!(operation, Operation::Lookup | Operation::ValidateCode | Operation::Subsumes | Operation::Translate);
-            let is_plain = is_pure && outcomes.len() < 2 && parameters.parameter.iter().all(|p| PLAIN.contains(&p.name.as_str()));
-            Ok(Answer { body, outcomes, is_plain })
+            let asked = Asked {
+                state: Arc::clone(state),
+                version,
+                engine: Arc::clone(engine),
+                work: Arc::clone(work),
+                language: language.to_owned(),
+                operation,
+                instance: instance.map(str::to_owned),
+                // What may take long must not keep those waiting who are served by the same thread.
+                is_long: inline.is_some()
+                    || matches!(operation, Operation::Expand | Operation::ValueSetValidateCode | Operation::BatchValidateCode),
+                inline,
+                parameters,
+            };
+            if !asked.is_long {
+                return asked.answer();
+            }
+            let answered = tokio::task::spawn_blocking(move || asked.answer()).await;
+            answered.unwrap_or_else(|_| {
+                let issue = Issue::error("exception", "this question cannot be answered, by a defect of the service");
+                Err(Failure::new(StatusCode::INTERNAL_SERVER_ERROR, issue))
+            })
         }
         Fhir::Batch | Fhir::Unknown => Err(Failure::not_found("nothing is served at this address; /metadata says what is")),
+    }
+}
+
+/// An operation and all that it needs, to be answered here or on a thread of its own.
+struct Asked {
+    state: Arc<State>,
+    version: Version,
+    engine: Arc<Engine>,
+    work: Arc<Work>,
+    inline: Option<Arc<inline::Inline>>,
+    language: String,
+    operation: Operation,
+    instance: Option<String>,
+    is_long: bool,
+    parameters: Parameters,
+}
+
+impl Asked {
+    fn answer(self) -> Result<Answer, Failure> {
+        let Asked { operation, parameters, state, .. } = &self;
+        let context = Context {
+            state,
+            version: self.version,
+            engine: &self.engine,
+            inline: self.inline.as_deref(),
+            language: &self.language,
+            pins: Pins::read(parameters)?,
+            work: &self.work,
+            outcomes: RefCell::default(),
+        };
+        let body = context.operation(*operation, self.instance.as_deref(), parameters);
+        // An answer from sets that were not looked at to the end is none.
+        self.work.check()?;
+        let (body, outcomes) = (body?, context.outcomes.into_inner());
+        outcomes.iter().for_each(|o| state.metrics.outcome(*o));
+        let is_pure = matches!(operation, Operation::Lookup | Operation::ValidateCode | Operation::Subsumes | Operation::Translate);
+        let is_plain = is_pure && outcomes.len() < 2 && parameters.parameter.iter().all(|p| PLAIN.contains(&p.name.as_str()));
+        Ok(Answer { body, outcomes, is_plain })
     }
 }
 
@@ -162,23 +239,54 @@ impl Context<'_> {
         }
     }
 
-    /// A code system by its URI or any other of its names; `uri|version` asks for a version.
-    ///
     /// What the request brought along comes before what is loaded.
-    fn system(&self, name: &str, version: Option<&str>) -> Result<(&Engine, CodeSystem<'_>), Failure> {
-        let (name, inside) = name.split_once('|').map_or((name, None), |(name, version)| (name, Some(version)));
-        let version = version.or(inside).filter(|v| !v.is_empty());
-        let engines = self.inline.iter().filter_map(|i| i.engine.as_ref()).chain(std::iter::once(self.engine));
+    fn engines(&self) -> impl Iterator<Item = &Engine> {
+        self.inline.iter().filter_map(|i| i.engine.as_ref()).chain(std::iter::once(self.engine))
+    }
+
+    /// A code system by its URI or any other of its names; `uri|version` asks for a version.
+    fn system(&self, name: &str, version: Option<&str>) -> Result<Named<'_>, Failure> {
+        let (name, version) = one_version(name, version)?;
+        self.find_system(name, version, |system, stated| self.pins.choose(system, stated, Said::ByQuestion))
+    }
+
+    /// The same where a value set names it.
+    fn system_of_set(&self, name: &str, version: Option<&str>) -> Result<Named<'_>, Failure> {
+        let (name, version) = one_version(name, version)?;
+        self.find_system(name, version, |system, stated| self.pins.choose(system, stated, Said::BySet))
+    }
+
+    /// The same for a coding in a value set, which has a version of its own: whether the two agree is for the judge to say.
+    fn system_of_coding(&self, name: &str, version: &str) -> Result<Named<'_>, Failure> {
+        let (name, version) = one_version(name, Some(version))?;
+        self.find_system(name, version, |_, stated| Ok(stated))
+    }
+
+    /// Whether two names mean one system.
+    fn is_same(&self, a: &str, b: &str) -> bool {
+        let name = |text: &str| text.split('|').next().unwrap_or_default().to_owned();
+        let (a, b) = (name(a), name(b));
+        a == b || self.engines().any(|e| e.index().system(&a).is_some_and(|system| e.index().system(&b) == Some(system)))
+    }
+
+    fn find_system<'p>(
+        &self,
+        name: &str,
+        version: Option<&'p str>,
+        choose: impl Fn(CodeSystem<'_>, Option<&'p str>) -> Result<Option<&'p str>, Failure>,
+    ) -> Result<Named<'_>, Failure> {
+        let mut missing = None;
         let mut other_versions = Vec::new();
-        for engine in engines {
+        for engine in self.engines() {
             let Some(system) = engine.index().system(name) else { continue };
-            // A version that is a release among those compiled together is there: the engine holds all of them, by date.
-            if version.is_none_or(|v| system.releases().iter().any(|r| r.version == v)) {
-                return Ok((engine, system));
+            let version = choose(system, version)?;
+            match Named::of(engine, system, version)? {
+                Some(named) => return Ok(named),
+                None => missing = version,
             }
             other_versions.extend(system.releases().iter().map(|r| r.version.clone()));
         }
-        let (what, id) = match version.filter(|_| !other_versions.is_empty()) {
+        let (what, id) = match missing.filter(|_| !other_versions.is_empty()) {
             Some(version) => (
                 format!(
                     "A definition for CodeSystem '{name}' version '{version}' could not be found, so the code cannot be validated. Valid versions: {}",
@@ -197,6 +305,19 @@ impl Context<'_> {
     fn instance_system(&self, id: &str) -> Result<CodeSystem<'_>, Failure> {
         let found = self.engine.index().systems().find(|s| statements::id(s.alias()) == id);
         found.ok_or_else(|| Failure::not_found(format!("no CodeSystem has the id {id}")))
+    }
+}
+
+/// A name and a version, of which the name may hold another: `uri|version`.
+fn one_version<'n>(name: &'n str, version: Option<&'n str>) -> Result<(&'n str, Option<&'n str>), Failure> {
+    let (name, inside) = name.split_once('|').map_or((name, None), |(name, version)| (name, Some(version)));
+    let (version, inside) = (version.filter(|v| !v.is_empty()), inside.filter(|v| !v.is_empty()));
+    match (version, inside) {
+        (Some(a), Some(b)) if a != b => {
+            let what = format!("versions '{}' and '{}' of one system are asked for; give one", clip(a), clip(b));
+            Err(Failure::from(Issue::error("invalid", what).at("version")))
+        }
+        _ => Ok((name, version.or(inside))),
     }
 }
 
@@ -255,42 +376,4 @@ fn read(version: Version, engine: &Engine, kind: Kind, id: &str) -> Result<Vec<u
         Kind::ConceptMap => index.maps().map(|m| statements::concept_map(version, m)).find(|m| m["id"] == id),
     };
     resource.map(|r| r.to_string().into_bytes()).ok_or_else(|| Failure::not_found(format!("no {} has the id {}", kind.name(), clip(id))))
-}
-
-fn search(version: Version, engine: &Engine, kind: Kind, parameters: &Parameters, base: &str) -> Result<Vec<u8>, Failure> {
-    let known: &[&str] = match kind {
-        Kind::ConceptMap => &["url", "version", "_id", "source-system", "target-system", "_count", "_summary", "_elements"],
-        _ => &["url", "version", "_id", "_count", "_summary", "_elements", "system"],
-    };
-    check_names(parameters, known)?;
-    let index = engine.index();
-    let wanted = |name: &str, value: &str| -> Result<bool, Failure> {
-        Ok(parameters.text(name)?.is_none_or(|asked| asked.split(',').any(|a| a == value)))
-    };
-    // The scopes of the maps here are all codes of a system.
-    let scope = |resource: &serde_json::Value, names: [&str; 2]| {
-        let scope = names.iter().find_map(|name| resource[*name].as_str()).unwrap_or("");
-        scope.strip_suffix("?fhir_vs").unwrap_or(scope).to_owned()
-    };
-    let mut found = Vec::new();
-    let resources: Vec<serde_json::Value> = match kind {
-        Kind::CodeSystem => index.systems().filter(|s| !s.uri().is_empty()).map(statements::code_system).collect(),
-        Kind::ValueSet => index.systems().filter(|s| !s.uri().is_empty()).map(statements::value_set).collect(),
-        Kind::ConceptMap => index.maps().map(|m| statements::concept_map(version, m)).collect(),
-    };
-    for resource in resources {
-        let text = |path: &str| resource.pointer(path).and_then(|v| v.as_str()).unwrap_or("").to_owned();
-        if wanted("url", &text("/url"))?
-            && wanted("version", &text("/version"))?
-            && wanted("_id", &text("/id"))?
-            && wanted("source-system", &scope(&resource, ["sourceUri", "sourceScopeUri"]))?
-            && wanted("target-system", &scope(&resource, ["targetUri", "targetScopeUri"]))?
-        {
-            found.push(resource);
-        }
-    }
-    if let Some(count) = number(parameters, "_count")? {
-        found.truncate(count);
-    }
-    Ok(statements::searchset(base, kind.name(), found).to_string().into_bytes())
 }

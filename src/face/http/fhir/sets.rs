@@ -7,10 +7,13 @@
 use super::super::reply::Failure;
 use super::Context;
 use super::detail::Detail;
-use crate::engine::Engine;
+use super::versions::Named;
+use super::work::{self, Work};
 use crate::face::wire::fhir::outcome::Issue;
-use crate::index::{CodeSystem, Concept};
+use crate::index::{CodeSystem, Concept, ReleaseMeta};
 use crate::model::Status;
+use axum::http::StatusCode;
+use hashbrown::HashSet;
 use regex::Regex;
 use serde_json::Value;
 
@@ -26,8 +29,8 @@ pub(super) struct Set<'c> {
     pub resource: Option<&'c Value>,
     /// Of displays, where the set says it.
     pub language: String,
-    /// Systems that it names and that are not here.
-    pub unknown: Vec<String>,
+    /// Systems that it names and that are not here, each with the version it says.
+    pub unknown: Vec<(String, String)>,
     /// Value sets that it is made of.
     pub imports: Vec<String>,
     include: Vec<Part<'c>>,
@@ -37,13 +40,19 @@ pub(super) struct Set<'c> {
 
 /// Codes of one system that all its conditions hold for; or of other sets.
 struct Part<'c> {
-    system: Option<(&'c Engine, CodeSystem<'c>)>,
+    system: Option<Named<'c>>,
     /// Its system is not here: nothing that is here is in it.
     is_unknown: bool,
-    /// Listed one by one.
-    codes: Option<Vec<(String, Option<String>)>>,
+    codes: Option<Listed<'c>>,
     filters: Vec<Filter<'c>>,
     sets: Vec<Set<'c>>,
+    work: &'c Work,
+}
+
+/// Codes one by one, in their order.
+struct Listed<'c> {
+    order: Vec<&'c str>,
+    all: HashSet<&'c str>,
 }
 
 enum Filter<'c> {
@@ -52,7 +61,7 @@ enum Filter<'c> {
     ChildOf(Concept<'c>),
     Generalizes(Concept<'c>),
     IsNotA(Concept<'c>),
-    Codes(Vec<String>, bool),
+    Codes(HashSet<String>, bool),
     Inactive(bool),
     /// The code matches, all of it.
     CodePattern(Regex),
@@ -65,14 +74,24 @@ enum Filter<'c> {
 /// What a property's values have to be.
 enum Test {
     /// One of these.
-    Among(Vec<String>),
-    NotAmong(Vec<String>),
+    Among(HashSet<String>),
+    NotAmong(HashSet<String>),
     /// One matches, all of it.
     Pattern(Regex),
     Exists(bool),
 }
 
 impl Filter<'_> {
+    /// What it costs to ask it, in looks.
+    fn cost(&self, concept: Concept<'_>) -> u64 {
+        match self {
+            Filter::Property(detail, ..) => {
+                1 + detail.concept(concept.code()).and_then(|c| c["property"].as_array()).map_or(0, Vec::len) as u64
+            }
+            _ => 1,
+        }
+    }
+
     fn holds(&self, concept: Concept<'_>) -> bool {
         match self {
             Filter::IsA(c) => concept.is_a(*c),
@@ -80,7 +99,7 @@ impl Filter<'_> {
             Filter::ChildOf(c) => concept.parents().any(|p| p.ordinal() == c.ordinal()),
             Filter::Generalizes(c) => c.ordinal() == concept.ordinal() || c.ancestors().any(|a| a.ordinal() == concept.ordinal()),
             Filter::IsNotA(c) => !concept.is_a(*c),
-            Filter::Codes(codes, among) => codes.iter().any(|c| c == concept.code()) == *among,
+            Filter::Codes(codes, among) => codes.contains(concept.code()) == *among,
             Filter::Inactive(wanted) => (concept.status() == Some(Status::Inactive)) == *wanted,
             Filter::CodePattern(pattern) => pattern.is_match(concept.code()),
             Filter::Property(detail, name, test) => {
@@ -116,8 +135,11 @@ impl<'c> Set<'c> {
             }
         }
         if let Some((system, rest)) = name.split_once("?fhir_vs")
-            && let Ok((engine, system)) = context.system(system, None)
+            && context.system(system, None).is_ok()
         {
+            // Its version is the system's.
+            let named = context.system_of_set(system, version)?;
+            let system = named.system;
             let filters = match rest {
                 "" => Vec::new(),
                 _ => {
@@ -128,7 +150,7 @@ impl<'c> Set<'c> {
                     vec![Filter::IsA(concept.ok_or_else(|| Failure::not_found(format!("{code} is not a code of {}", system.alias())))?)]
                 }
             };
-            let part = Part { system: Some((engine, system)), is_unknown: false, codes: None, filters, sets: Vec::new() };
+            let part = Part { system: Some(named), is_unknown: false, codes: None, filters, sets: Vec::new(), work: context.work };
             let empty = Set::default();
             return Ok(Set { url: url.to_owned(), include: vec![part], ..empty });
         }
@@ -142,6 +164,8 @@ impl<'c> Set<'c> {
             let what = "value sets import each other too deep, or in a circle";
             return Err(Failure::from(Issue::error("processing", what).tx("vs-invalid").message_id("VALUESET_CIRCULAR_REFERENCE")));
         }
+        context.work.spend(work::SET);
+        context.work.check()?;
         let url = [resource["url"].as_str(), resource["version"].as_str()].into_iter().flatten().collect::<Vec<_>>().join("|");
         let (mut unknown, mut imports) = (Vec::new(), Vec::new());
         let mut parts = |key: &str| -> Result<Vec<Part<'c>>, Failure> {
@@ -169,17 +193,23 @@ impl<'c> Set<'c> {
     }
 
     /// The systems that are in it, wholly or in part.
-    pub fn systems(&self) -> Vec<CodeSystem<'c>> {
-        let mut all = Vec::new();
+    pub fn systems(&self) -> Vec<Named<'c>> {
+        let mut all: Vec<Named<'c>> = Vec::new();
         for part in &self.include {
             let inner = part.sets.iter().flat_map(Set::systems);
-            for system in part.system.iter().map(|(_, s)| *s).chain(inner) {
-                if !all.contains(&system) {
-                    all.push(system);
+            for named in part.system.into_iter().chain(inner) {
+                if !all.iter().any(|n| n.system == named.system && n.version(None) == named.version(None)) {
+                    all.push(named);
                 }
             }
         }
         all
+    }
+
+    /// The release of a system that it is made of, if it says one.
+    pub fn release(&self, system: CodeSystem<'_>) -> Option<&'c ReleaseMeta> {
+        let own = |part: &Part<'c>| part.system.filter(|n| n.system == system)?.release;
+        self.include.iter().find_map(|part| own(part).or_else(|| part.sets.iter().find_map(|set| set.release(system))))
     }
 
     /// Whether a code of a system is in it.
@@ -192,21 +222,23 @@ impl<'c> Set<'c> {
 
     /// Whether a system has any part in it.
     pub fn touches(&self, system: CodeSystem<'_>) -> bool {
-        self.include.iter().any(|p| p.system.is_none_or(|(_, s)| s == system) || p.sets.iter().any(|s| s.touches(system)))
+        self.include.iter().any(|p| p.system.is_none_or(|n| n.system == system) || p.sets.iter().any(|s| s.touches(system)))
     }
 
-    /// Every concept in it, in the order of its parts; `None`: more than `most`.
+    /// Every concept in it, in the order of its parts; `None`: more than `most`, or more work than there may be.
     pub fn concepts(&self, most: usize) -> Option<Vec<Concept<'c>>> {
         let mut all: Vec<Concept<'c>> = Vec::new();
+        let mut seen = HashSet::new();
+        let key = |c: Concept<'c>| (std::ptr::from_ref(c.system().index()), c.system().ordinal(), c.ordinal());
         for part in &self.include {
             let mut add = |concept: Concept<'c>| -> bool {
                 if !self.exclude.iter().any(|p| p.has(concept))
                     && (self.inactive_too || concept.status() != Some(Status::Inactive))
-                    && !all.contains(&concept)
+                    && seen.insert(key(concept))
                 {
                     all.push(concept);
                 }
-                all.len() <= most
+                all.len() <= most && part.work.spend(1)
             };
             if !part.each(most, &mut add) {
                 return None;
@@ -216,12 +248,12 @@ impl<'c> Set<'c> {
     }
 
     /// The one system and the subtree, if it is no more than that: what a text search can be bounded by.
-    pub fn subtree(&self) -> Option<(&'c Engine, CodeSystem<'c>, Option<Concept<'c>>)> {
+    pub fn subtree(&self) -> Option<(Named<'c>, Option<Concept<'c>>)> {
         let ([part], []) = (&self.include[..], &self.exclude[..]) else { return None };
-        let ((engine, system), None, []) = (part.system?, &part.codes, &part.sets[..]) else { return None };
+        let (named, None, []) = (part.system?, &part.codes, &part.sets[..]) else { return None };
         match &part.filters[..] {
-            [] => Some((engine, system, None)),
-            [Filter::IsA(concept)] => Some((engine, system, Some(*concept))),
+            [] => Some((named, None)),
+            [Filter::IsA(concept)] => Some((named, Some(*concept))),
             _ => None,
         }
     }
@@ -234,24 +266,28 @@ impl<'c> Part<'c> {
         part: &'c Value,
         place: &str,
         depth: usize,
-        (unknown, imports): (&mut Vec<String>, &mut Vec<String>),
+        (unknown, imports): (&mut Vec<(String, String)>, &mut Vec<String>),
     ) -> Result<Part<'c>, Failure> {
         let mut system = None;
         if let Some(uri) = part["system"].as_str() {
-            match context.system(uri, part["version"].as_str()) {
+            match context.system_of_set(uri, part["version"].as_str()) {
                 Ok(found) => system = Some(found),
-                Err(_) => unknown.push(uri.to_owned()),
+                Err(failure) if failure.status == StatusCode::NOT_FOUND => {
+                    unknown.push((uri.to_owned(), part["version"].as_str().unwrap_or_default().to_owned()));
+                }
+                Err(failure) => return Err(failure),
             }
         }
         let is_unknown = system.is_none() && part["system"].is_string();
         let codes = part["concept"].as_array().map(|list| {
-            let text = |c: &Value, key: &str| c[key].as_str().map(str::to_owned);
-            list.iter().map(|c| (text(c, "code").unwrap_or_default(), text(c, "display"))).collect()
+            context.work.spend(work::LISTED * list.len() as u64);
+            let order: Vec<&str> = list.iter().map(|c| c["code"].as_str().unwrap_or_default()).collect();
+            Listed { all: order.iter().copied().collect(), order }
         });
         let mut filters = Vec::new();
         for (at, filter) in part["filter"].as_array().into_iter().flatten().enumerate() {
             match system {
-                Some((_, system)) => filters.push(Filter::read(context, system, filter, &format!("{place}.filter[{at}]"))?),
+                Some(named) => filters.push(Filter::read(context, named.system, filter, &format!("{place}.filter[{at}]"))?),
                 None if is_unknown => {}
                 None => return Err(not_supported("a filter needs a system".into())),
             }
@@ -274,14 +310,16 @@ impl<'c> Part<'c> {
             unknown.extend(set.unknown.iter().cloned());
             sets.push(set);
         }
-        Ok(Part { system, is_unknown, codes, filters, sets })
+        context.work.check()?;
+        Ok(Part { system, is_unknown, codes, filters, sets, work: context.work })
     }
 
     fn has(&self, concept: Concept<'_>) -> bool {
-        !self.is_unknown
-            && self.system.is_none_or(|(_, s)| s == concept.system())
-            && self.codes.as_ref().is_none_or(|codes| codes.iter().any(|(c, _)| c == concept.code()))
-            && self.filters.iter().all(|f| f.holds(concept))
+        self.work.spend(1)
+            && !self.is_unknown
+            && self.system.is_none_or(|n| n.system == concept.system() && n.lists(concept))
+            && self.codes.as_ref().is_none_or(|codes| codes.all.contains(concept.code()))
+            && self.filters.iter().all(|f| self.work.spend(f.cost(concept)) && f.holds(concept))
             && self.sets.iter().all(|s| s.has(concept))
             && (self.system.is_some() || !self.sets.is_empty())
     }
@@ -289,8 +327,14 @@ impl<'c> Part<'c> {
     /// Hands every concept to `add` until it says no; `false` if it did.
     fn each(&self, most: usize, add: &mut dyn FnMut(Concept<'c>) -> bool) -> bool {
         match (&self.system, &self.codes) {
-            (Some((_, system)), Some(codes)) => codes.iter().filter_map(|(code, _)| system.concept(code)).filter(|c| self.has(*c)).all(add),
-            (Some((_, system)), None) => system.concepts().filter(|c| c.is_listed() && self.has(*c)).all(&mut *add),
+            (Some(named), Some(codes)) => {
+                codes.order.iter().filter_map(|code| named.system.concept(code)).filter(|c| self.has(*c)).all(add)
+            }
+            (Some(named), None) => {
+                // Once nothing is left to spend, nothing is in it any more: no need to look at the rest.
+                let mut listed = named.system.concepts().take_while(|_| self.work.spend(0)).filter(|c| c.is_listed() && self.has(*c));
+                listed.all(&mut *add) && self.work.spend(0)
+            }
             (None, _) => {
                 let Some(first) = self.sets.first() else { return true };
                 let Some(concepts) = first.concepts(most) else { return false };
@@ -309,6 +353,7 @@ impl<'c> Filter<'c> {
             return Err(Failure::from(Issue::error("invalid", what).tx("vs-invalid").at(place)));
         }
         let pattern = || {
+            context.work.spend(work::PATTERN);
             // All of it has to match; time is linear in the text, and a pattern that would unfold too far is refused.
             regex::RegexBuilder::new(&format!("^(?:{value})$")).size_limit(1 << 18).build().map_err(|_| {
                 Failure::from(Issue::error("invalid", "the filter's regular expression cannot be used").tx("vs-invalid").at(place))
@@ -325,12 +370,12 @@ impl<'c> Filter<'c> {
             ("concept" | "code", "is-not-a") => of(Filter::IsNotA),
             ("concept" | "code", "in") => Filter::Codes(list(), true),
             ("concept" | "code", "not-in") => Filter::Codes(list(), false),
-            ("concept" | "code", "=") => Filter::Codes(vec![value.to_owned()], true),
+            ("concept" | "code", "=") => Filter::Codes(HashSet::from([value.to_owned()]), true),
             ("concept" | "code", "regex") => Filter::CodePattern(pattern()?),
             ("inactive", "=") => Filter::Inactive(value == "true"),
             _ if detail.is_some() && matches!(op, "=" | "in" | "not-in" | "regex" | "exists") => {
                 let test = match op {
-                    "=" => Test::Among(vec![value.to_owned()]),
+                    "=" => Test::Among(HashSet::from([value.to_owned()])),
                     "in" => Test::Among(list()),
                     "not-in" => Test::NotAmong(list()),
                     "exists" => Test::Exists(value == "true"),
@@ -351,9 +396,8 @@ impl<'c> Filter<'c> {
 }
 
 /// Whether a scope, if there is one, lets a system (and a code of it) in.
-pub(super) fn may_hold(scope: Option<&Set<'_>>, engine: &Engine, system: CodeSystem<'_>, code: Option<&str>) -> bool {
+pub(super) fn may_hold(scope: Option<&Set<'_>>, system: CodeSystem<'_>, code: Option<&str>) -> bool {
     let Some(scope) = scope else { return true };
-    let _ = engine;
     match code {
         None => scope.touches(system),
         Some(code) => system.concept(code).is_some_and(|c| scope.has(c)),

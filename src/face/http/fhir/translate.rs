@@ -1,15 +1,16 @@
 //! `ConceptMap/$translate`: which codes, by which maps, in which direction, with which facts.
 
 use super::super::reply::Failure;
-use super::{Context, check_names, clip, coding, sets};
-use crate::engine::{Age, Asked, Engine, Facts, Sex, Translation, TranslatorOptions};
+use super::versions::{Named, Said};
+use super::{Context, check_names, clip, coding, one_version, sets};
+use crate::engine::{Age, Asked, Engine, Facts, Policy, Sex, Translation, TranslatorOptions};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::{Coding, Parameter, Parameters, Value};
 use crate::face::wire::fhir::translate::{self as wire, Direction, MAP_URN};
 use crate::face::wire::fhir::{EXTENSION, Version, statements};
 use crate::index::{CodeSystem, ConceptMap};
-use crate::model::MapKind;
 use crate::model::rule::{AGE_AT_ONSET, CURRENT_AGE, FEMALE, MALE};
+use crate::model::{Date, MapKind};
 
 const KNOWN: &[&str] = &[
     "url",
@@ -37,6 +38,7 @@ const KNOWN: &[&str] = &[
     "targetCodeableConcept",
     "targetScope",
     "targetSystem",
+    "policy",
 ];
 
 /// Both versions' names of each input: either is taken by either.
@@ -48,6 +50,7 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
     let (codings, direction) = codings(context, p)?;
     let facts = facts(p)?;
     let maps = maps(context, instance, p)?;
+    let policy = policy(p)?;
     // Where to: for the two backward ways, that is the side where the map begins.
     let wanted = text_of(p, if direction == Direction::FromTarget { SOURCE_SYSTEM } else { TARGET_SYSTEM })?;
     let scopes = Scopes::read(context, p)?;
@@ -56,7 +59,8 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
     for coding in &codings {
         match ways(context, coding, wanted.as_deref(), direction, maps.as_deref(), &scopes) {
             Ok(ways) => {
-                for way in ways {
+                for mut way in ways {
+                    way.options.policy = policy;
                     let is_own = !std::ptr::eq(way.engine, context.engine);
                     answers.push((way.ask(&coding.code, &facts)?, is_own));
                 }
@@ -80,6 +84,17 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
             many.0, context.state.limits.fan_out
         ))
     })
+}
+
+/// Who has the last word: the maps alone (`review`), or what reviewers have approved before them (`decision`). The other policies of the
+/// own API pick among alternatives; here all alternatives are given.
+fn policy(p: &Parameters) -> Result<Policy, Failure> {
+    match p.text("policy")?.as_deref() {
+        None => Ok(Policy::default()),
+        Some(name) => Policy::from_code(name).filter(|p| matches!(p, Policy::Review | Policy::Decision)).ok_or_else(|| {
+            Failure::from(Issue::error("invalid", format!("policy is `{}`; say review or decision", clip(name))).at("policy"))
+        }),
+    }
 }
 
 /// The first text of several names for one thing.
@@ -185,8 +200,7 @@ fn maps<'c>(
         name.is_none_or(|n| m.url() == n || m.id() == n)
             && instance.is_none_or(|id| statements::id(&format!("{}-{}", m.id(), m.version())) == id || m.id() == id)
     };
-    let engines = || context.inline.iter().filter_map(|i| i.engine.as_ref()).chain(std::iter::once(context.engine));
-    let all: Vec<_> = engines().flat_map(|e| e.index().maps().filter(named).map(move |m| (e, m))).collect();
+    let all: Vec<_> = context.engines().flat_map(|e| e.index().maps().filter(named).map(move |m| (e, m))).collect();
     let shown = clip(instance.or(url.as_deref()).unwrap_or_default());
     if all.is_empty() {
         return Err(Failure::not_found(format!("the ConceptMap {shown} is not known here")));
@@ -224,11 +238,13 @@ impl<'c> Scopes<'c> {
 struct Way<'c> {
     engine: &'c Engine,
     options: TranslatorOptions,
+    /// When the code has to be one: of the version that was asked for.
+    date: Option<Date>,
 }
 
 impl<'c> Way<'c> {
     fn ask(self, code: &str, facts: &Facts) -> Result<Translation<'c>, Failure> {
-        Ok(self.engine.translator(self.options)?.translate(&Asked { facts, ..Asked::code(code) }))
+        Ok(self.engine.translator(self.options)?.translate(&Asked { facts, date: self.date, ..Asked::code(code) }))
     }
 }
 
@@ -252,28 +268,38 @@ fn ways<'c>(
             Issue::error("invalid", "a code needs its system, unless a map is named").tx("invalid-data").at("system"),
         ));
     }
+    let (system, version) = one_version(&coding.system, Some(&coding.version))?;
+    let wanted = wanted.map(|w| one_version(w, None)).transpose()?;
     let candidates: Vec<(&Engine, ConceptMap<'c>)> = match maps {
         Some(maps) => maps.to_vec(),
         None => {
             // Both must be known to somebody; a pair without a map is an answer.
-            context.system(&coding.system, None)?;
-            if let Some(wanted) = wanted {
-                context.system(wanted, None)?;
+            context.system(system, version)?;
+            if let Some((wanted, version)) = wanted {
+                context.system(wanted, version)?;
             }
-            let engines = context.inline.iter().filter_map(|i| i.engine.as_ref()).chain(std::iter::once(context.engine));
-            engines.flat_map(|e| e.index().maps().filter(|m| m.kind() != MapKind::Succession).map(move |m| (e, m))).collect()
+            context.engines().flat_map(|e| e.index().maps().filter(|m| m.kind() != MapKind::Succession).map(move |m| (e, m))).collect()
         }
     };
     let mut ways: Vec<Way<'c>> = Vec::new();
     for (engine, map) in candidates {
         let (from, to) = ends(&map);
-        if (!coding.system.is_empty() && !is(from, &coding.system)) || wanted.is_some_and(|w| !is(to, w)) {
+        if (!system.is_empty() && !is(from, system)) || wanted.is_some_and(|(w, _)| !is(to, w)) {
             continue;
         }
+        let release = |of: CodeSystem<'c>, version: Option<&str>| {
+            // Of a system that only maps know, no version is known that could be another one.
+            let version = context.pins.choose(of, version, Said::ByQuestion)?.filter(|_| !of.releases().is_empty());
+            match Named::of(engine, of, version)? {
+                Some(named) => Ok(Some(named.day())),
+                None if maps.is_none() => Ok(None),
+                // The map is the one that was named, so nobody else may have this version.
+                None => context.system(of.uri(), version).map(|named| Some(named.day())),
+            }
+        };
+        let (Some(date), Some(target_date)) = (release(from, version)?, release(to, wanted.and_then(|(_, v)| v))?) else { continue };
         let (source_scope, target_scope) = if backward { (&scopes.target, &scopes.source) } else { (&scopes.source, &scopes.target) };
-        if !sets::may_hold(source_scope.as_ref(), engine, from, Some(&coding.code))
-            || !sets::may_hold(target_scope.as_ref(), engine, to, None)
-        {
+        if !sets::may_hold(source_scope.as_ref(), from, Some(&coding.code)) || !sets::may_hold(target_scope.as_ref(), to, None) {
             continue;
         }
         if !backward && !inside_own_scope(context, &map, from, &coding.code)? {
@@ -283,6 +309,7 @@ fn ways<'c>(
             from: from.alias().to_owned(),
             to: to.alias().to_owned(),
             reverse: backward,
+            target_date,
             ..TranslatorOptions::default()
         };
         if maps.is_some() {
@@ -291,7 +318,7 @@ fn ways<'c>(
             // The engine itself chooses among the maps of a pair.
             continue;
         }
-        ways.push(Way { engine, options });
+        ways.push(Way { engine, options, date });
     }
     Ok(ways)
 }
@@ -311,8 +338,10 @@ fn inside_own_scope(context: &Context<'_>, map: &ConceptMap<'_>, system: CodeSys
         // A scope that nobody has cannot be held against a code.
         None => Ok(true),
         Some(set) => {
-            let Some(engine) = &inline.engine else { return Ok(true) };
-            Ok(sets::may_hold(Some(&set), engine, system, Some(code)))
+            if inline.engine.is_none() {
+                return Ok(true);
+            }
+            Ok(sets::may_hold(Some(&set), system, Some(code)))
         }
     }
 }

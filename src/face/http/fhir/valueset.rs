@@ -5,12 +5,14 @@ use super::code::{self, Given};
 use super::sets::Set;
 use super::{Context, check_names, clip, date, judge, number};
 use crate::engine::search::SearchOptions;
-use crate::face::wire::fhir::answers::{self, Marks, Telling, Verdict};
+use crate::face::wire::fhir::answers::{self, Marks, Property, Telling, Verdict};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::{self, Parameters, Value};
 use crate::face::wire::fhir::{Json, Version};
 use crate::index::Concept;
+use crate::model::{Date, Status};
 use axum::http::StatusCode;
+use std::borrow::Cow;
 
 const VALIDATE: &[&str] = &[
     "url",
@@ -20,7 +22,6 @@ const VALIDATE: &[&str] = &[
     "code",
     "system",
     "systemVersion",
-    "version",
     "display",
     "coding",
     "codeableConcept",
@@ -58,7 +59,7 @@ fn set<'c>(context: &'c Context<'_>, instance: Option<&str>, p: &Parameters) -> 
 
 pub(super) fn validate(context: &Context<'_>, instance: Option<&str>, p: &Parameters) -> Result<Vec<u8>, Failure> {
     // The address is the set's here, so it says nothing about the system.
-    let own = Parameters { parameter: p.parameter.iter().filter(|q| !matches!(q.name.as_str(), "url" | "version")).cloned().collect() };
+    let own = Parameters { parameter: p.parameter.iter().filter(|q| q.name != "url").cloned().collect() };
     let infer = p.boolean("inferSystem")?.unwrap_or(false);
     let given = match (p.text("code")?, p.text("system")?) {
         (Some(code), None) if infer => {
@@ -71,9 +72,20 @@ pub(super) fn validate(context: &Context<'_>, instance: Option<&str>, p: &Parame
                 }
             }
         }
-        _ => code::given(&own, None)?,
+        _ => {
+            let named = code::named(context, &own, None)?;
+            let given = code::given(&own, named.as_ref())?;
+            if let (Some((system, _)), Some(other)) = (&named, given.iter().find(|g| !g.path.is_empty() && !g.coding.system.is_empty()))
+                && !given.iter().any(|g| context.is_same(&g.coding.system, system))
+            {
+                let what = "the coding is of another code system than the one that is named beside it";
+                return Err(Failure::from(Issue::error("invalid", what).at(format!("{}.system", other.path))));
+            }
+            given
+        }
     };
     check_names(p, VALIDATE)?;
+    code::check_many(context, &given)?;
     let set = match set(context, instance, p) {
         Ok(set) => set,
         Err(failure) if failure.status == StatusCode::NOT_FOUND && is_brought_along(context, p) => {
@@ -110,8 +122,7 @@ fn import_missing(failure: Failure, given: &[Given], p: &Parameters) -> Result<V
 /// The system that a bare code must have been meant in: the only one of the set that has it.
 fn infer_system(context: &Context<'_>, set: &Set<'_>, p: &Parameters, code: &str) -> Result<parameters::Coding, Vec<Issue>> {
     let mut found: Vec<Concept<'_>> = Vec::new();
-    let engines = context.inline.iter().filter_map(|i| i.engine.as_ref()).chain(std::iter::once(context.engine));
-    for concept in engines.flat_map(|e| e.index().systems()).filter_map(|s| s.concept(code)).filter(|c| set.has(*c)) {
+    for concept in context.engines().flat_map(|e| e.index().systems()).filter_map(|s| s.concept(code)).filter(|c| set.has(*c)) {
         if !found.iter().any(|f| f.system().uri() == concept.system().uri()) {
             found.push(concept);
         }
@@ -158,89 +169,104 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
     check_names(p, EXPAND)?;
     let limits = &context.state.limits;
     let set = set(context, instance, p)?;
-    if let Some(system) = set.unknown.first() {
-        context.system(system, None)?;
+    if let Some((system, version)) = set.unknown.first() {
+        context.system_of_set(system, Some(version))?;
     }
     let (offset, count) = (number(p, "offset")?.unwrap_or(0), number(p, "count")?);
     let active = p.boolean("activeOnly")?.unwrap_or(false);
-    let designations = p.boolean("includeDesignations")?.unwrap_or(false);
     let language = match p.text("displayLanguage")? {
         Some(language) => language,
         None if !set.language.is_empty() => set.language.clone().into(),
         None => context.language.into(),
     };
     let date = date(p, "date")?;
+    let days = set.systems().iter().map(|named| Ok((named.system, named.on(date)?))).collect::<Result<Vec<_>, Failure>>()?;
+    let day = |c: &Concept<'_>| days.iter().find(|(system, _)| *system == c.system()).map_or(date, |(_, day)| *day);
+    let is_out = |c: &Concept<'_>| active && answers::is_inactive(*c, day(c));
     let filter = p.text("filter")?;
     let costly =
         |most: usize| Failure::too_costly(format!("the expansion has more than {most} concepts; give filter, or count and offset"));
-    let mut concepts: Vec<Concept<'_>>;
-    let total: usize;
+    let mut page = Page { concepts: Vec::new(), total: None, offset, is_cut: false };
     match (&filter, set.subtree()) {
-        // Whole systems and subtrees are searched as the question `search` is, best first.
-        (Some(text), Some((engine, system, under))) => {
-            let limit = offset.saturating_add(count.unwrap_or(limits.hits)).min(limits.hits);
+        // Whole systems and subtrees are searched as the question `search` is, best first. How many there are in all is known only
+        // where they are few.
+        (Some(text), Some((named, under))) => {
+            let end = count.filter(|c| *c > 0).map_or(limits.hits, |c| offset.saturating_add(c));
+            let limit = end.min(limits.hits);
             let options = SearchOptions {
-                limit,
-                date,
+                limit: limit + 1,
+                date: named.on(date)?,
                 billable: false,
                 under: under.map(|c| c.code().to_owned()),
                 complete: true,
                 text_only: true,
                 explain: false,
             };
-            concepts = engine.searcher(system, options)?.search(text).into_iter().map(|m| m.concept).collect();
-            total = concepts.len();
+            let mut found: Vec<Concept<'_>> =
+                named.engine.searcher(named.system, options)?.search(text).into_iter().map(|m| m.concept).collect();
+            let has_more = found.len() > limit;
+            page.is_cut = has_more && (end > limit || count.is_none_or(|c| c == 0));
+            if page.is_cut && offset >= limits.hits {
+                return Err(Failure::too_costly(format!("a filter finds at most {} concepts; give a narrower one", limits.hits)));
+            }
+            found.truncate(limit);
+            found.retain(|c| !is_out(c));
+            page.total = (!has_more).then_some(found.len());
+            page.concepts = found.into_iter().skip(offset).take(count.unwrap_or(usize::MAX)).collect();
         }
         // A page of a system needs no list of all its concepts.
-        (None, Some((_, system, None))) if count.is_some_and(|c| c <= limits.expansion) => {
-            let listed = |c: &Concept<'_>| c.is_listed() && !(active && answers::is_inactive(*c, date));
-            total = system.concepts().filter(listed).count();
-            concepts = system.concepts().filter(listed).skip(offset).take(count.unwrap_or(0)).collect();
-            return Ok(written(
-                context,
-                &set,
-                p,
-                (concepts, total, offset),
-                designations,
-                &Telling { language: &language, date, ..Telling::default() },
-            ));
+        (None, Some((named, None))) if count.is_some_and(|c| c <= limits.expansion) => {
+            let listed = |c: &Concept<'_>| c.is_listed() && named.lists(*c) && !is_out(c);
+            page.total = Some(named.system.concepts().filter(listed).count());
+            page.concepts = named.system.concepts().filter(listed).skip(offset).take(count.unwrap_or(0)).collect();
         }
         _ => {
             // A page may lie anywhere in a set that is large but bounded.
             let most = if count.is_some_and(|c| c <= limits.expansion) { 100 * limits.expansion } else { limits.expansion };
-            concepts = set.concepts(most).ok_or_else(|| costly(most))?;
+            let all = set.concepts(most);
+            context.work.check()?;
+            let mut all = all.ok_or_else(|| costly(most))?;
             if let Some(text) = &filter {
                 let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
-                concepts.retain(|c| {
+                all.retain(|c| {
                     let all: String =
                         c.designations().map(|d| d.text.to_lowercase()).chain([c.code().to_lowercase()]).collect::<Vec<_>>().join(" ");
                     words.iter().all(|w| all.contains(w.as_str()))
                 });
             }
-            total = concepts.iter().filter(|c| !(active && answers::is_inactive(**c, date))).count();
+            all.retain(|c| !is_out(c));
+            page.total = Some(all.len());
+            page.concepts = all.into_iter().skip(offset).take(count.unwrap_or(usize::MAX)).collect();
         }
     }
-    if active {
-        concepts.retain(|c| !answers::is_inactive(*c, date));
-    }
-    let total = total.min(concepts.len().max(total));
-    let page: Vec<_> = concepts.into_iter().skip(offset).take(count.unwrap_or(usize::MAX)).collect();
-    if page.len() > limits.expansion {
+    if page.concepts.len() > limits.expansion {
         return Err(costly(limits.expansion));
     }
-    Ok(written(context, &set, p, (page, total, offset), designations, &Telling { language: &language, date, ..Telling::default() }))
+    let telling = |c: &Concept<'_>| Telling { language: &language, date: day(c), ..Telling::default() };
+    written(context, &set, p, &page, &telling)
+}
+
+/// What of a set is given out.
+struct Page<'c> {
+    concepts: Vec<Concept<'c>>,
+    /// Of the whole set, if it is known.
+    total: Option<usize>,
+    offset: usize,
+    /// There is more, and no page reaches it.
+    is_cut: bool,
 }
 
 /// The ValueSet with its expansion.
-fn written(
+fn written<'t>(
     context: &Context<'_>,
     set: &Set<'_>,
     p: &Parameters,
-    (page, total, offset): (Vec<Concept<'_>>, usize, usize),
-    designations: bool,
-    telling: &Telling<'_>,
-) -> Vec<u8> {
-    let mut json = Json::with_capacity(256 + 160 * page.len());
+    page: &Page<'_>,
+    telling: &dyn Fn(&Concept<'_>) -> Telling<'t>,
+) -> Result<Vec<u8>, Failure> {
+    let designations = p.boolean("includeDesignations")?.unwrap_or(false);
+    let (date, wanted) = (date(p, "date")?, p.all("property").filter_map(Value::text).collect::<Vec<_>>());
+    let mut json = Json::with_capacity(256 + 160 * page.concepts.len());
     let mut random = [0u8; 16];
     // An identifier that nobody can ask for again; if there is no randomness it is merely not unique.
     let _ = rustls::crypto::ring::default_provider().secure_random.fill(&mut random);
@@ -262,39 +288,55 @@ fn written(
         }
         o.field("status", said("status").and_then(|s| s.as_str()).unwrap_or("active"));
         o.key("expansion").object(|e| {
-            e.field("identifier", &uuid);
-            e.field("timestamp", &jiff::Timestamp::now().to_string());
-            e.key("total").number(total);
-            if p.one("offset").is_ok_and(|o| o.is_some()) {
-                e.key("offset").number(offset);
-            }
-            e.key("parameter").array(|a| used_parameters(a, p, set));
-            let marked: Vec<(Concept<'_>, Marks<'_>)> = page.iter().map(|c| (*c, marks(context, *c))).collect();
-            if context.version == Version::R5 && marked.iter().any(|(_, m)| !m.status.is_empty()) {
-                e.key("property").array(|a| {
-                    a.object(|o| {
-                        o.field("code", "status");
-                        o.field("uri", "http://hl7.org/fhir/concept-properties#status");
+            if page.is_cut {
+                e.key("extension").array(|a| {
+                    a.object(|x| {
+                        x.field("url", "http://hl7.org/fhir/StructureDefinition/valueset-toocostly");
+                        x.key("valueBoolean").bool(true);
                     });
                 });
             }
-            if !page.is_empty() {
+            e.field("identifier", &uuid);
+            e.field("timestamp", &jiff::Timestamp::now().to_string());
+            if let Some(total) = page.total {
+                e.key("total").number(total);
+            }
+            if p.one("offset").is_ok_and(|o| o.is_some()) {
+                e.key("offset").number(page.offset);
+            }
+            e.key("parameter").array(|a| used_parameters(a, p, set, date));
+            let marked: Vec<(Concept<'_>, Marks)> = page.concepts.iter().map(|c| (*c, marks(context, *c, &telling(c), &wanted))).collect();
+            let mut named: Vec<&str> = marked.iter().flat_map(|(_, m)| &m.properties).map(|q| q.code.as_str()).collect();
+            named.sort_unstable();
+            named.dedup();
+            if context.version == Version::R5 && !named.is_empty() {
+                e.key("property").array(|a| {
+                    for code in named {
+                        a.object(|o| {
+                            o.field("code", code);
+                            o.field("uri", &format!("http://hl7.org/fhir/concept-properties#{code}"));
+                        });
+                    }
+                });
+            }
+            if !marked.is_empty() {
                 let each = |a: &mut Json| {
-                    marked.iter().for_each(|(c, marks)| answers::contains(a, context.version, *c, telling, *marks, designations));
+                    marked.iter().for_each(|(c, marks)| answers::contains(a, context.version, *c, &telling(c), marks, designations));
                 };
                 e.key("contains").array(each);
             }
         });
     });
-    json.into_bytes()
+    Ok(json.into_bytes())
 }
 
 /// Which parameters and which versions of systems made the expansion.
-fn used_parameters(a: &mut Json, p: &Parameters, set: &Set<'_>) {
+fn used_parameters(a: &mut Json, p: &Parameters, set: &Set<'_>, date: Option<Date>) {
     for parameter in &p.parameter {
         let kind = match (&*parameter.name, &parameter.value) {
-            ("filter", _) => "valueString",
+            ("filter" | "property", _) => "valueString",
             ("displayLanguage", _) => "valueCode",
+            ("system-version" | "check-system-version" | "force-system-version", _) => "valueUri",
             ("date", _) => "valueDateTime",
             ("offset" | "count", _) => "valueInteger",
             ("activeOnly" | "excludeNested" | "includeDesignations" | "includeDefinition", _) => "valueBoolean",
@@ -312,8 +354,9 @@ fn used_parameters(a: &mut Json, p: &Parameters, set: &Set<'_>) {
             }
         });
     }
-    for system in set.systems().into_iter().filter(|s| !s.uri().is_empty()) {
-        let used = if system.version().is_empty() { system.uri().to_owned() } else { format!("{}|{}", system.uri(), system.version()) };
+    for named in set.systems().into_iter().filter(|n| !n.system.uri().is_empty()) {
+        let (uri, version) = (named.system.uri(), named.version(date));
+        let used = if version.is_empty() { uri.to_owned() } else { format!("{uri}|{version}") };
         a.object(|o| {
             o.field("name", "used-codesystem");
             o.field("valueUri", &used);
@@ -327,14 +370,37 @@ fn used_parameters(a: &mut Json, p: &Parameters, set: &Set<'_>) {
     }
 }
 
-/// What a client's own system says of a concept beyond what an index keeps.
-fn marks<'c>(context: &Context<'c>, concept: Concept<'_>) -> Marks<'c> {
-    let Some(detail) = context.inline.and_then(|i| i.details.system(concept.system().uri())) else { return Marks::default() };
+/// What is told of a concept beside its code: what was asked for, and what a client's own system says beyond what an index keeps.
+fn marks(context: &Context<'_>, concept: Concept<'_>, telling: &Telling<'_>, wanted: &[Cow<'_, str>]) -> Marks {
     let code = concept.code();
-    let status = detail.text(code, "status");
-    Marks {
-        header: detail.is(code, "notSelectable", &["true"]),
-        inactive: detail.is(code, "inactive", &["true"]) || matches!(status, "retired" | "inactive"),
-        status,
+    let detail = context.inline.and_then(|i| i.details.system(concept.system().uri()));
+    let is = |name: &str| detail.is_some_and(|d| d.is(code, name, &["true"]));
+    let status = detail.map_or("", |d| d.text(code, "status"));
+    let header = concept.status() == Some(Status::Header) || is("notSelectable");
+    let inactive = answers::is_inactive(concept, telling.date) || is("inactive") || matches!(status, "retired" | "inactive");
+    let mut properties = Vec::new();
+    let mut tell = |code: &str, kind: &str, value: serde_json::Value| {
+        properties.push(Property { code: code.to_owned(), kind: kind.to_owned(), value });
+    };
+    if !status.is_empty() {
+        tell("status", "valueCode", status.into());
     }
+    for name in wanted.iter().map(|w| w.as_ref()).filter(|w| *w != "status") {
+        match name {
+            "parent" => concept.parents().for_each(|c| tell(name, "valueCode", c.code().into())),
+            "child" => concept.children().for_each(|c| tell(name, "valueCode", c.code().into())),
+            "inactive" => tell(name, "valueBoolean", inactive.into()),
+            "notSelectable" => tell(name, "valueBoolean", header.into()),
+            _ => {
+                let list = detail.and_then(|d| d.concept(code)).and_then(|c| c["property"].as_array());
+                for own in list.into_iter().flatten().filter(|q| q["code"] == name) {
+                    let value = own.as_object().and_then(|o| o.iter().find(|(key, _)| key.starts_with("value")));
+                    if let Some((kind, value)) = value {
+                        tell(name, kind, value.clone());
+                    }
+                }
+            }
+        }
+    }
+    Marks { header, inactive, properties }
 }

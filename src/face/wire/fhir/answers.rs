@@ -51,14 +51,20 @@ pub fn is_inactive(concept: Concept<'_>, date: Option<Date>) -> bool {
     }
 }
 
-/// The Parameters of `$lookup`.
+/// The Parameters of `$lookup`, by a version of the system, as of a date.
 ///
 /// `own`: of a system that the client brought along, its name and the concept as it came.
-pub fn lookup(concept: Concept<'_>, date: Option<Date>, wanted: &Wanted, language: &str, own: Option<(&str, &Value)>) -> Vec<u8> {
+pub fn lookup(
+    concept: Concept<'_>,
+    (version, date): (&str, Option<Date>),
+    wanted: &Wanted,
+    language: &str,
+    own: Option<(&str, &Value)>,
+) -> Vec<u8> {
     let system = concept.system();
     parameters::body(|p| {
         p.text("name", "valueString", own.map(|(name, _)| name).filter(|n| !n.is_empty()).unwrap_or(system.title()));
-        p.text_if("version", "valueString", system.version());
+        p.text_if("version", "valueString", version);
         p.text("display", "valueString", display(concept, date, language).unwrap_or(concept.code()));
         p.text("code", "valueCode", concept.code());
         p.text_if("system", "valueUri", system.uri());
@@ -169,7 +175,11 @@ pub struct Telling<'t> {
     pub path: &'t str,
     pub display: &'t str,
     pub language: &'t str,
+    /// The version of the system that answers, and a day on which it was in use if it is not the newest.
+    pub version: &'t str,
     pub date: Option<Date>,
+    /// That version was asked for: what it does not list is no code.
+    pub is_by_version: bool,
     /// A wrong display is no error.
     pub lenient: bool,
     /// Headers are welcome.
@@ -190,7 +200,7 @@ pub struct Telling<'t> {
 /// How codes of a system may be spelled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Spelling {
-    /// A classification's: what is plainly meant is taken, and said.
+    /// A classification's: codes are what they are (their systems count case); what was plainly meant is told, and is no valid code.
     #[default]
     Repaired,
     /// A system of the client's own: codes are what they are.
@@ -232,8 +242,9 @@ pub fn verdict<'v>(v: &Validation<'v>, code: &'v str, t: &Telling<'v>) -> Verdic
         Spelling::Exact => v.concept.filter(|_| v.repairs.is_empty()),
         Spelling::AnyCase => v.concept.filter(|_| by_case_only()),
     };
-    let mut verdict = Verdict { system: v.system.uri(), version: v.system.version(), code, ..Verdict::default() };
-    let is_inside = concept.is_some() && t.set.is_none_or(|(_, inside)| inside);
+    let mut verdict = Verdict { system: v.system.uri(), version: t.version, code, ..Verdict::default() };
+    let is_as_written = t.spelling != Spelling::Repaired || v.repairs.is_empty();
+    let is_inside = concept.is_some() && t.set.is_none_or(|(_, inside)| inside && is_as_written);
     if let Some(concept) = concept {
         verdict.display = display(concept, t.date, t.language).unwrap_or("");
         verdict.normalized = Some(concept.code()).filter(|c| *c != code);
@@ -281,10 +292,18 @@ fn found(v: &Validation<'_>, concept: Concept<'_>, t: &Telling<'_>, verdict: &mu
              implementers are strongly encouraged to use the correct case anyway",
             verdict.code,
             system.uri(),
-            system.version()
+            t.version
         );
         let issue = Issue::error("business-rule", what).with_severity(Severity::Information).tx("code-rule").at(at("code"));
         verdict.issues.push(issue.message_id("CODE_CASE_DIFFERENCE"));
+    }
+    let (code, uri, version) = (verdict.code, v.system.uri(), t.version);
+    let no_code = |why: &str| {
+        let what = format!("Unknown code '{code}' in the CodeSystem '{uri}' version '{version}': {why}");
+        Issue::error("code-invalid", what).tx("invalid-code").at(at("code")).message_id("Unknown_Code_in_Version")
+    };
+    if t.spelling == Spelling::Repaired && !v.repairs.is_empty() {
+        verdict.issues.push(no_code(&format!("it is written '{}'", concept.code())));
     }
     for issue in &v.issues {
         let text = told(issue);
@@ -306,6 +325,7 @@ fn found(v: &Validation<'_>, concept: Concept<'_>, t: &Telling<'_>, verdict: &mu
                     .at(t.path)
                     .message_id("INACTIVE_CONCEPT_FOUND")
             }
+            "not-valid-on-date" if t.is_by_version && t.date.is_some_and(|d| concept.status_on(d).is_none()) => no_code(&text),
             "not-valid-on-date" => Issue::error("business-rule", text).tx("code-rule").at(at("code")),
             _ => Issue::error("code-invalid", text).tx("invalid-code").at(at("code")).message_id("Unknown_Code_in_Version"),
         });
@@ -314,7 +334,7 @@ fn found(v: &Validation<'_>, concept: Concept<'_>, t: &Telling<'_>, verdict: &mu
 
 fn unknown(v: &Validation<'_>, code: &str, t: &Telling<'_>, verdict: &mut Verdict<'_>) {
     let at = || if t.path.is_empty() { "code".to_owned() } else { format!("{}.code", t.path) };
-    let (uri, version) = (v.system.uri(), v.system.version());
+    let (uri, version) = (v.system.uri(), t.version);
     let plain = || match version {
         "" => format!("Unknown code '{code}' in the CodeSystem '{uri}'"),
         _ => format!("Unknown code '{code}' in the CodeSystem '{uri}' version '{version}'"),
@@ -437,39 +457,51 @@ pub fn subsumes(answer: Subsumption) -> Vec<u8> {
 }
 
 /// What a concept of an expansion carries beside its code.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Marks<'m> {
-    /// Not to be recorded, or no longer; beyond what the index says.
+#[derive(Clone, Debug, Default)]
+pub struct Marks {
+    /// Not to be recorded.
     pub header: bool,
+    /// No longer to be recorded.
     pub inactive: bool,
-    /// The value of its status property.
-    pub status: &'m str,
+    pub properties: Vec<Property>,
+}
+
+/// A property of a concept: `valueCode`, `valueBoolean` and so on.
+#[derive(Clone, Debug)]
+pub struct Property {
+    pub code: String,
+    pub kind: String,
+    pub value: Value,
 }
 
 /// One concept of an expansion.
-pub fn contains(json: &mut Json, version: Version, concept: Concept<'_>, telling: &Telling<'_>, marks: Marks<'_>, designations: bool) {
+pub fn contains(json: &mut Json, version: Version, concept: Concept<'_>, telling: &Telling<'_>, marks: &Marks, designations: bool) {
     json.object(|o| {
         // R4 has no place for properties in an expansion; there the extension of R5 has them.
-        if !marks.status.is_empty() && version == Version::R4 {
+        if !marks.properties.is_empty() && version == Version::R4 {
             o.key("extension").array(|a| {
-                a.object(|e| {
-                    e.field("url", "http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.expansion.contains.property");
-                    e.key("extension").array(|a| {
-                        for (url, kind, value) in [("code", "valueCode", "status"), ("value", "valueCode", marks.status)] {
+                for property in &marks.properties {
+                    a.object(|e| {
+                        e.field("url", "http://hl7.org/fhir/5.0/StructureDefinition/extension-ValueSet.expansion.contains.property");
+                        e.key("extension").array(|a| {
                             a.object(|e| {
-                                e.field("url", url);
-                                e.field(kind, value);
+                                e.field("url", "code");
+                                e.field("valueCode", &property.code);
                             });
-                        }
+                            a.object(|e| {
+                                e.field("url", "value");
+                                e.member(&property.kind, &property.value);
+                            });
+                        });
                     });
-                });
+                }
             });
         }
         o.field_if("system", concept.system().uri());
-        if marks.header || concept.status() == Some(Status::Header) {
+        if marks.header {
             o.key("abstract").bool(true);
         }
-        if marks.inactive || is_inactive(concept, telling.date) {
+        if marks.inactive {
             o.key("inactive").bool(true);
         }
         o.field("code", concept.code());
@@ -486,12 +518,14 @@ pub fn contains(json: &mut Json, version: Version, concept: Concept<'_>, telling
                 }
             });
         }
-        if !marks.status.is_empty() && version == Version::R5 {
+        if !marks.properties.is_empty() && version == Version::R5 {
             o.key("property").array(|a| {
-                a.object(|p| {
-                    p.field("code", "status");
-                    p.field("valueCode", marks.status);
-                });
+                for property in &marks.properties {
+                    a.object(|p| {
+                        p.field("code", &property.code);
+                        p.member(&property.kind, &property.value);
+                    });
+                }
             });
         }
     });

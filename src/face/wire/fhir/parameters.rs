@@ -65,6 +65,9 @@ impl Value {
     }
 }
 
+/// Values that JSON writes as numbers.
+const NUMBERS: &[&str] = &["valueInteger", "valueDecimal", "valuePositiveInt", "valueUnsignedInt", "valueInteger64"];
+
 /// Why a body is no Parameters resource.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -191,8 +194,12 @@ impl<'de> Deserialize<'de> for Parameter {
                         _ if is_value => {
                             value = match members.next_value()? {
                                 serde_json::Value::String(text) => Value::Text(text),
-                                serde_json::Value::Bool(b) => Value::Boolean(b),
-                                serde_json::Value::Number(n) => Value::Number(n),
+                                serde_json::Value::Bool(b) if key == "valueBoolean" => Value::Boolean(b),
+                                serde_json::Value::Number(n) if NUMBERS.contains(&&*key) => Value::Number(n),
+                                // A code that came as a number has lost its zeros on the way: 250.00 arrives as 250.0.
+                                serde_json::Value::Number(_) | serde_json::Value::Bool(_) => {
+                                    return Err(de::Error::custom(format!("{key} of the parameter {name} is written in quotes")));
+                                }
                                 tree => Value::Tree(tree),
                             }
                         }
@@ -320,7 +327,7 @@ mod tests {
     #[test]
     fn body_and_query_look_alike() {
         let body = br#"{"resourceType":"Parameters","parameter":[
-            {"name":"url","valueUri":"http://x/y"},{"name":"reverse","valueBoolean":true},
+            {"name":"url","valueUri":"http://x/y"},{"name":"reverse","valueBoolean":true},{"name":"count","valueInteger":5},
             {"name":"coding","valueCoding":{"system":"s","code":"c","userSelected":true}},
             {"name":"dependency","part":[{"name":"attribute","valueUri":"age"},{"name":"value","valueString":"3"}]}]}"#;
         let from_body = Parameters::from_json(body).unwrap();
@@ -329,6 +336,7 @@ mod tests {
             assert_eq!(p.text("url").unwrap().unwrap(), "http://x/y");
             assert_eq!(p.boolean("reverse").unwrap(), Some(true));
         }
+        assert_eq!(from_body.text("count").unwrap().unwrap(), "5");
         assert!(matches!(from_body.one("coding").unwrap(), Some(Value::Coding(c)) if c.system == "s" && c.code == "c"));
         assert!(matches!(from_body.one("dependency").unwrap(), Some(Value::Part(parts)) if parts.len() == 2));
         assert_eq!(from_query.text("empty").unwrap(), None);
@@ -337,13 +345,15 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        let wrong: [(&[u8], &str); 6] = [
+        let wrong: [(&[u8], &str); 8] = [
             (b"{", "not JSON"),
             (b"[]", "without resourceType"),
             (br#"{"resourceType":"Patient"}"#, "is a Patient"),
             (br#"{}"#, "without resourceType"),
             (br#"{"resourceType":"Parameters","parameter":[{"valueString":"x"}]}"#, "without a name"),
             (br#"{"resourceType":"Parameters","parameter":[{"name":"a","valueString":"x","valueCode":"y"}]}"#, "two values"),
+            (br#"{"resourceType":"Parameters","parameter":[{"name":"code","valueCode":250.00}]}"#, "in quotes"),
+            (br#"{"resourceType":"Parameters","parameter":[{"name":"code","valueCode":true}]}"#, "in quotes"),
         ];
         for (body, says) in wrong {
             let error = Parameters::from_json(body).unwrap_err().to_string();

@@ -2,7 +2,7 @@
 
 use super::translate::canonical;
 use super::{Json, Version};
-use crate::index::{CodeSystem, ConceptMap, Index};
+use crate::index::{CodeSystem, ConceptMap, Index, ReleaseMeta};
 use serde_json::{Value, json};
 
 /// The version of the terminology-ecosystem test cases that the service is held to.
@@ -16,11 +16,12 @@ pub fn capability_statement(version: Version, base: &str, secured: bool) -> Valu
     let operations = |resource: &str, names: &[&str]| -> Vec<Value> {
         names.iter().map(|name| json!({"name": name, "definition": definition(resource, name)})).collect()
     };
-    let resource = |kind: &str, parameters: &[(&str, &str)], names: &[&str]| {
+    let resource = |kind: &str, names: &[&str]| {
+        let parameters = search_parameters(version, kind);
         json!({
             "type": kind,
             "interaction": [{"code": "read"}, {"code": "search-type"}],
-            "searchParam": parameters.iter().map(|(name, kind)| json!({"name": name, "type": kind})).collect::<Vec<_>>(),
+            "searchParam": parameters.iter().map(|c| json!({"name": c.name, "type": c.kind})).collect::<Vec<_>>(),
             "operation": operations(kind, names),
         })
     };
@@ -55,13 +56,9 @@ pub fn capability_statement(version: Version, base: &str, secured: bool) -> Valu
             "mode": "server",
             "security": security,
             "resource": [
-                resource("CodeSystem", &[("url", "uri"), ("version", "token"), ("_id", "token")], &["lookup", "validate-code", "subsumes"]),
-                resource("ValueSet", &[("url", "uri"), ("_id", "token")], &["expand", "validate-code", "batch-validate-code"]),
-                resource(
-                    "ConceptMap",
-                    &[("url", "uri"), ("version", "token"), ("_id", "token"), ("source-system", "uri"), ("target-system", "uri")],
-                    &["translate"]
-                ),
+                resource("CodeSystem", &["lookup", "validate-code", "subsumes"]),
+                resource("ValueSet", &["expand", "validate-code", "batch-validate-code"]),
+                resource("ConceptMap", &["translate"]),
             ],
             "interaction": [{"code": "batch"}],
             "operation": [{"name": "versions", "definition": "http://hl7.org/fhir/OperationDefinition/CapabilityStatement-versions"}],
@@ -69,12 +66,71 @@ pub fn capability_statement(version: Version, base: &str, secured: bool) -> Valu
     })
 }
 
+/// By what resources are searched.
+pub struct Criterion {
+    pub name: &'static str,
+    kind: &'static str,
+    /// The member of the resource that holds it, in one version of the standard or the other.
+    members: &'static [&'static str],
+}
+
+impl Criterion {
+    pub fn holds(&self, resource: &Value, asked: &str) -> bool {
+        self.members.iter().filter_map(|m| resource[*m].as_str()).any(|said| {
+            // The scopes of the maps here are all codes of a system.
+            said == asked || said.strip_suffix("?fhir_vs").is_some_and(|system| self.members != URL && system == asked)
+        })
+    }
+}
+
+const URL: &[&str] = &["url"];
+
+/// The search parameters of a type.
+pub fn search_parameters(version: Version, resource: &str) -> &'static [Criterion] {
+    const fn by(name: &'static str, kind: &'static str, members: &'static [&'static str]) -> Criterion {
+        Criterion { name, kind, members }
+    }
+    const SOURCE: &[&str] = &["sourceUri", "sourceScopeUri"];
+    const TARGET: &[&str] = &["targetUri", "targetScopeUri"];
+    match (resource, version) {
+        ("CodeSystem", _) => {
+            const { &[by("url", "uri", URL), by("system", "uri", URL), by("version", "token", &["version"]), by("_id", "token", &["id"])] }
+        }
+        ("ValueSet", _) => const { &[by("url", "uri", URL), by("version", "token", &["version"]), by("_id", "token", &["id"])] },
+        (_, Version::R4) => {
+            const {
+                &[
+                    by("url", "uri", URL),
+                    by("version", "token", &["version"]),
+                    by("_id", "token", &["id"]),
+                    by("source-system", "uri", SOURCE),
+                    by("target-system", "uri", TARGET),
+                ]
+            }
+        }
+        (_, Version::R5) => {
+            const {
+                &[
+                    by("url", "uri", URL),
+                    by("version", "token", &["version"]),
+                    by("_id", "token", &["id"]),
+                    by("source-group-system", "uri", SOURCE),
+                    by("target-group-system", "uri", TARGET),
+                ]
+            }
+        }
+    }
+}
+
 /// `GET /metadata?mode=terminology`.
 pub fn terminology_capabilities(index: &Index, base: &str) -> Value {
     let systems: Vec<Value> = index
         .systems()
         .filter(|s| !s.uri().is_empty() && !s.version().is_empty())
-        .map(|s| json!({"uri": s.uri(), "version": [{"code": s.version(), "isDefault": true}], "subsumption": true}))
+        .map(|s| {
+            let version = |r: &ReleaseMeta| json!({"code": r.version, "isDefault": r.version == s.version()});
+            json!({"uri": s.uri(), "version": s.releases().iter().map(version).collect::<Vec<_>>(), "subsumption": true})
+        })
         .collect();
     let parameters = [
         "activeOnly",
@@ -169,19 +225,35 @@ pub fn concept_map(version: Version, map: ConceptMap<'_>) -> Value {
     value
 }
 
-/// A searchset Bundle.
-pub fn searchset(base: &str, kind: &str, resources: Vec<Value>) -> Value {
-    let entries: Vec<Value> = resources
+/// A searchset Bundle: a page of all that was found, how many that is, and where the next page begins.
+pub fn searchset(base: &str, kind: &str, asked: &[(&str, String)], page: Vec<Value>, total: usize, next: Option<usize>) -> Value {
+    let address = |offset: Option<usize>| {
+        let mut address = format!("{base}/{kind}");
+        let said = asked.iter().filter(|(name, _)| offset.is_none() || *name != "_offset").map(|(name, text)| (*name, text.clone()));
+        for (at, (name, text)) in said.chain(offset.map(|o| ("_offset", o.to_string()))).enumerate() {
+            let text: String = text.bytes().map(escaped).collect();
+            address.push_str(&format!("{}{name}={text}", if at == 0 { '?' } else { '&' }));
+        }
+        address
+    };
+    let mut links = vec![json!({"relation": "self", "url": address(None)})];
+    links.extend(next.map(|next| json!({"relation": "next", "url": address(Some(next))})));
+    let entries: Vec<Value> = page
         .into_iter()
         .map(
             |r| json!({"fullUrl": format!("{base}/{kind}/{}", r["id"].as_str().unwrap_or("")), "resource": r, "search": {"mode": "match"}}),
         )
         .collect();
-    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": entries.len()});
+    let mut bundle = json!({"resourceType": "Bundle", "type": "searchset", "total": total, "link": links});
     if !entries.is_empty() {
         bundle["entry"] = Value::Array(entries);
     }
     bundle
+}
+
+/// A byte of a query string.
+fn escaped(byte: u8) -> String {
+    if byte.is_ascii_alphanumeric() || b"-._~:/|,".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
 }
 
 /// `GET /$versions`: the versions of FHIR that are spoken here.

@@ -1,0 +1,33 @@
+//! What value sets may cost: one purse for a whole request, all entries of a batch together.
+//!
+//! A value set is a small program: a few kilobytes of imports and filters can ask for more looks at codes than there are seconds. What is
+//! looked at is counted, and where it is too much the answer is `too-costly`.
+
+use super::super::reply::Failure;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Looks at a code, by one condition of one part of a set: about a second of them.
+const MOST: u64 = 50_000_000;
+/// Of resolving a value set, in looks.
+pub(super) const SET: u64 = 10_000;
+/// Of a regular expression, and of a code that a set lists, which is kept as long as the request lasts.
+pub(super) const PATTERN: u64 = 5_000;
+pub(super) const LISTED: u64 = 20;
+
+#[derive(Default)]
+pub(super) struct Work(AtomicU64);
+
+impl Work {
+    /// `false`: there is nothing left to spend.
+    pub fn spend(&self, looks: u64) -> bool {
+        self.0.fetch_add(looks, Ordering::Relaxed) + looks <= MOST
+    }
+
+    pub fn check(&self) -> Result<(), Failure> {
+        if self.spend(0) {
+            Ok(())
+        } else {
+            Err(Failure::too_costly("the value sets of this request ask for too much; ask about parts of them"))
+        }
+    }
+}
