@@ -87,11 +87,11 @@ impl Reply {
     }
 
     /// The first parameter of a name in a Parameters resource.
-    fn parameter(&self, name: &str) -> Value {
+    pub fn parameter(&self, name: &str) -> Value {
         self.json()["parameter"].as_array().and_then(|all| all.iter().find(|p| p["name"] == name).cloned()).unwrap_or(Value::Null)
     }
 
-    fn all(&self, name: &str) -> Vec<Value> {
+    pub fn all(&self, name: &str) -> Vec<Value> {
         self.json()["parameter"].as_array().into_iter().flatten().filter(|p| p["name"] == name).cloned().collect()
     }
 }
@@ -141,16 +141,16 @@ pub fn post(service: &Service, path: &str, media: &str, body: &str) -> Reply {
     exchange(service.address, &[head.as_bytes(), body.as_bytes()].concat())
 }
 
-fn fhir(service: &Service, path: &str, parameters: Value) -> Reply {
+pub fn fhir(service: &Service, path: &str, parameters: Value) -> Reply {
     post(service, path, "application/fhir+json", &json!({"resourceType": "Parameters", "parameter": parameters}).to_string())
 }
 
-fn part<'v>(parameter: &'v Value, name: &str) -> &'v Value {
+pub fn part<'v>(parameter: &'v Value, name: &str) -> &'v Value {
     parameter["part"].as_array().and_then(|parts| parts.iter().find(|p| p["name"] == name)).unwrap_or(&Value::Null)
 }
 
-const I9: &str = "http://hl7.org/fhir/sid/icd-9-cm";
-const CM: &str = "http://hl7.org/fhir/sid/icd-10-cm";
+pub const I9: &str = "http://hl7.org/fhir/sid/icd-9-cm";
+pub const CM: &str = "http://hl7.org/fhir/sid/icd-10-cm";
 
 #[test]
 fn both_versions_give_one_answer_each_in_its_words() {

@@ -9,6 +9,8 @@ mod http;
 #[cfg(feature = "serve")]
 mod http_convert;
 #[cfg(feature = "serve")]
+mod http_fhir;
+#[cfg(feature = "serve")]
 mod http_golden;
 #[cfg(feature = "serve")]
 mod http_program;

@@ -39,6 +39,9 @@ def with_fhirpy(base):
         {"name": "url", "valueUri": CM}, {"name": "code", "valueCode": "E11"}]}
     checked = parameters(client.execute("CodeSystem/$validate-code", method="post", data=sent))
     assert checked["result"]["valueBoolean"] is False, "a header is not to be recorded"
+    asked = {"url": CM, "code": "E66.811", "version": "2024"}
+    checked = parameters(client.execute("CodeSystem/$validate-code", method="get", params=asked))
+    assert checked["result"]["valueBoolean"] is False, "E66.811 came with the release of 2025"
     systems = client.resources("CodeSystem").search(url=CM).fetch()
     assert [s["url"] for s in systems] == [CM], systems
     assert client.reference("CodeSystem", "icd10cm").to_resource()["url"] == CM

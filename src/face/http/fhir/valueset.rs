@@ -5,7 +5,8 @@ use super::code::{self, Given};
 use super::sets::Set;
 use super::{Context, check_names, clip, date, judge, number};
 use crate::engine::search::SearchOptions;
-use crate::face::wire::fhir::answers::{self, Marks, Property, Telling, Verdict};
+use crate::face::wire::fhir::answers::{self, Telling, Verdict};
+use crate::face::wire::fhir::expansion::{self, Marks, Property};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::{self, Parameters, Value};
 use crate::face::wire::fhir::{Json, Version};
@@ -321,7 +322,7 @@ fn written<'t>(
             }
             if !marked.is_empty() {
                 let each = |a: &mut Json| {
-                    marked.iter().for_each(|(c, marks)| answers::contains(a, context.version, *c, &telling(c), marks, designations));
+                    marked.iter().for_each(|(c, marks)| expansion::contains(a, context.version, *c, &telling(c), marks, designations));
                 };
                 e.key("contains").array(each);
             }

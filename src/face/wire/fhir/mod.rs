@@ -18,6 +18,7 @@
 //! | `rule`, `advice`, `comment` | `$translate` match | what the row says beside its target |
 
 pub mod answers;
+pub mod expansion;
 pub mod json;
 pub mod outcome;
 pub mod parameters;
