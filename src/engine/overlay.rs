@@ -28,6 +28,8 @@ pub enum Decided {
     /// These codes, all together; the printed form or the key.
     Targets(Vec<(String, Relationship)>),
     NoMap,
+    /// Not to be used with this index, and why.
+    Held(String),
 }
 
 /// Reviewers' verdicts, as the engine sees them. `decisions` implements it over SQLite.

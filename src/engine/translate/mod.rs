@@ -198,6 +198,8 @@ impl<'e> Translator<'e> {
         if self.options.policy == Policy::Decision && self.decided(source.code(), asked, &mut t) {
             return t;
         }
+        // Why a decision was not used; the maps may have something to say as well.
+        let held = std::mem::replace(&mut t.message, Message::None);
         if self.source == self.target && self.maps.is_empty() {
             self.as_it_is(source, asked.date, &mut t);
         } else {
@@ -224,6 +226,11 @@ impl<'e> Translator<'e> {
         }
         if let Some(date) = asked.date.filter(|_| t.message.is_empty()) {
             t.message = Message::of_coverage(self.source, date);
+        }
+        if t.message.is_empty() {
+            t.message = held;
+        } else if !held.is_empty() {
+            t.message = format!("{held}; {}", t.message).into();
         }
         t
     }
@@ -303,6 +310,10 @@ impl<'e> Translator<'e> {
                     decision: Some(decision.id),
                 });
                 return true;
+            }
+            overlay::Decided::Held(why) => {
+                t.message = format!("decision {} is held back: {why}", decision.id).into();
+                return false;
             }
             overlay::Decided::Targets(targets) => targets,
         };
