@@ -47,16 +47,10 @@ impl Agreement {
 impl Store {
     /// Agreement of all items that were coded twice.
     pub fn agreement(&self) -> Result<Agreement, Error> {
-        // What two coders are compared by, as `Verdict::key` writes it.
-        let key = |event: &str| {
-            format!(
-                "(SELECT coalesce(group_concat(code, ' '), '') FROM (SELECT DISTINCT code FROM target WHERE event = {event} ORDER BY code))"
-            )
-        };
         let query = format!(
             "SELECT {}, {} FROM item WHERE first_coding IS NOT NULL AND second_coding IS NOT NULL",
-            key("first_coding"),
-            key("second_coding")
+            rows::key_of("first_coding"),
+            rows::key_of("second_coding")
         );
         self.reading(|c| {
             let mut statement = c.prepare_cached(&query)?;
@@ -69,8 +63,8 @@ impl Store {
     pub fn workload(&self) -> Result<Vec<Workload>, Error> {
         self.reading(|c| {
             let mut statement = c.prepare_cached(
-                "SELECT who, sum(answers), sum(records), sum(approvals) FROM ( \
-                 SELECT author AS who, count(*) AS answers, sum(records) AS records, 0 AS approvals FROM item WHERE author <> '' GROUP BY 1 \
+                "SELECT who, sum(answers), CAST(total(records) AS INTEGER), sum(approvals) FROM ( \
+                 SELECT author AS who, count(*) AS answers, total(records) AS records, 0 AS approvals FROM item WHERE author <> '' GROUP BY 1 \
                  UNION ALL SELECT approver, 0, 0, count(*) FROM item WHERE approver <> '' GROUP BY 1) GROUP BY 1 ORDER BY 2 DESC, 1",
             )?;
             let rows = statement.query_map([], |r| {

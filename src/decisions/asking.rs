@@ -4,8 +4,8 @@ use super::Error;
 use super::model::{Asked, Chosen, Item, Offer, Offered, Question, Verdict};
 use crate::engine::{Asked as AskedOfEngine, Engine, Facts, Origin, Outcome, Refusal, Target, Translation, TranslatorOptions};
 use crate::index::{CodeSystem, Concept};
-use crate::model::Relationship;
 use crate::model::rule::{Age, Sex};
+use crate::model::{Relationship, Status};
 
 /// Asks the maps what they offer for an item; nothing is picked.
 ///
@@ -80,9 +80,7 @@ pub fn chapter(concept: Concept<'_>) -> String {
 pub fn pick(translation: &Translation<'_>, scenario: usize, options: &[usize]) -> Result<Verdict, Error> {
     let groups = &translation.scenarios.get(scenario).ok_or(Error::NotOffered { what: format!("scenario {}", scenario + 1) })?.groups;
     if groups.len() != options.len() {
-        return Err(Error::NotOffered {
-            what: format!("{} picks for {} groups; pick one option of each group", options.len(), groups.len()),
-        });
+        return Err(Error::NotWhole { picks: options.len(), groups: groups.len() });
     }
     let mut targets: Vec<Chosen> = Vec::with_capacity(groups.len());
     // As sure as the least sure of the codes; unknown where the record's words do not rank them.
@@ -135,6 +133,23 @@ pub fn by_codes(engine: &Engine, question: &Question, codes: &[(String, Option<R
         verdict.targets.push(target);
     }
     Ok(verdict)
+}
+
+/// What to think of before these codes become an answer: those that nobody can bill today. They may still be meant.
+pub fn doubts(engine: &Engine, question: &Question, verdict: &Verdict) -> Vec<String> {
+    let Ok(system) = engine.system(&question.target_system) else { return Vec::new() };
+    let concepts = verdict.targets.iter().filter_map(|t| system.concept(&t.code));
+    concepts
+        .filter_map(|c| {
+            let what = match c.recordable_on(None) {
+                Some(Status::Valid) => return None,
+                Some(Status::Header) => "is a header: it is not billable, a more particular code is wanted",
+                _ if c.is_listed() => "is no longer a code",
+                _ => "is in no loaded release",
+            };
+            Some(format!("{} {what}", c.code()))
+        })
+        .collect()
 }
 
 fn known<'e>(engine: &'e Engine, system: CodeSystem<'e>, code: &str) -> Result<Concept<'e>, Error> {

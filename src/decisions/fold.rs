@@ -4,6 +4,7 @@
 //! written; so it can always be derived again ([`Store::rebuild`](super::Store::rebuild)).
 
 use super::model::{Action, Event, Finding, State, Status, Verdict};
+use super::store::MOST_RECORDS;
 use std::collections::{BTreeMap, HashSet};
 
 /// What the events, in order, amount to.
@@ -77,7 +78,7 @@ pub fn fold(events: &[Event]) -> State {
             Action::Commented | Action::Undone { .. } => {}
         }
     }
-    state.records = batches.values().sum();
+    state.records = batches.values().fold(0, |sum: u64, records| sum.saturating_add(*records)).min(MOST_RECORDS);
     state
 }
 

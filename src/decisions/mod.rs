@@ -1,7 +1,7 @@
 //! What reviewers decide, in one SQLite file.
 //!
 //! A question that no rule settles becomes an *item* of a queue. People answer it, a second person approves, and from then on
-//! translations use the answer and say so ([`Approved`] implements [`engine::Overlay`](crate::engine::Overlay)). Everything that is done
+//! translations use the answer and say so ([`Examined`] implements [`engine::Overlay`](crate::engine::Overlay)). Everything that is done
 //! to an item is an *event*; an event is never changed and never removed, taking something back is an event too.
 //!
 //! Deliberately not here: how a queue looks (`face/cli`, `face/web`), and what a job does with what is left over (`job`).
@@ -52,9 +52,9 @@ mod store;
 mod tests;
 
 pub use agreement::{Agreement, Workload};
-pub use asking::{ask, by_codes, chapter, facts_key, facts_of_key, offer_changed, offered, pick};
+pub use asking::{ask, by_codes, chapter, doubts, facts_key, facts_of_key, offer_changed, offered, pick};
 pub use model::{Action, Asked, Chosen, Event, Finding, Item, Offer, Offered, Question, State, Status, Verdict};
-pub use overlay::Approved;
+pub use overlay::{Approved, Examined};
 pub use queue::{Column, Coverage, Entry, Filter, Tally, share_out};
 pub use reexamine::{Reexamined, examine, reexamine};
 pub use store::{Added, By, Done, Store};
@@ -110,12 +110,20 @@ pub enum Error {
     NothingToApprove,
     #[error("there is nothing of yours to take back")]
     NothingToUndo,
+    #[error("both coders have answered and may have seen each other's answer, so it is not taken back; decide anew or flag it")]
+    BothIn,
     #[error("the last action is {who}'s, who alone can take it back; decide anew or flag it")]
     NotYours { who: String },
     #[error("{code} was chosen twice")]
     Twice { code: String },
+    #[error("{code} cannot be an answer and not related to what was asked; say that there is no map, or choose another relationship")]
+    NotRelated { code: String },
     #[error("{what} is not on offer")]
     NotOffered { what: String },
+    #[error("{groups} codes are needed together, {picks} {}; pick one option of each group", if *picks == 1 { "was picked" } else { "were picked" })]
+    NotWhole { picks: usize, groups: usize },
+    #[error("{records} is no number of records that anybody has; at most {} are counted", store::MOST_RECORDS)]
+    TooMany { records: u64 },
     #[error("`{code}` is not a code of {system}{}", if .nearest.is_empty() { String::new() } else { format!("; near it: {}", .nearest) })]
     UnknownCode { code: String, system: String, nearest: String },
     #[error(transparent)]
@@ -125,10 +133,10 @@ pub enum Error {
 impl Error {
     /// Whether it is about the one item that was asked for: with the file all is well.
     pub fn is_of_item(&self) -> bool {
-        use Error::{Blind, CodersDiffer, Conflict, NoItem, NotYours, NothingToApprove, NothingToUndo, OwnWork};
+        use Error::{Blind, BothIn, CodersDiffer, Conflict, NoItem, NotYours, NothingToApprove, NothingToUndo, OwnWork};
         matches!(
             self,
-            NoItem { .. } | Conflict { .. } | OwnWork | Blind | CodersDiffer | NothingToApprove | NothingToUndo | NotYours { .. }
+            NoItem { .. } | Conflict { .. } | OwnWork | Blind | CodersDiffer | NothingToApprove | NothingToUndo | BothIn | NotYours { .. }
         )
     }
 }

@@ -1,5 +1,6 @@
 //! What reviewers are asked and what they answer, as plain values.
 
+use super::Error;
 use crate::model::Relationship;
 
 /// What is asked. Two questions with the same five fields are one; the title is only for reading.
@@ -69,6 +70,20 @@ impl Verdict {
 
     pub fn is_no_map(&self) -> bool {
         self.targets.is_empty()
+    }
+
+    /// Whether a translation can use it: each code once, and none of them unrelated to what was asked.
+    pub fn usable(&self) -> Result<(), Error> {
+        for (at, target) in self.targets.iter().enumerate() {
+            let code = || target.code.clone();
+            if target.relationship == Relationship::NotRelatedTo {
+                return Err(Error::NotRelated { code: code() });
+            }
+            if self.targets[..at].iter().any(|other| other.code == target.code) {
+                return Err(Error::Twice { code: code() });
+            }
+        }
+        Ok(())
     }
 
     /// What two coders are compared by: the codes, in order of the alphabet, joined by a blank; empty for no map.
@@ -199,6 +214,11 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether *undo* means it: that it was asked again or is still valid is nobody's act, and a taking-back is done anew instead.
+    pub fn can_be_undone(&self) -> bool {
+        !matches!(self, Action::Asked { .. } | Action::Undone { .. } | Action::Reexamined(Finding::StillValid))
+    }
+
     pub fn code(&self) -> &'static str {
         match self {
             Action::Asked { .. } => "asked",

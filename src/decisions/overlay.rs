@@ -2,12 +2,15 @@
 //!
 //! The most particular decision answers: for the code with these words and facts, with these words, with these facts, for the code
 //! alone. A decision for a code with other words or facts does not answer at all.
+//!
+//! [`Approved`] knows what people approved, whatever the index; an engine is given [`Examined`], which holds a decision of another index
+//! against its own before it is used.
 
 use super::asking::facts_key;
 use super::model::{Status, Verdict};
 use super::store::Store;
-use super::{Error, rows};
-use crate::engine::{self, Decided, Decision, Overlay};
+use super::{Error, Finding, examine, rows};
+use crate::engine::{self, Decided, Decision, Engine, Overlay};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -31,10 +34,14 @@ struct Known {
     /// [`Store::writes`] at that moment.
     writes: u64,
     with_facts: bool,
+    /// Fingerprints of the indexes under which somebody decided, approved or examined.
+    releases: HashMap<i64, String>,
 }
 
 struct Held {
     question: i64,
+    /// Of the last time that it was decided, approved or examined.
+    release: Option<i64>,
     text: String,
     facts: String,
     decision: Decision,
@@ -63,10 +70,13 @@ impl Approved {
         known.writes = self.store.writes();
         let known = &mut *known;
         self.store.reading(|c| {
-            let mut statement = c.prepare_cached(
-                "SELECT i.version, i.question, i.status, i.decision, q.source_system, q.code, q.target_system, q.text, q.facts \
+            let mut releases = c.prepare_cached("SELECT id, fingerprint FROM release")?;
+            known.releases = releases.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<Result<_, _>>()?;
+            let mut statement = c.prepare_cached(&format!(
+                "SELECT i.version, i.question, i.status, i.decision, q.source_system, q.code, q.target_system, q.text, q.facts, {} \
                  FROM item i JOIN question q ON q.id = i.question WHERE i.version > ?1 ORDER BY i.version",
-            )?;
+                rows::RELEASE_OF_ITEM
+            ))?;
             let mut changed = statement.query([known.seen])?;
             while let Some(row) = changed.next()? {
                 let (version, question, status, event): (i64, i64, String, Option<i64>) =
@@ -82,7 +92,8 @@ impl Approved {
                     };
                     let facts: String = row.get(8)?;
                     known.with_facts |= !facts.is_empty();
-                    held.push(Held { question, text: row.get(7)?, facts, decision: Decision { id, decided } });
+                    let release = row.get(9)?;
+                    held.push(Held { question, release, text: row.get(7)?, facts, decision: Decision { id, decided } });
                 }
                 known.seen = version;
             }
@@ -95,10 +106,9 @@ impl Approved {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         known.writes != self.store.writes() || known.looked.is_none_or(|at| at.elapsed() > FRESH)
     }
-}
 
-impl Overlay for Approved {
-    fn decision(&self, question: engine::Question<'_>) -> Option<Decision> {
+    /// The decision, the number of its item, and whether this index is the last under which somebody looked at it.
+    fn find(&self, question: engine::Question<'_>, fingerprint: &str) -> Option<(Decision, i64, bool)> {
         // A file that cannot be read just now leaves what is known: the next look will tell.
         if self.is_stale() {
             let _ = self.refresh();
@@ -109,6 +119,59 @@ impl Overlay for Approved {
         let text = question.text.map_or("", str::trim);
         let facts = if known.with_facts { facts_key(question.facts) } else { String::new() };
         let fits = |h: &&Held| (h.text.is_empty() || h.text == text) && (h.facts.is_empty() || h.facts == facts);
-        held.iter().filter(fits).max_by_key(|h| (!h.text.is_empty(), !h.facts.is_empty())).map(|h| h.decision.clone())
+        let held = held.iter().filter(fits).max_by_key(|h| (!h.text.is_empty(), !h.facts.is_empty()))?;
+        let current = held.release.and_then(|id| known.releases.get(&id)).is_some_and(|f| f == fingerprint);
+        Some((held.decision.clone(), held.question, current))
+    }
+}
+
+impl Overlay for Approved {
+    fn decision(&self, question: engine::Question<'_>) -> Option<Decision> {
+        self.find(question, "").map(|(decision, ..)| decision)
+    }
+}
+
+/// Approved decisions as one index may use them.
+///
+/// One that was decided, approved or examined under this very index is used as it is. Any other is examined when it is first asked for,
+/// so that opening a file costs nothing: if the index no longer agrees, the decision is held back and the answer says why. Nothing is
+/// written; [`reexamine`](super::reexamine) puts the same findings on people's list.
+pub struct Examined {
+    approved: Arc<Approved>,
+    engine: Engine,
+    fingerprint: String,
+    /// By decision.
+    findings: RwLock<HashMap<i64, Finding>>,
+}
+
+impl Examined {
+    /// As `engine` may use them.
+    pub fn by(engine: &Engine, approved: Arc<Approved>) -> Examined {
+        Examined { approved, engine: engine.clone(), fingerprint: engine.index().fingerprint(), findings: RwLock::default() }
+    }
+
+    fn finding(&self, decision: i64, item: i64) -> Result<Finding, Error> {
+        if let Some(known) = self.findings.read().unwrap_or_else(PoisonError::into_inner).get(&decision) {
+            return Ok(known.clone());
+        }
+        let (item, before) = self.approved.store.with_offer(item)?;
+        let finding = examine(&self.engine, &item, before.as_ref());
+        self.findings.write().unwrap_or_else(PoisonError::into_inner).insert(decision, finding.clone());
+        Ok(finding)
+    }
+}
+
+impl Overlay for Examined {
+    fn decision(&self, question: engine::Question<'_>) -> Option<Decision> {
+        let (decision, item, current) = self.approved.find(question, &self.fingerprint)?;
+        if current {
+            return Some(decision);
+        }
+        let why = match self.finding(decision.id, item) {
+            Ok(Finding::StillValid) => return Some(decision),
+            Ok(finding) => finding.to_string(),
+            Err(error) => format!("it cannot be examined just now: {error}"),
+        };
+        Some(Decision { decided: Decided::Held(why), ..decision })
     }
 }

@@ -1,9 +1,12 @@
 //! A new release: what does it say of the decisions that were approved under older ones?
 //!
 //! Nothing is silently kept: every decision that is not *still valid* is flagged with what was found, and translations no longer use it
-//! until somebody approves it again or decides anew. Nothing is silently lost: the finding is an event like any other.
+//! until somebody approves it again or decides anew. Nothing is silently lost: the finding is an event like any other. `serve` does this
+//! by itself when it starts with another index or takes one up; `xwalk review reexamine` does it by hand. Until it is done, and where the
+//! file can only be read, [`Examined`](super::Examined) holds back the same decisions.
 
 use super::asking::offered;
+use super::fold::fold;
 use super::model::{Action, Finding, Item, Offer, Status};
 use super::queue::Filter;
 use super::store::{By, Store};
@@ -24,28 +27,35 @@ pub struct Reexamined {
     pub map_changed: u64,
 }
 
-/// Looks at every approved decision with the eyes of this index.
+impl Reexamined {
+    /// Those that people have to look at again.
+    pub fn doubtful(&self) -> u64 {
+        self.target_expired + self.source_changed + self.map_changed
+    }
+}
+
+/// Looks at every approved decision with the eyes of this index, some hundred at a time: people who work meanwhile hardly wait, and what
+/// they do comes first. Broken off, the rest is done the next time.
 pub fn reexamine(store: &Store, engine: &Engine, who: &str) -> Result<Reexamined, Error> {
     let fingerprint = engine.index().fingerprint();
-    let mut result = Reexamined::default();
-    let filter = Filter { status: vec![Status::Approved, Status::NoMap], ..Filter::default() };
-    let mut found = Vec::new();
-    for id in store.ids(&filter)? {
-        let (item, offer) = store.with_offer(id)?;
-        if item.1 == fingerprint {
-            result.current += 1;
-            continue;
+    let stale = store.stale(&fingerprint)?;
+    let settled = Filter { status: vec![Status::Approved, Status::NoMap], ..Filter::default() };
+    let mut result = Reexamined { current: store.count(&settled)?.saturating_sub(stale.len() as u64), ..Reexamined::default() };
+    for some in stale.chunks(500) {
+        let mut found = Vec::with_capacity(some.len());
+        for &id in some {
+            let (item, offer) = store.with_offer(id)?;
+            let finding = examine(engine, &item, offer.as_ref());
+            match finding {
+                Finding::StillValid => result.still_valid += 1,
+                Finding::TargetExpired { .. } => result.target_expired += 1,
+                Finding::SourceChanged => result.source_changed += 1,
+                Finding::MapChanged => result.map_changed += 1,
+            }
+            found.push((id, item.state.version, Action::Reexamined(finding)));
         }
-        let finding = examine(engine, &item.0, offer.as_ref());
-        match finding {
-            Finding::StillValid => result.still_valid += 1,
-            Finding::TargetExpired { .. } => result.target_expired += 1,
-            Finding::SourceChanged => result.source_changed += 1,
-            Finding::MapChanged => result.map_changed += 1,
-        }
-        found.push((id, Action::Reexamined(finding)));
+        store.act_on_unchanged(By { who, why: "", index: &fingerprint }, found)?;
     }
-    store.act_on_all(By { who, why: "", index: &fingerprint }, found)?;
     Ok(result)
 }
 
@@ -64,8 +74,9 @@ pub fn examine(engine: &Engine, item: &Item, before: Option<&Offer>) -> Finding 
             }
         }
     }
-    // A local system has no release; its codes cannot have changed.
-    if !question.code.is_empty() && !source.releases().is_empty() && source.concept(&question.code).is_none() {
+    // A local system has no release; its codes cannot have changed. And what was never a code has not become one less.
+    let was_none = before.is_none() && question.display.is_empty();
+    if !was_none && !question.code.is_empty() && !source.releases().is_empty() && source.concept(&question.code).is_none() {
         return Finding::SourceChanged;
     }
     let now = offered(engine, question).map(|t| Offer::of(&t)).unwrap_or_default();
@@ -90,17 +101,26 @@ fn successors(concept: Concept<'_>) -> String {
 }
 
 impl Store {
-    /// An item, the fingerprint under which its decision was made or last examined, and what was on offer then.
-    fn with_offer(&self, id: i64) -> Result<((Item, String), Option<Offer>), Error> {
-        let item = self.item(id, "")?;
+    /// The settled items that nobody has decided, approved or examined under this index since.
+    fn stale(&self, fingerprint: &str) -> Result<Vec<i64>, Error> {
         self.reading(|c| {
-            let index: Option<String> = c
-                .prepare_cached(
-                    "SELECT r.fingerprint FROM event e JOIN release r ON r.id = e.release WHERE e.question = ?1 \
-                     AND e.action IN ('decided', 'approved', 'reexamined') ORDER BY e.id DESC LIMIT 1",
-                )?
-                .query_row([id], |row| row.get(0))
-                .optional()?;
+            let release: Option<i64> =
+                c.query_row("SELECT id FROM release WHERE fingerprint = ?1", [fingerprint], |row| row.get(0)).optional()?;
+            let mut statement = c.prepare(&format!(
+                "SELECT i.question FROM item i WHERE i.status IN ('approved', 'no-map') AND coalesce({}, -1) <> ?1 \
+                 ORDER BY i.records DESC, i.question",
+                rows::RELEASE_OF_ITEM
+            ))?;
+            let ids = statement.query_map([release.unwrap_or(0)], |row| row.get(0))?;
+            Ok(ids.collect::<Result<_, _>>()?)
+        })
+    }
+
+    /// An item with everything that was done to it, and what was on offer when it was decided.
+    pub(super) fn with_offer(&self, id: i64) -> Result<(Item, Option<Offer>), Error> {
+        self.reading(|c| {
+            // Whoever works blind on it meanwhile: what translations use is what was decided before.
+            let item = Item { id, question: rows::question(c, id)?, state: fold(&rows::events(c, id)?) };
             // The offer of the decision, else of the question.
             let lines: Option<String> = c
                 .prepare_cached(
@@ -108,7 +128,7 @@ impl Store {
                 )?
                 .query_row((id, item.state.decision), |row| row.get(0))
                 .optional()?;
-            Ok(((item, index.unwrap_or_default()), lines.map(|l| rows::offer_of_lines(&l))))
+            Ok((item, lines.map(|l| rows::offer_of_lines(&l))))
         })
     }
 }

@@ -59,6 +59,15 @@ pub(super) fn targets(c: &Connection, event: i64) -> Result<Vec<Chosen>, Error> 
     rows.collect()
 }
 
+/// SQL for the index under which an item `i` was last decided, approved or examined.
+pub(super) const RELEASE_OF_ITEM: &str = "(SELECT e.release FROM event e WHERE e.question = i.question AND e.release IS NOT NULL \
+     AND e.action IN ('decided', 'approved', 'reexamined') ORDER BY e.id DESC LIMIT 1)";
+
+/// SQL for the codes of an event as [`Verdict::key`] writes them.
+pub(super) fn key_of(event: &str) -> String {
+    format!("(SELECT coalesce(group_concat(code, ' '), '') FROM (SELECT DISTINCT code FROM target WHERE event = {event} ORDER BY code))")
+}
+
 /// Writes an event and returns its number.
 pub(super) fn insert_event(
     c: &Connection,

@@ -123,6 +123,7 @@ impl Store {
             let mut added = Added::default();
             let release = rows::put_release(c, by.index)?;
             for a in asked {
+                countable(a.records)?;
                 let (id, new) = rows::put_question(c, &a.question)?;
                 if new {
                     added.new += 1
@@ -163,15 +164,25 @@ impl Store {
         })
     }
 
+    /// The same to items that are still as they were seen; nothing to the others.
+    pub(super) fn act_on_unchanged(&self, by: By<'_>, actions: impl IntoIterator<Item = (i64, i64, Action)>) -> Result<(), Error> {
+        self.writing(|c| {
+            for (id, seen, action) in actions {
+                match act(c, id, Some(seen), by, action, None) {
+                    Ok(_) | Err(Error::Conflict { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Takes back the last thing that was done to an item, if this person did it.
     pub fn undo(&self, id: i64, seen: Option<i64>, by: By<'_>) -> Result<Done, Error> {
         self.writing(|c| {
             let events = rows::events(c, id)?;
             let gone = undone(&events);
-            let mut last = visible(&events, by.who)
-                .into_iter()
-                .rev()
-                .filter(|e| !gone.contains(&e.id) && !matches!(e.action, Action::Asked { .. } | Action::Undone { .. }));
+            let mut last = visible(&events, by.who).into_iter().rev().filter(|e| !gone.contains(&e.id) && e.action.can_be_undone());
             let Some(last) = last.next() else { return Err(Error::NothingToUndo) };
             if last.who != by.who {
                 return Err(Error::NotYours { who: last.who.clone() });
@@ -193,7 +204,9 @@ impl Store {
                 return Ok(None);
             }
             let gone = undone(&events);
-            Ok(events.into_iter().rev().find_map(|e| match e.action {
+            let mut since_assigned =
+                events.into_iter().rev().take_while(|e| !matches!(e.action, Action::Assigned { .. }) || gone.contains(&e.id));
+            Ok(since_assigned.find_map(|e| match e.action {
                 Action::Decided(verdict) if e.who == who && !gone.contains(&e.id) => Some(verdict),
                 _ => None,
             }))
@@ -296,6 +309,13 @@ impl Store {
     }
 }
 
+/// More records than this nobody has. The queue adds counts up, and the sum of a million such items is still a number.
+pub(super) const MOST_RECORDS: u64 = 1_000_000_000_000;
+
+pub(super) fn countable(records: u64) -> Result<(), Error> {
+    if records > MOST_RECORDS { Err(Error::TooMany { records }) } else { Ok(()) }
+}
+
 pub(super) fn now() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
@@ -343,10 +363,9 @@ fn permit(c: &Connection, state: &State, who: &str, action: &Action) -> Result<(
     let blind = is_blind(state);
     match action {
         Action::Decided(_) if blind && who != state.assignee && who != state.second => Err(Error::Blind),
-        Action::Decided(verdict) => {
-            let twice = verdict.targets.iter().enumerate().find(|(i, t)| verdict.targets[..*i].iter().any(|o| o.code == t.code));
-            twice.map_or(Ok(()), |(_, t)| Err(Error::Twice { code: t.code.clone() }))
-        }
+        Action::Decided(verdict) => verdict.usable(),
+        // Each may have seen the other's by now: a second "first" answer would not be blind.
+        Action::Undone { event } if [state.first_coding, state.second_coding].contains(&Some(*event)) => Err(Error::BothIn),
         Action::Approved | Action::Rejected if blind => Err(Error::Blind),
         Action::Approved | Action::Rejected if state.verdict.is_none() => Err(Error::NothingToApprove),
         // Two coders who differ: one of the two codings may not simply be waved through by its author's rival.

@@ -181,6 +181,57 @@ fn two_blind_coders_do_not_see_each_other() {
 }
 
 #[test]
+fn what_two_coded_blind_stays_and_lists_say_nothing_before() {
+    let folder = folder();
+    let store = store(&folder);
+    let line = || store.queue(&Filter::default(), 0, 9).unwrap().into_iter().find(|e| e.id == 1).unwrap();
+    store.act(1, None, by("ann"), decided(&["Z"])).unwrap();
+    assert_eq!((line().status, line().answer.as_deref(), line().author.as_str()), (Status::Proposed, Some("Z"), "ann"));
+    store.act(1, None, by("boss"), Action::Assigned { to: "ann".into(), second: Some("bob".into()) }).unwrap();
+    let told = line();
+    assert_eq!((told.status, told.answer, told.score), (Status::Unreviewed, None, None));
+    assert_eq!((told.author.as_str(), told.approver.as_str(), told.assignee.as_str()), ("", "", "ann"));
+    assert_eq!(store.own_coding(1, "ann").unwrap(), None, "an answer of before is not the blind one");
+
+    store.act(1, None, by("ann"), decided(&["Y"])).unwrap();
+    store.undo(1, None, by("ann")).unwrap();
+    store.act(1, None, by("ann"), decided(&["X"])).unwrap();
+    store.act(1, None, by("bob"), decided(&["Y"])).unwrap();
+    assert_eq!((line().answer.as_deref(), line().author.as_str()), (Some("X or Y"), "ann, bob"));
+    // Now bob sees what ann answered: to do the same and call it agreement is not possible.
+    assert!(matches!(store.undo(1, None, by("bob")), Err(Error::BothIn)));
+    store.act(1, None, by("bob"), decided(&["X"])).unwrap();
+    assert_eq!((line().status, line().answer.as_deref()), (Status::Proposed, Some("X")));
+    let agreement = store.agreement().unwrap();
+    assert_eq!((agreement.items, agreement.same), (1, 0));
+}
+
+#[test]
+fn counts_that_are_none_are_refused_and_those_of_an_older_xwalk_break_no_page() {
+    let folder = folder();
+    let store = store(&folder);
+    let far = || Asked { chapter: "C2".into(), ..asked("Z", 1) };
+    assert!(matches!(store.ask(by("job"), "r", [Asked { records: u64::MAX, ..far() }]), Err(Error::TooMany { .. })));
+    store.ask(by("job"), "r", [far()]).unwrap();
+    let raw = rusqlite::Connection::open(file(&folder)).unwrap();
+    raw.execute("UPDATE item SET records = ?1 WHERE question = 4", [i64::MAX]).unwrap();
+    assert_eq!(store.coverage(&Filter::default()).unwrap().items, 4);
+    assert_eq!(store.tallies(&Filter { code: "A".into(), ..Filter::default() }).unwrap().len(), 1);
+    store.workload().unwrap();
+    store.ask(by("job"), "r", [far()]).unwrap();
+    assert_eq!(store.coverage(&Filter::default()).unwrap().records, 61, "asked again with a count, it is mended");
+}
+
+#[test]
+fn what_is_not_related_is_no_answer() {
+    let folder = folder();
+    let store = store(&folder);
+    let mut not = verdict(&["X"]);
+    not.targets[0].relationship = Relationship::NotRelatedTo;
+    assert!(matches!(store.act(1, None, by("ann"), Action::Decided(not)), Err(Error::NotRelated { .. })));
+}
+
+#[test]
 fn both_coverages_and_the_order_of_the_queue() {
     let folder = folder();
     let store = store(&folder);

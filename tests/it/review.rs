@@ -160,7 +160,6 @@ fn every_format_goes_out_and_comes_back() {
         "concept_id\tconcept_name\tdomain_id\tvocabulary_id\tconcept_class_id\tstandard_concept\tconcept_code\tvalid_start_date\tvalid_end_date\tinvalid_reason\n\
          1\tClassical cholera\tCondition\tICD10CM\tx\t\tA00.0\t20150101\t20991231\t\n2\tCholera\tCondition\tICD10CM\tx\t\tA00.9\t20150101\t20991231\t\n",
     );
-    let wanted = [("001.1", "approved", "A00.9 A00.0"), ("001.8", "no-map", "")];
     for format in ["csv", "usagi", "snap2snomed", "sssom", "fhir-r4", "fhir-r5", "omop"] {
         let file = format!("out.{format}");
         let athena: &[&str] = if ["usagi", "omop"].contains(&format) { &["--concepts", "CONCEPT.csv"] } else { &[] };
@@ -172,7 +171,11 @@ fn every_format_goes_out_and_comes_back() {
         let import =
             ["review", "import", "--decisions", &again, "--by", "carl", "--as", format, "--from", "icd9cm", "--to", "icd10cm", &file];
         let (code, _, told) = place.run(&[&import[..], athena].concat());
-        assert_eq!(code, 0, "{format}: {told}");
+        // Two rows without groups may be alternatives: they come back as a question.
+        let grouped = !["snap2snomed", "omop"].contains(&format);
+        assert_eq!(code, i32::from(!grouped), "{format}: {told}");
+        let first = if grouped { ("001.1", "approved", "A00.9 A00.0") } else { ("001.1", "flagged", "") };
+        let wanted = [first, ("001.8", "no-map", "")];
         let out = place.runs(&["review", "list", "--decisions", &again, "--format", "json"]);
         let mut listed: Vec<Value> = serde_json::from_str(&out).expect("JSON");
         listed.sort_by_key(|i| i["source"]["code"].as_str().map(str::to_owned));
@@ -181,8 +184,8 @@ fn every_format_goes_out_and_comes_back() {
             .map(|i| {
                 let shown = place.runs(&["review", "show", "--decisions", &again, "--by", "x", &i["id"].to_string(), "--format", "json"]);
                 let item: Value = serde_json::from_str::<Vec<Value>>(&shown).expect("JSON").remove(0);
-                let mut codes: Vec<&str> =
-                    item["answer"]["targets"].as_array().expect("targets").iter().filter_map(|t| t["code"].as_str()).collect();
+                let targets = item["answer"]["targets"].as_array().cloned().unwrap_or_default();
+                let mut codes: Vec<&str> = targets.iter().filter_map(|t| t["code"].as_str()).collect();
                 // The order of the codes is not part of what every format can hold.
                 codes.sort_by_key(|c| std::cmp::Reverse(*c));
                 (i["source"]["code"].as_str().unwrap_or("").to_owned(), i["status"].as_str().unwrap_or("").to_owned(), codes.join(" "))
@@ -225,21 +228,43 @@ fn imports_tell_what_they_do_not_know_and_lose_nothing() {
     assert_eq!(code, 1, "a doubtful answer was used: {out}{error}");
 }
 
-/// The four things that a new release can say of a decision.
-#[test]
-fn a_new_release_is_held_against_every_decision() {
+/// Five decisions that were approved under one year's releases, in a place with the next year's: A04.7 is gone, its successor is A04.71;
+/// 002.0 is no code; 001.8 leads elsewhere.
+pub fn next_year() -> Place {
     let place = Place::with(&releases(GEM, &[], "0010  One\n0011  Two\n0018  Three\n0019  Four\n0020  Five\n", Vec::new()));
     place.reviews("add", &["--by", "boss", "--from", "icd9cm", "--to", "icd10cm", "001.0", "001.1", "001.8", "001.9", "002.0"]);
     for (item, answer) in [("1", "A00.9"), ("2", "A04.7"), ("3", "A00.0"), ("4", "A00.9"), ("5", "A00.9")] {
         place.settle(item, &["--codes", answer]);
     }
-    // The next year: A04.7 is gone, its successor is A04.71; 002.0 is no code; 001.8 leads elsewhere.
     let later =
         [("A00", "Cholera"), ("A000", "Classical cholera"), ("A009", "Cholera, unspecified"), ("A0471", "Enterocolitis, recurrent")];
     let succession = kit::map("conversion", ("icd10cm", "icd10cm"), "2019", MapKind::Succession, Format::Gem, "A047    A0471   00000\r\n");
     let gem = GEM.replace("0018  A000    10000\r\n", "").replace("0018  A009", "0018  A000");
     let next = Place::with(&releases(&gem, &later, TITLES, vec![succession]));
     std::fs::copy(place.path("d.db"), next.path("d.db")).expect("a copy");
+    next
+}
+
+/// The four things that a new release can say of a decision.
+#[test]
+fn a_new_release_is_held_against_every_decision() {
+    let next = next_year();
+    // Before anybody has looked at them again, what is in doubt is held back, and the answer says why.
+    let asked = |code: &str| {
+        let ask =
+            ["translate", "--from", "icd9cm", "--to", "icd10cm", code, "--policy", "decision", "--decisions", "d.db", "--format", "json"];
+        serde_json::from_str::<Vec<Value>>(&next.runs(&ask)).expect("JSON").remove(0)
+    };
+    assert_eq!(asked("001.0")["picked"]["policy"], "decision", "it still holds");
+    for (code, why) in [
+        ("001.1", "is held back: A04.7 has expired; successor: A04.71"),
+        ("001.8", "is held back: the map now offers other codes"),
+        ("002.0", "is held back: the source is no longer a valid code"),
+    ] {
+        let answer = asked(code);
+        assert!(answer["message"].as_str().is_some_and(|m| m.contains(why)), "{code}: {answer}");
+        assert_ne!(answer["picked"]["policy"], "decision", "{code}: {answer}");
+    }
     let (code, out, error) = next.review("reexamine", &["--by", "boss"]);
     assert_eq!(code, 1, "{out}{error}");
     let finding = |item: &str| {

@@ -3,9 +3,10 @@
 //! Holds: codes, titles, relationships (R4: equivalence), *no map*. What a ConceptMap has no element for (status, people, counts, words,
 //! facts, scenario, group, origin) is in extensions `urn:xwalk:decision` on the element and `urn:xwalk:target` on the target; who does
 //! not know them loses nothing that a ConceptMap says. Codes of a combination are targets of one element with the same scenario and
-//! different groups.
+//! different groups; several targets without groups, as others publish them, are alternatives. A published target that holds only under
+//! conditions (`dependsOn`) or with something else (`product`) is taken in flagged: a decision has no place for those.
 
-use super::{Context, ExchangeError, Exchanged, Problem, Readout};
+use super::{Context, ExchangeError, Exchanged, Problem, Readout, gather};
 use crate::decisions::model::{Chosen, Question, Status, Verdict};
 use crate::model::Relationship;
 use serde_json::{Map, Value, json};
@@ -135,65 +136,31 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
     if map["resourceType"] != "ConceptMap" {
         return Err(ExchangeError::NotThis("its resourceType is not ConceptMap".to_owned()));
     }
-    let mut readout = Readout::default();
+    let (mut rows, mut problems) = (Vec::new(), Vec::new());
     for group in list(&map["group"]) {
         // A canonical may carry its version.
         let system = |name: &str| text(&group[name]).split_once('|').map_or_else(|| text(&group[name]), |(uri, _)| uri);
         let (source, target) = (context.alias(system("source")), context.alias(system("target")));
         if source.is_empty() || target.is_empty() {
-            readout.problems.push(Problem { line: 0, what: "a group without source or target was left out".to_owned() });
+            problems.push(Problem { line: 0, what: "a group without source or target was left out".to_owned() });
             continue;
         }
         for e in list(&group["element"]) {
             match read_element(e, (source, target)) {
-                Ok(item) => readout.items.push(item),
-                Err(what) => readout.problems.push(Problem { line: 0, what }),
+                Ok(of_element) => rows.extend(of_element),
+                Err(what) => problems.push(Problem { line: 0, what }),
             }
         }
     }
-    Ok(readout)
+    Ok(Readout { items: gather(rows, &mut problems), problems })
 }
 
-fn read_element(e: &Value, (source, target): (&str, &str)) -> Result<Exchanged, String> {
+/// A row for each target, and one if there is none.
+fn read_element(e: &Value, (source, target): (&str, &str)) -> Result<Vec<Exchanged>, String> {
     let said = |name: &str| part(e, DECISION, name);
-    let code = text(&e["code"]);
-    let mut targets = Vec::new();
-    let mut unmatched = e["noMap"] == true;
-    for t in list(&e["target"]) {
-        let relationship = match (text(&t["relationship"]), text(&t["equivalence"])) {
-            (_, "unmatched") => {
-                unmatched = true;
-                continue;
-            }
-            ("", r4) => Relationship::from_r4_equivalence(r4).ok_or_else(|| format!("{code}: equivalence `{r4}` is none of FHIR R4"))?,
-            (r5, _) => Relationship::from_code(r5).ok_or_else(|| format!("{code}: relationship `{r5}` is none of FHIR R5"))?,
-        };
-        let of = |name: &str| part(t, TARGET, name);
-        targets.push(Chosen {
-            group: of("group").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()).unwrap_or(0),
-            code: text(&t["code"]).to_owned(),
-            display: text(&t["display"]).to_owned(),
-            relationship,
-            map: of("map").map_or("", text).to_owned(),
-            row: of("row").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
-        });
-    }
-    if targets.iter().any(|t| t.code.is_empty()) {
-        return Err(format!("{code}: a target without a code"));
-    }
     let word = |name: &str| said(name).map_or("", text).to_owned();
-    let verdict = (unmatched || !targets.is_empty()).then(|| Verdict {
-        scenario: said("scenario").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()),
-        score: said("score").and_then(Value::as_f64),
-        targets,
-    });
-    // A map that somebody published is settled; ours says itself where it stands.
-    let published = match &verdict {
-        None => Status::Unreviewed,
-        Some(v) if v.is_no_map() => Status::NoMap,
-        Some(_) => Status::Approved,
-    };
-    Ok(Exchanged {
+    let code = text(&e["code"]);
+    let row = |answer: Option<Option<Chosen>>, status: Status| Exchanged {
         question: Question {
             source_system: source.to_owned(),
             code: code.to_owned(),
@@ -205,8 +172,13 @@ fn read_element(e: &Value, (source, target): (&str, &str)) -> Result<Exchanged, 
         records: said("records").and_then(Value::as_u64).unwrap_or(1),
         outcome: word("outcome"),
         chapter: word("chapter"),
-        status: Status::from_code(&word("status")).unwrap_or(published),
-        verdict,
+        // A map that somebody published is settled; ours says itself where it stands.
+        status: Status::from_code(&word("status")).unwrap_or(status),
+        verdict: answer.map(|targets| Verdict {
+            scenario: said("scenario").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()),
+            score: said("score").and_then(Value::as_f64),
+            targets: targets.into_iter().collect(),
+        }),
         author: word("author"),
         approver: word("approver"),
         at: word("at"),
@@ -214,7 +186,43 @@ fn read_element(e: &Value, (source, target): (&str, &str)) -> Result<Exchanged, 
         assignee: word("assignee"),
         second: word("second"),
         line: 0,
-    })
+    };
+    let mut rows = Vec::new();
+    if e["noMap"] == true {
+        rows.push(row(Some(None), Status::NoMap));
+    }
+    for t in list(&e["target"]) {
+        let relationship = match (text(&t["relationship"]), text(&t["equivalence"])) {
+            (_, "unmatched") => {
+                rows.push(row(Some(None), Status::NoMap));
+                continue;
+            }
+            ("", r4) => Relationship::from_r4_equivalence(r4).ok_or_else(|| format!("{code}: equivalence `{r4}` is none of FHIR R4"))?,
+            (r5, _) => Relationship::from_code(r5).ok_or_else(|| format!("{code}: relationship `{r5}` is none of FHIR R5"))?,
+        };
+        let of = |name: &str| part(t, TARGET, name);
+        let chosen = Chosen {
+            group: of("group").and_then(Value::as_u64).and_then(|n| u16::try_from(n).ok()).unwrap_or(0),
+            code: text(&t["code"]).to_owned(),
+            display: text(&t["display"]).to_owned(),
+            relationship,
+            map: of("map").map_or("", text).to_owned(),
+            row: of("row").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+        };
+        if chosen.code.is_empty() {
+            return Err(format!("{code}: a target without a code"));
+        }
+        let conditions = ["dependsOn", "product"].into_iter().find(|name| !list(&t[*name]).is_empty());
+        let mut target = row(Some(Some(chosen)), if conditions.is_some() { Status::Flagged } else { Status::Approved });
+        if let Some(name) = conditions {
+            target.why = format!("the map adds conditions ({name}) that a decision cannot hold. {}", target.why).trim_end().to_owned();
+        }
+        rows.push(target);
+    }
+    if rows.is_empty() {
+        rows.push(row(None, Status::Unreviewed));
+    }
+    Ok(rows)
 }
 
 fn list(value: &Value) -> &[Value] {

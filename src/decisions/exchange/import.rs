@@ -4,8 +4,8 @@
 //! (`via`): names in a file are a claim of whoever imports it.
 
 use super::{Exchanged, Problem, Readout};
-use crate::decisions::model::{Action, Status};
-use crate::decisions::store::{By, Store, now};
+use crate::decisions::model::{Action, Status, Verdict};
+use crate::decisions::store::{self, By, Store, now};
 use crate::decisions::{Error, Filter, asking, rows};
 use crate::engine::Engine;
 
@@ -56,7 +56,8 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
             let put = |who: &str, action: &Action, offer| {
                 let (who, via) = if who.is_empty() || who == by.who { (by.who, "") } else { (who, by.who) };
                 let at = if item.at.is_empty() || matches!(action, Action::Asked { .. }) { &time } else { &item.at };
-                let why = if matches!(action, Action::Decided(_)) { item.why.as_str() } else { "" };
+                let said = matches!(action, Action::Decided(_)) || (item.verdict.is_none() && matches!(action, Action::Flagged));
+                let why = if said { item.why.as_str() } else { "" };
                 rows::insert_event_via(c, id, (who, at, why, via), action, (release, offer))
             };
             let settle = || {
@@ -110,9 +111,8 @@ fn refuse(item: &Exchanged) -> Option<String> {
     if q.code.is_empty() && q.text.is_empty() {
         return Some("neither a code nor a text; left out".to_owned());
     }
-    let targets = item.verdict.as_ref().map_or(&[][..], |v| &v.targets);
-    let twice = targets.iter().enumerate().find(|(at, t)| targets[..*at].iter().any(|o| o.code == t.code));
-    twice.map(|(_, t)| format!("{}: {} was chosen twice; left out", q.code, t.code))
+    let error = store::countable(item.records).and(item.verdict.as_ref().map_or(Ok(()), Verdict::usable)).err();
+    error.map(|error| format!("{}: {error}; left out", q.code))
 }
 
 /// Why an answer cannot be used with this index: it knows the source or a target not. Perhaps a later index does.

@@ -1,7 +1,11 @@
 //! Decisions out and in again, in the formats that others use.
 //!
 //! One file a format, each saying what it can hold. What it cannot hold is left out in writing, never bent: reading our own export back
-//! gives the decisions as far as the format goes, and `tests/it/review.rs` holds each to it.
+//! gives the decisions as far as the format goes, and `tests/it/review.rs` holds each to it. An answer for certain words or facts is not
+//! written where there is no place for them: there it would be an answer for every record of the code.
+//!
+//! Several rows of one question are a combination only if the file says so, by giving each code a group of its own. Other rows are
+//! alternatives, and which of them is meant is for people to say: the item is flagged, with the alternatives in the remark, and unanswered.
 //!
 //! Cells of tables that a spreadsheet would take for a formula (`=cmd`) get an apostrophe in front, which reading takes off again
 //! (OWASP, *CSV Injection*).
@@ -22,8 +26,9 @@ mod tests;
 pub use concepts::Concepts;
 pub use import::{Imported, import};
 
-use super::model::{Question, Status, Verdict};
+use super::model::{Chosen, Question, Status, Verdict};
 use super::{Error, Filter, Store};
+use crate::model::Relationship;
 use std::collections::HashMap;
 use std::io::{Read, Write};
 
@@ -62,6 +67,11 @@ impl Format {
 
     pub fn from_code(code: &str) -> Option<Format> {
         Format::ALL.into_iter().find(|f| f.code() == code)
+    }
+
+    /// Whether it has a place for a record's words and facts.
+    fn holds_words(self) -> bool {
+        !matches!(self, Format::Snap2Snomed | Format::Omop)
     }
 }
 
@@ -161,23 +171,39 @@ impl From<csv::Error> for ExchangeError {
     }
 }
 
+/// What was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    pub items: u64,
+    /// Answers for certain words or facts that the format has no place for; not written.
+    pub left_out: u64,
+}
+
 /// Writes the items of a filter.
-pub fn export(store: &Store, filter: &Filter, format: Format, context: &Context, to: &mut dyn Write) -> Result<u64, ExchangeError> {
-    let items = store.exchanged(filter)?;
-    write(&items, format, context, to)
+pub fn export(store: &Store, filter: &Filter, format: Format, context: &Context, to: &mut dyn Write) -> Result<Written, ExchangeError> {
+    write(store.exchanged(filter)?, format, context, to)
 }
 
 /// Writes items.
-pub fn write(items: &[Exchanged], format: Format, context: &Context, to: &mut dyn Write) -> Result<u64, ExchangeError> {
-    match format {
-        Format::Csv => own::write(items, to),
-        Format::Usagi => usagi::write(items, context, to),
-        Format::Snap2Snomed => snap2snomed::write(items, to),
-        Format::Sssom => sssom::write(items, context, to),
-        Format::FhirR4 => fhir::write(items, fhir::Version::R4, context, to),
-        Format::FhirR5 => fhir::write(items, fhir::Version::R5, context, to),
-        Format::Omop => omop::write(items, context, to),
+pub fn write(mut items: Vec<Exchanged>, format: Format, context: &Context, to: &mut dyn Write) -> Result<Written, ExchangeError> {
+    let mut left_out = 0;
+    if !format.holds_words() {
+        items.retain(|i| {
+            let of_the_code = i.question.text.is_empty() && i.question.facts.is_empty();
+            left_out += u64::from(!of_the_code && i.verdict.is_some());
+            of_the_code
+        });
     }
+    let items = match format {
+        Format::Csv => own::write(&items, to),
+        Format::Usagi => usagi::write(&items, context, to),
+        Format::Snap2Snomed => snap2snomed::write(&items, to),
+        Format::Sssom => sssom::write(&items, context, to),
+        Format::FhirR4 => fhir::write(&items, fhir::Version::R4, context, to),
+        Format::FhirR5 => fhir::write(&items, fhir::Version::R5, context, to),
+        Format::Omop => omop::write(&items, context, to),
+    }?;
+    Ok(Written { items, left_out })
 }
 
 /// Reads items. Bad rows become problems; the rest is read.
@@ -195,25 +221,88 @@ pub fn read(from: &mut dyn Read, format: Format, context: &Context) -> Result<Re
 }
 
 /// Puts the rows of one question together: formats have a row a target.
-fn gather(rows: Vec<Exchanged>) -> Vec<Exchanged> {
-    let mut items: Vec<Exchanged> = Vec::with_capacity(rows.len());
+fn gather(rows: Vec<Exchanged>, problems: &mut Vec<Problem>) -> Vec<Exchanged> {
+    let mut questions: Vec<Vec<Exchanged>> = Vec::with_capacity(rows.len());
     let key = |q: &Question| [&q.source_system, &q.code, &q.target_system, &q.text, &q.facts].map(|s| s.clone());
     let mut places: HashMap<[String; 5], usize> = HashMap::new();
     for row in rows {
         match places.get(&key(&row.question)) {
-            Some(&at) => {
-                let targets = row.verdict.map(|v| v.targets).unwrap_or_default();
-                if let Some(verdict) = &mut items[at].verdict {
-                    verdict.targets.extend(targets);
-                }
-            }
+            Some(&at) => questions[at].push(row),
             None => {
-                places.insert(key(&row.question), items.len());
-                items.push(row);
+                places.insert(key(&row.question), questions.len());
+                questions.push(vec![row]);
             }
         }
     }
-    items
+    questions.into_iter().filter_map(|rows| one(rows, problems)).collect()
+}
+
+/// What the rows of one question amount to.
+fn one(mut rows: Vec<Exchanged>, problems: &mut Vec<Problem>) -> Option<Exchanged> {
+    for row in &mut rows {
+        unrelated(row, problems);
+    }
+    // What was rejected is no alternative to what was not.
+    if rows.iter().any(|r| r.verdict.is_some() && r.status != Status::Rejected) {
+        rows.retain(|row| {
+            let rejected = row.verdict.is_some() && row.status == Status::Rejected;
+            if rejected {
+                let what = format!("{}: {} is rejected, another answer is not; the row was left out", row.question.code, named(row));
+                problems.push(Problem { line: row.line, what });
+            }
+            !rejected
+        });
+    }
+    let (answers, open): (Vec<Exchanged>, Vec<Exchanged>) = rows.into_iter().partition(|r| r.verdict.is_some());
+    let mut answers = answers.into_iter();
+    let Some(mut item) = answers.next() else { return open.into_iter().next() };
+    let mut options = vec![named(&item)];
+    let mut clear = true;
+    for row in answers {
+        let (Some(verdict), Some(more)) = (&mut item.verdict, &row.verdict) else { continue };
+        let known = |t: &Chosen| verdict.targets.iter().any(|v| v.code == t.code);
+        let same = row.status == item.status && more.scenario == verdict.scenario && more.is_no_map() == verdict.is_no_map();
+        if same && more.targets.iter().all(known) {
+            continue;
+        }
+        let apart = !more.targets.iter().any(|t| verdict.targets.iter().any(|v| v.group == t.group));
+        clear &= same && apart;
+        options.push(named(&row));
+        verdict.targets.extend(more.targets.iter().cloned());
+    }
+    if clear {
+        return Some(item);
+    }
+    let options = options.join(", or ");
+    let what = format!(
+        "{}: {options}, and the file does not say that they are needed together; flagged for somebody to choose",
+        item.question.code
+    );
+    problems.push(Problem { line: item.line, what });
+    let remark = format!("the file says {options}; which of them?");
+    item.why = if item.why.is_empty() { remark } else { format!("{remark} It remarks: {}", item.why) };
+    (item.status, item.verdict) = (Status::Flagged, None);
+    // Nobody in the file has flagged it; whoever brings it does.
+    (item.author, item.approver) = (String::new(), String::new());
+    Some(item)
+}
+
+/// The answer of a row, and how it stands there.
+fn named(row: &Exchanged) -> String {
+    let codes = row.verdict.as_ref().map_or_else(String::new, |v| if v.is_no_map() { "no map".to_owned() } else { v.key() });
+    format!("{codes} ({})", row.status.code())
+}
+
+/// A code that is said not to be related is no translation: without it, the row asks and does not answer.
+fn unrelated(row: &mut Exchanged, problems: &mut Vec<Problem>) {
+    let Some(verdict) = &mut row.verdict else { return };
+    let Some(not) = verdict.targets.iter().find(|t| t.relationship == Relationship::NotRelatedTo) else { return };
+    let what = format!("{}: {} is said not to be related, which is no answer; left out", row.question.code, not.code);
+    problems.push(Problem { line: row.line, what });
+    verdict.targets.retain(|t| t.relationship != Relationship::NotRelatedTo);
+    if verdict.targets.is_empty() {
+        (row.verdict, row.status) = (None, Status::Unreviewed);
+    }
 }
 
 /// `2026-11-22T04:12:33Z` as milliseconds since 1970, the time of Java tools; 0 if it is no time.

@@ -1,6 +1,8 @@
 //! OMOP `SOURCE_TO_CONCEPT_MAP`, CDM 5.4: what an ETL loads. <https://ohdsi.github.io/CommonDataModel/cdm54.html#source_to_concept_map>
 //!
-//! Holds approved decisions only: a row a target, concept 0 for *no map*. It has no place for relationships, people, counts or remarks.
+//! Holds approved decisions only: a row a target, concept 0 for *no map*. It has no place for relationships, people, counts, remarks or
+//! groups: an ETL writes a record for each row of a code, but several rows of a file may as well be alternatives that nobody has settled,
+//! so they come back flagged. An answer for certain words or facts is not written: an ETL would use it for every record of the code.
 
 use super::concepts::{alias, vocabulary};
 use super::table::{Table, Writer};
@@ -49,7 +51,7 @@ pub fn write(items: &[Exchanged], context: &Context, to: &mut dyn Write) -> Resu
                 Cow::Owned(source_id.to_string()),
                 Cow::Borrowed(vocabulary(&q.source_system)),
                 // Its column has room for 255 characters.
-                Cow::Owned(if q.text.is_empty() { &q.display } else { &q.text }.chars().take(255).collect()),
+                Cow::Owned(q.display.chars().take(255).collect()),
                 Cow::Owned(id.to_string()),
                 Cow::Borrowed(vocabulary(&q.target_system)),
                 Cow::Borrowed(day(&item.at)),
@@ -112,5 +114,5 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             ..Exchanged::default()
         });
     }
-    Ok(Readout { items: gather(rows), problems })
+    Ok(Readout { items: gather(rows, &mut problems), problems })
 }

@@ -91,11 +91,12 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
         return Err(ExchangeError::NotThis("there is no column `source_code` (or `code`, as in a job's review.csv)".to_owned()));
     }
     let mut rows = Vec::new();
+    let mut nameless = 0;
     for row in table.rows() {
         let or = |column: &str, other: &str| if row.get(column).is_empty() { other.to_owned() } else { row.owned(column) };
         // Both spellings: ours, then that of a job.
         let either = |own: &str, job: &str| or(own, row.get(job));
-        let question = Question {
+        let mut question = Question {
             source_system: Some(either("source_system", "system"))
                 .filter(|s| !s.is_empty())
                 .unwrap_or_else(|| context.source_system.clone()),
@@ -106,7 +107,15 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             facts: row.owned("facts"),
         };
         if question.source_system.is_empty() || question.target_system.is_empty() {
-            return Err(ExchangeError::NoSystems { format: "this file (or a row of it)" });
+            // As a job writes it where a record names no system, or one that is not loaded.
+            let missing = if question.source_system.is_empty() { "source system (--from)" } else { "target system (--to)" };
+            problems.push(Problem { line: row.line, what: format!("no {missing}; the row was left out") });
+            nameless += 1;
+            continue;
+        }
+        // What a job asked with `--from text` are words, not a code.
+        if question.source_system == "text" && question.text.is_empty() {
+            (question.text, question.display) = (std::mem::take(&mut question.code), String::new());
         }
         let status = match row.get("status") {
             "" => Status::Unreviewed,
@@ -159,5 +168,8 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             line: row.line,
         });
     }
-    Ok(Readout { items: gather(rows), problems })
+    if rows.is_empty() && nameless > 0 {
+        return Err(ExchangeError::NoSystems { format: "this file" });
+    }
+    Ok(Readout { items: gather(rows, &mut problems), problems })
 }

@@ -1,7 +1,8 @@
 //! The TSV that Snap2SNOMED exports: a row a target. <https://snap2snomed.app>
 //!
-//! Holds: code, title, target, relationship (four kinds), *no map*, status. It has no place for people, counts, texts, scenarios or
-//! origins; further columns of the source travel along there, so the systems do. *Flagged* has no word there and becomes `INREVIEW`.
+//! Holds: code, title, target, relationship (four kinds), *no map*, status. It has no place for people, counts, scenarios, groups or
+//! origins: a combination comes back as alternatives, flagged. An answer for certain words or facts is not written. Further columns of the
+//! source travel along there, so the systems do. *Flagged* has no word there and becomes `INREVIEW`.
 
 use super::table::{Table, Writer};
 use super::{Context, ExchangeError, Exchanged, Problem, Readout, gather};
@@ -33,7 +34,7 @@ pub fn write(items: &[Exchanged], to: &mut dyn Write) -> Result<u64, ExchangeErr
             let flag = if verdict.is_some_and(Verdict::is_no_map) { "true" } else { "false" };
             let cells = [
                 q.code.as_str(),
-                if q.text.is_empty() { &q.display } else { &q.text },
+                &q.display,
                 &q.source_system,
                 &q.target_system,
                 target.map_or("", |t| &t.code),
@@ -120,5 +121,5 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
         let verdict = (no_map || !code.is_empty()).then(|| Verdict { targets: targets.into_iter().collect(), ..Verdict::default() });
         rows.push(Exchanged { question, records: 1, status, verdict, line: row.line, ..Exchanged::default() });
     }
-    Ok(Readout { items: gather(rows), problems })
+    Ok(Readout { items: gather(rows, &mut problems), problems })
 }

@@ -267,7 +267,7 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             line: row.line,
         });
     }
-    Ok(Readout { items: gather(rows), problems })
+    Ok(Readout { items: gather(rows, &mut problems), problems })
 }
 
 /// What stands before the table: the lines of YAML, as far as they are names with values.

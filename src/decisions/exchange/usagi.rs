@@ -187,5 +187,5 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             ..Exchanged::default()
         });
     }
-    Ok(Readout { items: gather(rows), problems })
+    Ok(Readout { items: gather(rows, &mut problems), problems })
 }

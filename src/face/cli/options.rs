@@ -2,7 +2,7 @@
 //!
 //! Days, ages and sexes are private data: a message about one that cannot be read does not repeat it.
 
-use crate::decisions::{Approved, Store};
+use crate::decisions::{Approved, Examined, Store};
 use crate::engine::Engine;
 use crate::model::Date;
 use anyhow::{Result, anyhow, bail};
@@ -18,7 +18,10 @@ pub fn day(option: &str, text: Option<&str>) -> Result<Option<Date>> {
 pub fn deciding(engine: &Engine, decisions: Option<&Path>, wanted: bool) -> Result<Engine> {
     match decisions.filter(|_| wanted) {
         Some(db) if !db.is_file() => bail!("--decisions {}: there is no such file", db.display()),
-        Some(db) => Ok(engine.clone().with_overlay(Arc::new(Approved::new(Arc::new(Store::read(db)?))?))),
+        Some(db) => {
+            let approved = Arc::new(Approved::new(Arc::new(Store::read(db)?))?);
+            Ok(engine.clone().with_overlay(Arc::new(Examined::by(engine, approved))))
+        }
         None if wanted => bail!("--policy decision needs the decisions; name them (--decisions DB)"),
         None => Ok(engine.clone()),
     }

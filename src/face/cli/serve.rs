@@ -1,8 +1,8 @@
 //! `xwalk serve`: the questions over HTTP.
 
 use super::{Session, Verdict};
-use crate::decisions::{self, Approved, Store};
-use crate::engine::{Engine, Overlay};
+use crate::decisions::{self, Approved, Examined, Store};
+use crate::engine::Engine;
 use crate::face::http::tokens::{self, Tokens};
 use crate::face::http::{Config, Handle, Limits, Open, Server, Tls};
 use crate::face::web::{self, Person, SignIn};
@@ -11,7 +11,7 @@ use arc_swap::ArcSwapOption;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Answer over HTTP: FHIR R4 and R5 under /fhir, the own API under /v1, its description under /docs
@@ -125,11 +125,16 @@ fn with_workbench(file: &Path, open: Open, config: &Config) -> Result<(Open, Opt
         opened => opened,
     };
     let store = Arc::new(store.with_context(|| file.display().to_string())?);
-    let approved: Arc<dyn Overlay> = Arc::new(Approved::new(Arc::clone(&store))?);
+    let approved = Arc::new(Approved::new(Arc::clone(&store))?);
+    let examining = Arc::new(Mutex::new(()));
+    let examined = Arc::clone(&store);
     let current: Arc<ArcSwapOption<Engine>> = Arc::default();
     let shown = Arc::clone(&current);
     let open: Open = Box::new(move || {
-        let engine = open()?.with_overlay(Arc::clone(&approved));
+        let engine = open()?;
+        reexamine(Arc::clone(&examined), engine.clone(), Arc::clone(&examining));
+        let overlay = Examined::by(&engine, Arc::clone(&approved));
+        let engine = engine.with_overlay(Arc::new(overlay));
         current.store(Some(Arc::new(engine.clone())));
         Ok(engine)
     });
@@ -145,6 +150,25 @@ fn with_workbench(file: &Path, open: Open, config: &Config) -> Result<(Open, Opt
     let engine = Arc::new(move || shown.load_full().unwrap_or_else(|| Arc::clone(&first)));
     let tls = config.tls.is_some() || config.behind_proxy;
     Ok((open, Some(web::router(web::Config { store, engine, sign_in, tls }))))
+}
+
+/// Holds what was decided under other indexes against this one, while the service answers: meanwhile each decision is examined before it
+/// is used. One at a time.
+fn reexamine(store: Arc<Store>, engine: Engine, one: Arc<Mutex<()>>) {
+    if store.is_read_only() {
+        return;
+    }
+    std::thread::spawn(move || {
+        let _one = one.lock().unwrap_or_else(PoisonError::into_inner);
+        match decisions::reexamine(&store, &engine, "xwalk") {
+            Ok(r) if r.still_valid + r.doubtful() > 0 => {
+                let (valid, doubtful) = (r.still_valid, r.doubtful());
+                tracing::info!(valid, doubtful, "decisions of another index examined; what is in doubt is flagged and not used");
+            }
+            Ok(_) => {}
+            Err(why) => tracing::error!(%why, "decisions of another index could not be examined; those in doubt are held back"),
+        }
+    });
 }
 
 /// Who holds a token today. The file is read each time: a token that was taken away ends its sessions at once.

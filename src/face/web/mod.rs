@@ -108,6 +108,7 @@ pub fn router(config: Config) -> Router {
         .route("/reconcile/preview", get(reconcile::preview))
         .route("/reconcile/t/{token}/preview", get(reconcile::preview))
         .fallback(|| async { (StatusCode::NOT_FOUND, layout::bare("Not found", "There is no such page; the queue is at /review.")) })
+        .layer(axum::middleware::from_fn(door::come_back))
         .with_state(state)
 }
 
@@ -132,6 +133,7 @@ impl From<crate::decisions::Error> for Problem {
         use crate::decisions::Error as E;
         match error {
             E::NoItem { .. } => Problem::NotFound(error.to_string()),
+            E::TooMany { .. } | E::NotRelated { .. } => Problem::BadRequest(error.to_string()),
             E::Sqlite(_) | E::Damaged { .. } | E::Full | E::Disk | E::CannotOpen | E::Busy => Problem::Broken(error.to_string()),
             other => Problem::Conflict(other.to_string()),
         }
@@ -147,7 +149,7 @@ impl From<crate::engine::Refusal> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, title, what) = match self {
-            Problem::SignIn => return Redirect::to("/review/sign-in").into_response(),
+            Problem::SignIn => return Redirect::to(door::SIGN_IN).into_response(),
             Problem::Forbidden(what) => (StatusCode::FORBIDDEN, "Not allowed", what.to_owned()),
             Problem::NotFound(what) => (StatusCode::NOT_FOUND, "Not found", what),
             Problem::Conflict(what) => (StatusCode::CONFLICT, "Not done", what),

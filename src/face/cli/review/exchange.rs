@@ -92,20 +92,31 @@ pub fn export(args: &Export, session: &Session) -> anyhow::Result<Verdict> {
     let store = Store::read(&args.look.file.decisions)?;
     let filter = Filtering::filter(&args.look.filter)?;
     let context = context(&engine, args.concepts.as_deref(), args.set.clone())?;
+    let left_out = |written: exchange::Written| {
+        if written.left_out > 0 {
+            session.warn(&format!(
+                "{} answers for certain words or facts were not written: {} has no place for those, and without them it would be an answer \
+                 for every record of the code (csv, usagi, sssom and fhir have)",
+                written.left_out,
+                format.code()
+            ));
+        }
+        Verdict::settled_if(written.left_out == 0)
+    };
     if args.output == Path::new("-") {
         let mut out = BufWriter::new(std::io::stdout().lock());
-        exchange::export(&store, &filter, format, &context, &mut out)?;
+        let written = exchange::export(&store, &filter, format, &context, &mut out)?;
         out.flush()?;
-        return Ok(Verdict::Settled);
+        return Ok(left_out(written));
     }
     // Whole or not at all.
     let folder = args.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(folder).with_context(|| format!("cannot write in {}", folder.display()))?;
-    let count = exchange::export(&store, &filter, format, &context, &mut BufWriter::new(temporary.as_file_mut()))?;
+    let written = exchange::export(&store, &filter, format, &context, &mut BufWriter::new(temporary.as_file_mut()))?;
     temporary.as_file().sync_all()?;
     temporary.persist(&args.output).with_context(|| format!("cannot write {}", args.output.display()))?;
-    session.say(&format!("{count} items written"));
-    Ok(Verdict::Settled)
+    session.say(&format!("{} items written", written.items));
+    Ok(left_out(written))
 }
 
 fn format(code: &str) -> anyhow::Result<Format> {

@@ -307,10 +307,10 @@ fn run_decide(decide: &Decide, session: &Session) -> anyhow::Result<Verdict> {
     let item = store.item(id, who)?;
     let relationship = match &decide.relationship {
         None => None,
-        Some(code) => Some(
-            Relationship::from_code(code)
-                .with_context(|| format!("no relationship `{code}`; there are {}", Relationship::ALL.map(Relationship::code).join(", ")))?,
-        ),
+        Some(code) => Some(Relationship::from_code(code).with_context(|| {
+            let codes: Vec<&str> = Relationship::ALL.into_iter().map(Relationship::code).filter(|c| *c != "not-related-to").collect();
+            format!("no relationship `{code}`; there are {}", codes.join(", "))
+        })?),
     };
     let by = |index| By { who, why: &decide.why, index };
     let answer = &decide.answer;
@@ -337,6 +337,9 @@ fn run_decide(decide: &Decide, session: &Session) -> anyhow::Result<Verdict> {
             }
             verdict
         };
+        for doubt in decisions::doubts(&engine, &item.question, &verdict) {
+            session.warn(&doubt);
+        }
         let offer = translation.as_ref().map(decisions::Offer::of);
         store.act_with(id, decide.seen, by(&index), Action::Decided(verdict), offer.as_ref())?
     };
@@ -378,13 +381,12 @@ fn run_reexamine(acting: &Acting, session: &Session) -> anyhow::Result<Verdict> 
     let engine = session.engine()?;
     let store = Store::open(&acting.file.decisions)?;
     let r = decisions::reexamine(&store, &engine, &acting.by)?;
-    let doubtful = r.target_expired + r.source_changed + r.map_changed;
     session.warn(&format!(
         "{} still valid, {} with an expired target, {} with a changed source, {} where the map says something else; {} were decided under \
          this index. `xwalk review list --finding any` lists what to look at again",
         r.still_valid, r.target_expired, r.source_changed, r.map_changed, r.current
     ));
-    Ok(Verdict::settled_if(doubtful == 0))
+    Ok(Verdict::settled_if(r.doubtful() == 0))
 }
 
 fn run_rules(rules: &Rules, session: &Session) -> anyhow::Result<Verdict> {
