@@ -155,7 +155,70 @@ fn pages_are_strict_and_ask_no_other_host() {
     }
     assert_eq!(ann.get("/review/item/99").status, 404);
     let stranger = Browser { service: &service, cookie: "xwalk-session=0000".to_owned() };
-    assert_eq!((stranger.get("/review").status, stranger.get("/review/item/1").header("location")), (303, Some("/review/sign-in")));
+    let way = Some("/review/sign-in?back=%2Freview%2Fitem%2F1");
+    assert_eq!((stranger.get("/review").status, stranger.get("/review/item/1").header("location")), (303, way));
+    for (path, status, says) in [
+        ("/review/item/abc", 404, "<nav"),
+        ("/review?page=abc", 400, "are numbers"),
+        ("/nowhere", 404, "<nav"),
+        ("/review?code=ZZZ", 200, "No item fits this filter"),
+    ] {
+        let page = ann.get(path);
+        assert!(page.status == status && page.body.contains(says), "{path}: {} {}", page.status, page.body);
+    }
+    assert!(!ann.get("/review/item/1").body.contains("not-related-to"), "no relationship for an answer");
+    let many = format!("from=icd9cm&to=icd10cm&code=001.9&records=18446744073709551615&csrf={}", ann.get("/review").field("csrf"));
+    let told = ann.post("/review/add", &many).expect("an answer");
+    assert!(told.status == 400 && told.body.contains("no number of records"), "{} {}", told.status, told.body);
+    assert_eq!(ann.get("/review").status, 200);
+}
+
+/// The value of a hidden field, as a form sends it.
+fn sent(value: &str) -> String {
+    value.replace("&amp;", "&").bytes().map(|b| format!("%{b:02X}")).collect()
+}
+
+#[test]
+fn what_was_typed_and_picked_stays_until_it_is_saved() {
+    let place = Place::new();
+    place.two_items();
+    let service = serve(&place, &[]);
+    let (ann, bob) = (service.sign_in("ann"), service.sign_in("bob"));
+    let is_checked = |page: &Reply, input: &str| {
+        let at = page.body.find(input).unwrap_or_else(|| panic!("no {input} in {}", page.body));
+        page.body[at..].split('>').next().is_some_and(|tag| tag.contains("checked"))
+    };
+    // Half of a combination.
+    let half =
+        ann.post("/review/item/1", &format!("action=decide&scenario=0&pick-0-0=1&why=typed+words&{}", ann.form(1))).expect("an answer");
+    assert!(half.status == 422 && half.body.contains("value=\"typed words\""), "{} {}", half.status, half.body);
+    assert!(is_checked(&half, "name=\"pick-0-0\" value=\"1\"") && !is_checked(&half, "name=\"pick-0-0\" value=\"0\""));
+    // Somebody was first.
+    let old = ann.form(2);
+    assert_eq!(bob.post("/review/item/2", &format!("action=no-map&{}", bob.form(2))).expect("an answer").status, 303);
+    let late = ann.post("/review/item/2", &format!("action=decide&code=A04.7&why=typed+words&{old}")).expect("an answer");
+    assert!(late.status == 409 && late.body.contains("value=\"typed words\""), "{} {}", late.status, late.body);
+    assert!(is_checked(&late, "name=\"code\" value=\"A04.7\""), "{}", late.body);
+    // The session ended meanwhile.
+    let gone = Browser { service: &service, cookie: "xwalk-session=0000".to_owned() };
+    let typed = "action=decide&scenario=0&pick-0-0=1&why=typed+words&csrf=old&seen=1";
+    let told = gone.post("/review/item/1?status=all", typed).expect("an answer");
+    assert_eq!((told.status, told.field("back").as_str()), (401, "/review/item/1?status=all"));
+    let again = format!("name=ann&back={}&kept={}", sent(&told.field("back")), sent(&told.field("kept")));
+    let page = service.ask("POST", "/review/sign-in", &[], &again).expect("an answer");
+    assert!(page.status == 200 && page.header("set-cookie").is_some() && page.body.contains("value=\"typed words\""), "{}", page.body);
+    assert!(is_checked(&page, "name=\"pick-0-0\" value=\"1\""), "{}", page.body);
+    // Back to where one was, if it is ours.
+    for (back, to) in [
+        ("/review/item/2?status=all", "/review/item/2?status=all"),
+        ("//elsewhere.example/", "/review"),
+        ("/review//../x", "/review//../x"),
+        ("/reviewed", "/review"),
+        ("https://elsewhere.example/review", "/review"),
+    ] {
+        let reply = service.ask("POST", "/review/sign-in", &[], &format!("name=ann&back={}", sent(back))).expect("an answer");
+        assert_eq!(reply.header("location"), Some(to), "{back}");
+    }
 }
 
 #[test]
@@ -338,6 +401,12 @@ fn roles_come_from_tokens_and_every_action_is_in_the_books() {
         service.ask("POST", "/review/add", &[("Authorization", &bearer)], "from=icd9cm&to=icd10cm&code=001.9&records=7").expect("an answer")
     };
     assert_eq!((add(&eve).status, add(&ann).body.trim()), (403, "1 new, 0 were there"));
+    // What cells link to travels with a project, and carries no token; whoever follows it signs in.
+    let manifest = service.ask("GET", &format!("/reconcile/t/{ann}"), &[], "").expect("an answer");
+    let manifest: Value = serde_json::from_str(&manifest.body).expect("JSON");
+    let view = manifest["view"]["url"].as_str().expect("an address");
+    assert!(!view.contains(ann.as_str()) && view.ends_with("/review/search?id={{id}}"), "{view}");
+    assert!(a.get("/review/search?id=icd10cm:A00.0").body.contains("Classical cholera"));
     // A token that is taken back ends its sessions at once.
     place.runs(&["token", "remove", "bob", "--tokens", "tokens"]);
     assert_eq!((b.get("/review").status, a.get("/review").status), (303, 200));
@@ -364,6 +433,29 @@ fn roles_come_from_tokens_and_every_action_is_in_the_books() {
     }
     assert!(!audit.contains("private remark"), "remarks are private");
     assert!(place.runs(&["audit", "verify", "audit.log"]).contains("in order"));
+}
+
+/// Nobody has to think of it: what was decided under another index is examined when the service starts with this one.
+#[test]
+fn decisions_of_another_index_are_examined_by_the_service_itself() {
+    let place = super::review::next_year();
+    let service = serve(&place, &[]);
+    let translated = |code: &str| {
+        let path = format!("/v1/translate?from=icd9cm&to=icd10cm&code={code}&policy=decision");
+        service.ask("GET", &path, &[], "").expect("an answer").body
+    };
+    // At once, whether or not the service has come to it yet.
+    assert!(!translated("001.8").contains("\"decision\":") && translated("001.0").contains("\"decision\":"), "{}", translated("001.8"));
+    let flagged = || place.stats()["by_status"].as_array().and_then(|s| s.iter().find(|s| s["status"] == "flagged")?["items"].as_u64());
+    let patience = std::time::Instant::now();
+    while flagged() != Some(3) {
+        assert!(patience.elapsed() < Duration::from_secs(60), "{}", place.stats());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let ann = service.sign_in("ann");
+    let list = ann.get("/review?finding=any").body;
+    assert!(list.contains("target-expired") && list.contains("source-changed") && list.contains("map-changed"), "{list}");
+    assert!(!translated("001.8").contains("\"decision\":"));
 }
 
 /// The Reconciliation Service API 0.2; `tests/outside/review.py` drives it with clients that nobody here wrote.

@@ -1,15 +1,16 @@
 //! What people do: every change of the workbench comes through here.
 
-use super::queue::Looking;
-use super::{Problem, Role, State, html, item, offer, work};
+use super::queue::{Address, Looking};
+use super::{Problem, Role, State, door, html, item, offer, work};
 use crate::decisions::{self, Action, By, Offer, Verdict, offered};
 use crate::face::Actor;
-use axum::extract::{Path, Query, RawForm, State as Shared};
+use axum::extract::{RawForm, State as Shared};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::sync::Arc;
 
 /// The fields of a form, in order; a name may occur more than once.
+#[derive(Default)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
@@ -49,13 +50,7 @@ impl Form {
 }
 
 /// Something done to an item.
-pub async fn act(
-    state: Shared<Arc<State>>,
-    headers: HeaderMap,
-    Path(id): Path<i64>,
-    Query(looking): Query<Looking>,
-    RawForm(body): RawForm,
-) -> Response {
+pub async fn act(state: Shared<Arc<State>>, headers: HeaderMap, Address(id, looking): Address, RawForm(body): RawForm) -> Response {
     let form = Form::read(&body);
     let operation = match form.first("action") {
         "decide" => "review/decide",
@@ -68,7 +63,11 @@ pub async fn act(
     };
     let name = state.session(&headers).map(|s| s.person.name).unwrap_or_default();
     work(state, Actor { name, operation }, move |state| {
-        let session = state.session(&headers)?;
+        let session = match state.session(&headers) {
+            // What was typed and picked waits on the sign-in page.
+            Err(Problem::SignIn) => return Ok(door::again(state, &format!("/review/item/{id}?{}", looking.query()), &body)),
+            session => session?,
+        };
         session.check(form.first("csrf"), &headers)?;
         session.may(Role::Review)?;
         match done(state, session.name(), id, &form) {
@@ -78,11 +77,11 @@ pub async fn act(
             Ok(()) => Ok(Redirect::to(&item::after(state, id, &looking, Some(id))?).into_response()),
             // What stands in the way is said on the item's own page, which shows how it is now.
             Err(Problem::Conflict(told)) => {
-                let page = item::show(state, &session, id, &looking, Some(&told))?;
+                let page = item::show(state, &session, id, &looking, Some((&told, &form)))?;
                 Ok((StatusCode::CONFLICT, html(page)).into_response())
             }
             Err(Problem::BadRequest(told)) => {
-                let page = item::show(state, &session, id, &looking, Some(&told))?;
+                let page = item::show(state, &session, id, &looking, Some((&told, &form)))?;
                 Ok((StatusCode::UNPROCESSABLE_ENTITY, html(page)).into_response())
             }
             Err(other) => Err(other),
@@ -166,7 +165,7 @@ pub async fn add(state: Shared<Arc<State>>, headers: HeaderMap, RawForm(body): R
 }
 
 /// Shares the items of a filter out among people.
-pub async fn assign(state: Shared<Arc<State>>, headers: HeaderMap, Query(looking): Query<Looking>, RawForm(body): RawForm) -> Response {
+pub async fn assign(state: Shared<Arc<State>>, headers: HeaderMap, looking: Looking, RawForm(body): RawForm) -> Response {
     let form = Form::read(&body);
     let name = state.session(&headers).map(|s| s.person.name).unwrap_or_default();
     work(state, Actor { name, operation: "review/assign" }, move |state| {

@@ -1,9 +1,11 @@
 //! Who is there: sessions, signing in and out, and the secret that every change carries.
 
-use super::{Person, Problem, Role, SignIn, State, html, layout};
+use super::queue::{Looking, form_urlencoded};
+use super::{Person, Problem, Role, SignIn, State, action, html, item, layout, work};
 use crate::face::Actor;
-use axum::extract::{Form, State as Shared};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::extract::{Form, Query, Request, State as Shared};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::html;
 use std::collections::HashMap;
@@ -11,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 const COOKIE: &str = "xwalk-session";
+pub const SIGN_IN: &str = "/review/sign-in";
 /// A working day; who is away longer signs in again.
 const LASTS: Duration = Duration::from_secs(10 * 3600);
 /// More than anybody needs; the oldest make room.
@@ -76,8 +79,9 @@ impl State {
         check(headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?)
     }
 
-    fn begin(&self, person: Person, token: &str) -> Result<String, Problem> {
+    fn begin(&self, person: Person, token: &str) -> Result<(String, Session), Problem> {
         let (id, secret) = (random()?, random()?);
+        let session = Session { person, secret, token: token.to_owned(), began: Instant::now() };
         let mut open = self.sessions.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|_, s| s.began.elapsed() < LASTS);
         if open.len() >= MOST
@@ -85,8 +89,8 @@ impl State {
         {
             open.remove(&oldest);
         }
-        open.insert(id.clone(), Session { person, secret, token: token.to_owned(), began: Instant::now() });
-        Ok(id)
+        open.insert(id.clone(), session.clone());
+        Ok((id, session))
     }
 }
 
@@ -107,20 +111,68 @@ fn set_cookie(state: &State, value: &str, seconds: u64) -> Option<HeaderValue> {
     HeaderValue::from_str(&format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}")).ok()
 }
 
-pub async fn page(Shared(state): Shared<Arc<State>>) -> Response {
-    form(&state, "")
+/// Where somebody was on the way to who had to sign in first, and the form that they sent.
+#[derive(Default, serde::Deserialize)]
+#[serde(default)]
+pub struct Way {
+    back: String,
+    kept: String,
 }
 
-fn form(state: &State, wrong: &str) -> Response {
+impl Way {
+    /// One of our own pages, never another site's.
+    fn back(&self) -> &str {
+        let rest = self.back.strip_prefix("/review").filter(|rest| rest.is_empty() || rest.starts_with(['/', '?']));
+        let plain = self.back.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+        if rest.is_some() && plain { &self.back } else { "/review" }
+    }
+
+    /// The number of the item that a form was for, and from where in the queue.
+    fn item(&self) -> Option<(i64, Looking)> {
+        let address: Uri = self.back().parse().ok()?;
+        let id = address.path().strip_prefix("/review/item/")?.parse().ok()?;
+        Some((id, Query::try_from_uri(&address).ok()?.0)).filter(|_| !self.kept.is_empty())
+    }
+}
+
+/// Who is sent to sign in comes back afterwards.
+pub async fn come_back(request: Request, next: Next) -> Response {
+    let asked = request.uri().path_and_query().map(|p| p.as_str().to_owned()).filter(|_| request.method() == Method::GET);
+    let mut response = next.run(request).await;
+    let sent = response.headers().get(header::LOCATION).is_some_and(|l| l == SIGN_IN);
+    if let Some(asked) = asked.filter(|asked| sent && asked != "/review") {
+        let mut query = form_urlencoded::Serializer::default();
+        query.add("back", &asked);
+        if let Ok(location) = HeaderValue::from_str(&format!("{SIGN_IN}?{}", query.finish())) {
+            response.headers_mut().insert(header::LOCATION, location);
+        }
+    }
+    response
+}
+
+/// Signing in where a form was sent after the session had ended: what was typed and picked is kept.
+pub fn again(state: &State, back: &str, sent: &[u8]) -> Response {
+    let way = Way { back: back.to_owned(), kept: String::from_utf8_lossy(sent).into_owned() };
+    let page = form(state, "You were signed out. Nothing was saved; what you typed and picked comes back when you sign in.", &way);
+    (StatusCode::UNAUTHORIZED, page).into_response()
+}
+
+pub async fn page(Shared(state): Shared<Arc<State>>, Query(way): Query<Way>) -> Response {
+    form(&state, "", &Way { kept: String::new(), ..way })
+}
+
+fn form(state: &State, wrong: &str, way: &Way) -> Response {
     let by_token = matches!(state.config.sign_in, SignIn::Token(_));
     html(layout::page(
         "Sign in",
         None,
         html! {
-            main.narrow {
+            main #main.narrow {
                 h1 { "Sign in" }
                 @if !wrong.is_empty() { p.problem role="alert" { (wrong) } }
-                form method="post" action="/review/sign-in" {
+                form method="post" action=(SIGN_IN) {
+                    @if !way.back.is_empty() { input type="hidden" name="back" value=(way.back()); }
+                    @if !way.kept.is_empty() { input type="hidden" name="kept" value=(way.kept); }
                     @if by_token {
                         label for="token" { "Token" }
                         input #token name="token" type="password" autocomplete="current-password" required autofocus;
@@ -143,6 +195,10 @@ pub struct Given {
     token: String,
     #[serde(default)]
     name: String,
+    #[serde(default)]
+    back: String,
+    #[serde(default)]
+    kept: String,
 }
 
 pub async fn sign_in(Shared(state): Shared<Arc<State>>, headers: HeaderMap, Form(given): Form<Given>) -> Response {
@@ -156,15 +212,26 @@ pub async fn sign_in(Shared(state): Shared<Arc<State>>, headers: HeaderMap, Form
             (!name.is_empty()).then_some(Person { name, role: Role::Admin })
         }
     };
-    let Some(person) = person else { return form(&state, "That did not work: no such token, or it has expired.") };
+    let way = Way { back: given.back, kept: given.kept };
+    let Some(person) = person else { return form(&state, "That did not work: no such token, or it has expired.", &way) };
     if person.role < Role::Review {
-        return form(&state, "This token may only read; the workbench needs the role review.");
+        return form(&state, "This token may only read; the workbench needs the role review.", &way);
     }
     let actor = Actor { name: person.name.clone(), operation: "review/sign-in" };
     let begun = state.begin(person, given.token.trim());
     let mut response = match begun {
-        Ok(id) => {
-            let mut response = Redirect::to("/review").into_response();
+        Ok((id, session)) => {
+            let mut response = match way.item() {
+                None => Redirect::to(way.back()).into_response(),
+                Some((item, looking)) => {
+                    let kept = action::Form::read(way.kept.as_bytes());
+                    let show = move |state: &State| {
+                        let told = "You were signed out in between: this is not saved yet. Look at it and save it again.";
+                        Ok(html(item::show(state, &session, item, &looking, Some((told, &kept)))?))
+                    };
+                    work(Shared(Arc::clone(&state)), actor.clone(), show).await
+                }
+            };
             if let Some(cookie) = set_cookie(&state, &id, LASTS.as_secs()) {
                 response.headers_mut().insert(header::SET_COOKIE, cookie);
             }
@@ -189,7 +256,7 @@ pub async fn sign_out(Shared(state): Shared<Arc<State>>, headers: HeaderMap, For
     if let Some(id) = cookie(&headers) {
         state.sessions.open.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
     }
-    let mut response = Redirect::to("/review/sign-in").into_response();
+    let mut response = Redirect::to(SIGN_IN).into_response();
     if let Some(cookie) = set_cookie(&state, "", 0) {
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }

@@ -1,18 +1,19 @@
 //! One item: what is asked, what is on offer, what was done.
 
+use super::action::Form;
 use super::door::Session;
-use super::queue::Looking;
+use super::queue::{Address, Looking};
 use super::{Problem, State, html, layout, offer, queue, search, work};
-use crate::decisions::{self, Action, Event, Finding, Verdict, offered};
+use crate::decisions::{self, Action, Event, Finding, Status, Verdict, offered};
 use crate::face::Actor;
 use crate::model::Relationship;
-use axum::extract::{Path, Query, State as Shared};
+use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use std::sync::Arc;
 
-pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Path(id): Path<i64>, Query(looking): Query<Looking>) -> Response {
+pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Address(id, looking): Address) -> Response {
     let name = state.session(&headers).map(|s| s.person.name).unwrap_or_default();
     work(state, Actor { name, operation: "review/item" }, move |state| {
         let session = state.session(&headers)?;
@@ -22,7 +23,7 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Path(id): Path<
 }
 
 /// To the next item of the filter, or back to the queue when there is none.
-pub async fn next(state: Shared<Arc<State>>, headers: HeaderMap, Path(id): Path<i64>, Query(looking): Query<Looking>) -> Response {
+pub async fn next(state: Shared<Arc<State>>, headers: HeaderMap, Address(id, looking): Address) -> Response {
     work(state, Actor::default(), move |state| {
         state.session(&headers)?;
         Ok(Redirect::to(&after(state, id, &looking, None)?).into_response())
@@ -40,8 +41,11 @@ pub fn after(state: &State, id: i64, looking: &Looking, done: Option<i64>) -> Re
     })
 }
 
-/// The page of an item; `told` is why the last action was not done.
-pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: Option<&str>) -> Result<Markup, Problem> {
+/// The page of an item; `told` is why the last action was not done, and the form that asked for it: what was typed and picked stays.
+pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: Option<(&str, &Form)>) -> Result<Markup, Problem> {
+    let nothing = Form::default();
+    let kept = told.map_or(&nothing, |(_, form)| form);
+    let touched = kept.first("action") == "decide";
     let store = &state.config.store;
     let engine = state.engine();
     let item = store.item(id, session.name())?;
@@ -56,7 +60,13 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
     let (q, s) = (&item.question, &item.state);
     let blind = !s.second.is_empty() && (s.first_coding.is_none() || s.second_coding.is_none());
     let answered = own.as_ref().or(s.verdict.as_ref());
-    let may_approve = s.verdict.is_some() && !blind && !s.status.is_settled() && (s.author != session.name() || store.self_approval()?);
+    let two = codings(&history, s);
+    let doubt = (s.status == Status::Flagged).then(|| doubt(&history)).flatten();
+    let may_approve = s.verdict.is_some()
+        && !blind
+        && two.is_none()
+        && !s.status.is_settled()
+        && (s.author != session.name() || store.self_approval()?);
     let source = translation.as_ref().and_then(|t| t.source);
     let body = html! {
         (layout::coverage(coverage))
@@ -67,7 +77,7 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                 @if let Some(n) = next { a rel="next" href=(address(n)) { kbd { "j" } " Next" } }
                 (queue::just_done(state, session, looking)?)
             }
-            @if let Some(told) = told { p.problem role="alert" { (told) } }
+            @if let Some((told, _)) = told { p.problem role="alert" { (told) } }
             section.source aria-labelledby="asked" {
                 h1 #asked {
                     span.code { (q.code) } " "
@@ -87,21 +97,25 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                 @if !q.facts.is_empty() { p.text { "Known: " (q.facts) } }
                 @if blind { p.hint { "Two people work blind on this item: you see only your own answer until both are in." } }
                 @if let Some(finding) = &s.finding { p.problem { "The new release: " (finding) "." } }
-                @match codings(&history, s) {
+                @if let Some((who, why)) = doubt {
+                    p.problem { "Flagged by " (who) ": " (why) }
+                }
+                @match &two {
                     Some(two) => (two),
                     None => @if let Some(verdict) = answered { (answer(verdict, own.is_some(), s)) },
                 }
             }
-            form #decide method="post" action=(address(id)) {
+            form #decide method="post" action=(address(id)) data-touched=[touched.then_some("yes")] {
                 input type="hidden" name="csrf" value=(session.secret);
                 input type="hidden" name="seen" value=(s.version);
                 div.columns {
-                    (offer::options(translation.as_ref()))
+                    (offer::options(translation.as_ref(), kept))
                     section.search aria-labelledby="by-search" {
                         h2 #by-search { label for="q" { kbd { "/" } " Search " (q.target_system) } }
                         input #q type="search" autocomplete="off" spellcheck="false" data-system=(q.target_system) value=(looking.q) placeholder="words or a code";
                         p.hint { "Enter takes the first; tick several that are needed together." }
                         div #hits role="group" aria-live="polite" aria-label="Hits" {
+                            (search::ticked(&engine, &q.target_system, kept.all("code"))?)
                             @if !looking.q.is_empty() { (search::hits(&engine, &q.target_system, &looking.q, true)?) }
                             @else if let Some(Finding::TargetExpired { successors, .. }) = &s.finding {
                                 (search::successors(&engine, &q.target_system, successors)?)
@@ -114,10 +128,10 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                     label { "Relationship"
                         select name="relationship" {
                             option value="" { "as the map says" }
-                            @for r in Relationship::ALL { option value=(r.code()) { (r.code()) } }
+                            @for r in Relationship::ALL.into_iter().filter(|r| *r != Relationship::NotRelatedTo) { option value=(r.code()) selected[kept.first("relationship") == r.code()] { (r.code()) } }
                         }
                     }
-                    label.why { span { kbd { "c" } " Remark" } input #why name="why" maxlength="2000" autocomplete="off"; }
+                    label.why { span { kbd { "c" } " Remark" } input #why name="why" value=(kept.first("why")) maxlength="2000" autocomplete="off"; }
                     div.buttons {
                         button.primary name="action" value="decide" { kbd { "a" } " Save" }
                         @if may_approve { button.primary name="action" value="approve" { kbd { "a" } " Approve" } }
@@ -125,7 +139,7 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                         button name="action" value="no-map" { kbd { "n" } " No map" }
                         button name="action" value="flag" { kbd { "f" } " Flag" }
                         button name="action" value="comment" { "Only remark" }
-                        @if can_undo(&history, session.name()) { button name="action" value="undo" { kbd { "u" } " Take back" } }
+                        @if can_undo(&history, s, session.name()) { button name="action" value="undo" { kbd { "u" } " Take back" } }
                     }
                 }
             }
@@ -135,12 +149,17 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
     Ok(layout::page(&format!("{} {}", q.code, q.display), Some(session), body))
 }
 
-/// Whether the last thing that was done and not taken back is this person's.
-fn can_undo(history: &[Event], who: &str) -> bool {
+/// Who flagged it last, and why, if they said so: the next person needs that first.
+fn doubt(history: &[Event]) -> Option<(&str, &str)> {
+    let flag = history.iter().rev().find(|e| matches!(e.action, Action::Flagged))?;
+    (!flag.why.is_empty()).then_some((flag.who.as_str(), flag.why.as_str()))
+}
+
+/// Whether the last thing that was done and not taken back is this person's, and may be taken back.
+fn can_undo(history: &[Event], s: &decisions::State, who: &str) -> bool {
     let gone: Vec<i64> = history.iter().filter_map(|e| if let Action::Undone { event } = e.action { Some(event) } else { None }).collect();
-    let mut done =
-        history.iter().rev().filter(|e| !gone.contains(&e.id) && !matches!(e.action, Action::Asked { .. } | Action::Undone { .. }));
-    done.next().is_some_and(|last| last.who == who)
+    let mut done = history.iter().rev().filter(|e| !gone.contains(&e.id) && e.action.can_be_undone());
+    done.next().is_some_and(|last| last.who == who && ![s.first_coding, s.second_coding].contains(&Some(last.id)))
 }
 
 /// What two coders answered blind who differ, side by side, until somebody has decided between them.

@@ -9,6 +9,10 @@ use maud::{DOCTYPE, Markup, html};
 
 /// A page; `session` is who looks at it, if anybody has signed in.
 pub fn page(title: &str, session: Option<&Session>, body: Markup) -> Markup {
+    frame(title, session, session.is_some(), body)
+}
+
+fn frame(title: &str, session: Option<&Session>, ways: bool, body: Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -25,12 +29,14 @@ pub fn page(title: &str, session: Option<&Session>, body: Markup) -> Markup {
                 a.skip href="#main" { "To the content" }
                 header.bar {
                     a.home href="/review" { "xwalk " span { "review" } }
-                    @if let Some(session) = session {
+                    @if ways {
                         nav aria-label="Pages" {
                             a href="/review" { "Queue" }
                             a href="/review/search" { "Search" }
                             a href="/review/progress" { "Progress" }
                         }
+                    }
+                    @if let Some(session) = session {
                         span.spacer {}
                         button.link type="button" data-help { kbd { "?" } " Keys" }
                         form.inline method="post" action="/review/sign-out" {
@@ -47,11 +53,12 @@ pub fn page(title: &str, session: Option<&Session>, body: Markup) -> Markup {
     }
 }
 
-/// A page that only says something.
+/// A page that only says something, and leads on.
 pub fn bare(title: &str, what: &str) -> axum::response::Response {
-    super::html(page(
+    super::html(frame(
         title,
         None,
+        true,
         html! {
             main #main.narrow {
                 h1 { (title) }
@@ -122,8 +129,9 @@ pub fn validity(concept: Concept<'_>) -> Markup {
         @if let Some(last) = concept.validity().next_back() {
             @match (last.from, last.to) {
                 (_, Some(to)) => span { "a code until " (to) },
-                (Some(from), None) => span { "from " (from) },
-                (None, None) => {},
+                // What the first loaded release lists may be much older.
+                (Some(from), None) if Some(from) != concept.system().coverage().0 => span { "from " (from) },
+                _ => {},
             }
         }
     }

@@ -12,8 +12,8 @@ const KEYS: usize = 9;
 /// Longer lists get a box to narrow them.
 const LONG: usize = 12;
 
-/// Everything on offer.
-pub fn options(translation: Option<&Translation<'_>>) -> Markup {
+/// Everything on offer; `kept` are the picks of a form that could not be saved.
+pub fn options(translation: Option<&Translation<'_>>, kept: &Form) -> Markup {
     let Some(t) = translation else {
         return html! { p.hint { "No map is asked for this item; search for the target." } };
     };
@@ -35,13 +35,13 @@ pub fn options(translation: Option<&Translation<'_>>) -> Markup {
             }
             @for need in &t.needs { p.hint { "A rule waits for: " (need.fact) } }
             @for (s, scenario) in t.scenarios.iter().enumerate() {
-                (one_scenario(s, scenario, several, &mut number))
+                (one_scenario(s, scenario, several, &mut number, kept))
             }
         }
     }
 }
 
-fn one_scenario(s: usize, scenario: &Scenario<'_>, several: bool, number: &mut usize) -> Markup {
+fn one_scenario(s: usize, scenario: &Scenario<'_>, several: bool, number: &mut usize, kept: &Form) -> Markup {
     let groups = scenario.groups.len();
     let combined = groups > 1;
     html! {
@@ -49,7 +49,7 @@ fn one_scenario(s: usize, scenario: &Scenario<'_>, several: bool, number: &mut u
             @if several || combined {
                 legend {
                     label {
-                        input type="radio" name="scenario" value=(s) checked[!several];
+                        input type="radio" name="scenario" value=(s) checked[!several || kept.first("scenario") == s.to_string()];
                         span {
                             @if several { "Reading " (s + 1) } @else { "One reading" }
                             @if combined { ": " strong { (groups) " codes together" } ", one of each group" } @else { ": one code" }
@@ -67,7 +67,9 @@ fn one_scenario(s: usize, scenario: &Scenario<'_>, several: bool, number: &mut u
                         @if parent.is_some() && parent != above { (layout::place(option.concept)) }
                         @let () = above = parent;
                         @let () = *number += 1;
-                        (one(option, &format!("pick-{s}-{g}"), o, *number, combined && group.options.len() == 1))
+                        @let field = format!("pick-{s}-{g}");
+                        @let picked = kept.first(&field) == o.to_string() || combined && group.options.len() == 1;
+                        (one(option, &field, o, *number, picked))
                     }
                 }
             }
@@ -93,10 +95,7 @@ fn one(t: &Target<'_>, name: &str, value: usize, number: usize, picked: bool) ->
                     TargetState::Expired => span.bad { "expired" },
                     TargetState::Unlisted => span.bad { "in no loaded release" },
                 }
-                @if let Some(last) = c.validity().next_back() {
-                    @if let Some(from) = last.from { span { "from " (from) } }
-                    @if let Some(to) = last.to { span { "to " (to) } }
-                }
+                (layout::validity(c))
                 @if let Some(row) = t.origin.row() {
                     span { (row.map().id()) " " (row.map().version()) ", line " (row.line()) }
                     @if let Some(flags) = row.gem_flags() { span title="approximate, no map, combination, scenario, choice list" { "flags " (flags) } }

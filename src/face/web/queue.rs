@@ -2,11 +2,12 @@
 
 use super::door::Session;
 use super::{Problem, State, html, layout, work};
-use crate::decisions::{Column, Coverage, Entry, Filter, Status, Tally};
+use crate::decisions::{self, Column, Coverage, Entry, Filter, Status, Tally};
 use crate::face::Actor;
-use axum::extract::{Query, State as Shared};
+use axum::extract::{FromRequestParts, Path, Query, State as Shared};
 use axum::http::HeaderMap;
-use axum::response::Response;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 use maud::{Markup, html};
 use std::sync::Arc;
 
@@ -85,8 +86,30 @@ impl Looking {
     }
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for Looking {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Looking, Response> {
+        let looking = Query::from_request_parts(parts, state).await;
+        looking.map(|Query(looking)| looking).map_err(|_| Problem::BadRequest("`page` and `done` are numbers".to_owned()).into_response())
+    }
+}
+
+/// The address of an item, and from where in the queue one came to it.
+pub struct Address(pub i64, pub Looking);
+
+impl<S: Send + Sync> FromRequestParts<S> for Address {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Address, Response> {
+        let id = Path::from_request_parts(parts, state).await;
+        let Path(id) = id.map_err(|_| Problem::NotFound("There is no such item; each has a number.".to_owned()).into_response())?;
+        Ok(Address(id, Looking::from_request_parts(parts, state).await?))
+    }
+}
+
 /// The query of an address; `application/x-www-form-urlencoded` of the URL standard.
-mod form_urlencoded {
+pub mod form_urlencoded {
     #[derive(Default)]
     pub struct Serializer(String);
 
@@ -113,7 +136,7 @@ mod form_urlencoded {
     }
 }
 
-pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(looking): Query<Looking>) -> Response {
+pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, looking: Looking) -> Response {
     let name = state.session(&headers).map(|s| s.person.name).unwrap_or_default();
     let actor = Actor { name, operation: "review/queue" };
     work(state, actor, move |state| {
@@ -142,7 +165,8 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(looking):
                 (filters(state, &looking)?)
                 @if entries.is_empty() {
                     p.empty {
-                        @if coverage.items == 0 { "Nothing here. Fill the queue from a job's report: " code { "xwalk review import --decisions DB REPORT/review.csv" } }
+                        @if coverage.items == 0 && (Filter { status: Vec::new(), ..filter.clone() }) != Filter::default() { "No item fits this filter." }
+                        @else if coverage.items == 0 { "Nothing here. Fill the queue from a job's report: " code { "xwalk review import --decisions DB REPORT/review.csv" } }
                         @else if looking.status.is_empty() { "Nothing is open here." }
                         @else { "Nothing here." }
                     }
@@ -179,6 +203,10 @@ pub fn just_done(state: &State, session: &Session, looking: &Looking) -> Result<
     let Some(id) = looking.done else { return Ok(html! {}) };
     let item = state.config.store.item(id, session.name())?;
     let s = &item.state;
+    let engine = state.engine();
+    let doubts = s.verdict.as_ref().map_or_else(Vec::new, |v| decisions::doubts(&engine, &item.question, v));
+    // A blind answer stays once both are in.
+    let stays = s.decision.is_some() && [s.first_coding, s.second_coding].contains(&s.decision);
     let codes = s.verdict.as_ref().filter(|v| !v.is_no_map()).map(|v| v.targets.iter().map(|t| t.code.as_str()).collect::<Vec<_>>());
     Ok(html! {
         form.done method="post" action=(format!("/review/item/{id}?{}", looking.query())) data-undo {
@@ -189,7 +217,8 @@ pub fn just_done(state: &State, session: &Session, looking: &Looking) -> Result<
                 @else if s.verdict.is_some() { " \u{2192} no map" }
                 " " (layout::status(s.status))
             }
-            button.link type="submit" name="action" value="undo" { kbd { "u" } " Take back" }
+            @for doubt in &doubts { span.bad role="status" { (doubt) } }
+            @if !stays { button.link type="submit" name="action" value="undo" { kbd { "u" } " Take back" } }
         }
     })
 }

@@ -87,6 +87,11 @@ fn base(headers: &HeaderMap, segments: &HashMap<String, String>, tls: bool) -> S
 }
 
 fn manifest(engine: &Engine, base: &str) -> Value {
+    // What cells link to travels with a project to others: it has no token, whoever follows it signs in.
+    let view = match base.split_once("/reconcile/t/") {
+        Some((site, _)) => format!("{site}/review/search?id={{{{id}}}}"),
+        None => format!("{base}/preview?id={{{{id}}}}"),
+    };
     let types: Vec<Value> = engine.index().systems().map(|s| json!({ "id": s.alias(), "name": s.title() })).collect();
     let service = |what: &str| json!({ "service_url": base, "service_path": format!("/suggest/{what}") });
     json!({
@@ -95,7 +100,7 @@ fn manifest(engine: &Engine, base: &str) -> Value {
         "identifierSpace": "urn:xwalk:code",
         "schemaSpace": "urn:xwalk:system",
         "defaultTypes": types,
-        "view": { "url": format!("{base}/preview?id={{{{id}}}}") },
+        "view": { "url": view },
         "preview": { "url": format!("{base}/preview?id={{{{id}}}}"), "width": 480, "height": 260 },
         "suggest": { "entity": service("entity"), "type": service("type"), "property": service("property") },
         "batchSize": BATCH,

@@ -20,11 +20,16 @@ const LONGEST: usize = 500;
 pub struct Asked {
     system: String,
     q: String,
+    /// `system:code`, as reconciled cells link to a code.
+    id: String,
     /// Only the hits, for the item's page.
     fragment: Option<String>,
 }
 
-pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(asked): Query<Asked>) -> Response {
+pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(mut asked): Query<Asked>) -> Response {
+    if let Some((system, code)) = asked.id.split_once(':') {
+        (asked.system, asked.q) = (system.to_owned(), code.to_owned());
+    }
     let name = state.session(&headers).map(|s| s.person.name).unwrap_or_default();
     work(state, Actor { name, operation: "review/search" }, move |state| {
         let session = state.session(&headers)?;
@@ -82,6 +87,16 @@ pub fn successors(engine: &Engine, system: &str, codes: &str) -> Result<Markup, 
     let found: Vec<Concept<'_>> = codes.split(' ').filter_map(|code| system.concept(code)).collect();
     let only = found.len() == 1;
     Ok(html! { @for concept in found { (one(concept, Some(only), html! { span { "successor" } })) } })
+}
+
+/// What was ticked in a form that could not be saved.
+pub fn ticked<'f>(engine: &Engine, system: &str, codes: impl Iterator<Item = &'f str>) -> Result<Markup, Problem> {
+    let mut codes = codes.peekable();
+    if codes.peek().is_none() {
+        return Ok(html! {});
+    }
+    let system = engine.system(system)?;
+    Ok(html! { @for concept in codes.filter_map(|code| system.concept(code)) { (one(concept, Some(true), html! { span { "ticked" } })) } })
 }
 
 /// `ticked`: whether its box is; `None`: there is no box.
