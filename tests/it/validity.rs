@@ -123,6 +123,16 @@ fn years_without_a_release_are_said() {
     assert_eq!(of("0016070", "2021-06-01"), (ValidationStatus::Valid, true));
 }
 
+/// The embedded releases of ICD-10-CM begin with that of 2024; what is asked of earlier days is answered, and said.
+#[test]
+fn a_date_before_all_releases_is_said_by_translate_too() {
+    let options = TranslatorOptions { from: "icd10cm".into(), to: "icd9cm".into(), ..Default::default() };
+    let translator = crate::golden::engine().translator(options).expect("a translator");
+    let message = |on: &str| translator.translate(&Asked { date: date(on), ..Asked::code("E11.9") }).message.to_string();
+    assert!(message("2016-05-01").contains("begin on 2023-10-01"), "{}", message("2016-05-01"));
+    assert_eq!(message("2024-05-01"), "");
+}
+
 /// What the conversion table says changed within a year: how many codes came before the last day of the year whose file does not have them,
 /// and which codes of the file had become headers by then.
 const WITHIN_A_YEAR: [(i16, usize, &[&str]); 3] =
