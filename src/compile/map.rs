@@ -17,8 +17,11 @@ pub(super) struct MapBuilder {
     pub systems: (usize, usize),
     rows: Vec<ReadRow>,
     details: Vec<u8>,
-    /// Details by content: thousands of rows share one rule.
+    /// Details by content: thousands of rows share one.
     known: HashMap<Vec<u8>, u32>,
+    programs: Vec<u8>,
+    /// Where the program of each rule is, by the rule's text.
+    rules: HashMap<String, u32>,
 }
 
 /// A row, and what only the build needs of it.
@@ -53,7 +56,15 @@ impl MapBuilder {
             precedence,
             files: Vec::new(),
         };
-        MapBuilder { meta, systems, rows: Vec::new(), details: Vec::new(), known: HashMap::new() }
+        MapBuilder {
+            meta,
+            systems,
+            rows: Vec::new(),
+            details: Vec::new(),
+            known: HashMap::new(),
+            programs: Vec::new(),
+            rules: HashMap::new(),
+        }
     }
 
     /// The same map after its systems, and the codes in them, have got other numbers.
@@ -90,7 +101,7 @@ impl MapBuilder {
     }
 
     pub fn row(&mut self, source: u32, target: Option<u32>, row: &TargetRow<'_>, file: &str, findings: &mut Vec<Finding>) {
-        let detail = self.detail(row, file, findings);
+        let (detail, program) = (self.detail(row, file, findings), self.program(row.detail.rule));
         let d = &row.detail;
         let always = d.rule.is_empty() && d.product.is_empty() && d.from.is_none() && d.to.is_none();
         let holds = if always { 0 } else { hash((d.rule, d.product, d.from, d.to)) as u32 };
@@ -100,6 +111,7 @@ impl MapBuilder {
             target: U32::new(target.unwrap_or(NONE)),
             line: U32::new(u32::try_from(row.line).unwrap_or(u32::MAX)),
             detail: U32::new(detail),
+            program: U32::new(program),
             gem_flags: U16::new(row.gem_flags),
             scenario: U16::new(row.scenario),
             group: U16::new(row.group),
@@ -107,6 +119,24 @@ impl MapBuilder {
             relationship: row.relationship as u8,
         };
         self.rows.push(ReadRow { record, file: u16::try_from(file).unwrap_or(u16::MAX), holds });
+    }
+
+    /// A rule that cannot be read has been said by its reader, with its place; it is kept as text beside an empty program, and its group
+    /// waits for a person.
+    fn program(&mut self, rule: &str) -> u32 {
+        if rule.is_empty() {
+            return NONE;
+        }
+        if let Some(&at) = self.rules.get(rule) {
+            return at;
+        }
+        let parsed = Rule::parse(rule).ok();
+        let program = parsed.as_ref().map(Rule::program).filter(|program| program.len() <= usize::from(u16::MAX)).unwrap_or(&[]);
+        let at = self.programs.len() as u32;
+        self.programs.extend_from_slice(&(program.len() as u16).to_le_bytes());
+        self.programs.extend_from_slice(program);
+        self.rules.insert(rule.to_owned(), at);
+        at
     }
 
     fn detail(&mut self, row: &TargetRow<'_>, file: &str, findings: &mut Vec<Finding>) -> u32 {
@@ -118,10 +148,6 @@ impl MapBuilder {
         let mut say = |severity, what: String, mend: &str| {
             findings.push(Finding { file: file.to_owned(), line: row.line, column: 0, severity, what, mend: mend.to_owned() });
         };
-        // A rule that cannot be read has been said by its reader, with its place; it is kept as text, and its group waits for a person.
-        if let Ok(rule) = Rule::parse(d.rule) {
-            fields.put(DetailField::Program, rule.program());
-        }
         let texts = [
             (DetailField::Rule, d.rule),
             (DetailField::Advice, d.advice),
@@ -196,6 +222,7 @@ impl MapBuilder {
             source_offsets: wide(source_offsets),
             by_target: ConceptColumns { offsets: wide(target_offsets), records: by_target },
             details: self.details,
+            programs: self.programs,
         };
         Finished { meta: self.meta, columns, findings }
     }

@@ -16,6 +16,7 @@ pub(super) struct MapPart {
     pub source_offsets: Column<U32>,
     pub by_target: Lists<U32>,
     pub details: Section,
+    pub programs: Section,
 }
 
 impl MapPart {
@@ -37,6 +38,7 @@ impl MapPart {
                 records: Column::new(toc.section(bytes, Kind::TargetRows, at)),
             },
             details: toc.section(bytes, Kind::Details, at),
+            programs: toc.section(bytes, Kind::Programs, at),
             meta,
         })
     }
@@ -186,13 +188,16 @@ impl<'i> Row<'i> {
         }
     }
 
-    /// The rule's program, without reading on. `None`: there is no rule; empty: there is one that could not be parsed.
+    /// The rule, parsed when the index was made ([`crate::model::rule`]). `None`: there is no rule; empty: there is one that could not be
+    /// parsed.
     pub fn program(&self) -> Option<&'i [u8]> {
-        match next_field(&mut self.detail_bytes())? {
-            (DetailField::Program, program) => Some(program),
-            (DetailField::Rule, _) => Some(&[]),
-            _ => None,
+        let at = self.record.program.get();
+        if at == NONE {
+            return None;
         }
+        let rest = self.map.part().programs.as_ref().get(at as usize..).unwrap_or(&[]);
+        let program = rest.split_first_chunk::<2>().and_then(|(length, rest)| rest.get(..usize::from(u16::from_le_bytes(*length))));
+        Some(program.unwrap_or(&[]))
     }
 
     /// When it holds, from and to, both included; most rows do not say.
@@ -218,7 +223,6 @@ impl<'i> Row<'i> {
             let number = || value.try_into().map_or(0, u32::from_le_bytes);
             match field {
                 DetailField::Rule => detail.rule = text,
-                DetailField::Program => detail.program = value,
                 DetailField::Advice => detail.advice = text,
                 DetailField::Correlation => detail.correlation = text,
                 DetailField::Category => detail.category = text,
@@ -241,8 +245,6 @@ impl<'i> Row<'i> {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Detail<'i> {
     pub rule: &'i str,
-    /// The rule, parsed when the index was made ([`crate::model::rule`]); empty if there is none or it could not be parsed.
-    pub program: &'i [u8],
     pub advice: &'i str,
     pub correlation: &'i str,
     pub category: &'i str,

@@ -18,7 +18,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Changed whenever a byte of an index means something else.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 pub(super) const MAGIC: [u8; 8] = *b"xwalkidx";
 /// Sections begin at multiples of it.
 pub(super) const LINE: u64 = 64;
@@ -114,6 +114,7 @@ kinds! {
     TargetOffsets = 50 Map "targets",
     TargetRows = 51 Map "rows by target",
     Details = 52 Map "rules and remarks",
+    Programs = 53 Map "rules, parsed",
 }
 
 /// What nearly every question asks of a concept, together: a place in memory that was not looked at for a while
@@ -220,6 +221,9 @@ pub(crate) struct RowRecord {
     pub line: U32,
     /// Offset in the details section; [`NONE`]: nothing but what stands here.
     pub detail: U32,
+    /// Offset of its rule in the programs section; [`NONE`]: no rule. Apart from the details, because every question under rules reads it, and
+    /// thousands of rows share one.
+    pub program: U32,
     pub gem_flags: U16,
     pub scenario: U16,
     pub group: U16,

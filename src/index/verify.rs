@@ -5,6 +5,7 @@ use super::edges::MapPart;
 use super::format::{Column, HEADER_LENGTH, Lists, NONE, Now, date_number};
 use super::slots::{self, Found};
 use super::{CodeSystem, ConceptMap, Index};
+use crate::model::rule::Rule;
 use fst::Streamer;
 use zerocopy::little_endian::U32;
 use zerocopy::{FromBytes, Immutable, KnownLayout, Unaligned};
@@ -157,6 +158,14 @@ fn map_faults(map: ConceptMap<'_>, part: &MapPart, faults: &mut Faults) {
         faults.unless(target < targets, || format!("line {} has a target that is not there", row.line));
         let of_target = part.by_target.get(target).iter().any(|r| r.get() as usize == at);
         faults.unless(of_target, || format!("line {} is not among the rows of its target", row.line));
+    }
+    for row in map.rows() {
+        let rule = row.detail().rule;
+        let right = match row.program() {
+            None => rule.is_empty(),
+            Some(program) => Rule::parse(rule).map_or(program.is_empty(), |rule| rule.program() == program),
+        };
+        faults.unless(right, || format!("line {} has another rule than its text says", row.line()));
     }
     faults.unless(part.by_target.records.as_slice().len() == by_target, || "the rows by target are not as many as the rows".into());
     faults.unless(monotone(&part.by_target, targets), || "the offsets by target are out of order".into());

@@ -116,13 +116,13 @@ pub(crate) struct MapColumns {
     pub source_offsets: Vec<U32>,
     pub by_target: ConceptColumns<U32>,
     pub details: Vec<u8>,
+    pub programs: Vec<u8>,
 }
 
 /// The fields that a detail may have; the number in the file is the place here, from one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DetailField {
     Rule,
-    Program,
     Advice,
     Correlation,
     Category,
@@ -137,9 +137,8 @@ pub(crate) enum DetailField {
     SourceAsWritten,
 }
 
-pub(crate) const DETAIL_FIELDS: [DetailField; 14] = [
+pub(crate) const DETAIL_FIELDS: [DetailField; 13] = [
     DetailField::Rule,
-    DetailField::Program,
     DetailField::Advice,
     DetailField::Correlation,
     DetailField::Category,
@@ -242,6 +241,7 @@ impl IndexWriter {
         self.section(Kind::SourceOffsets, owner, columns.source_offsets.as_bytes())?;
         self.lists(Kind::TargetOffsets, Kind::TargetRows, owner, &columns.by_target)?;
         self.section(Kind::Details, owner, &columns.details)?;
+        self.section(Kind::Programs, owner, &columns.programs)?;
         self.meta.maps.push(meta);
         Ok(())
     }
