@@ -91,9 +91,27 @@ impl Engine {
     /// What is this code? The code may need repair; the answer says which.
     pub fn lookup(&self, system: CodeSystem<'_>, code: &str, date: Option<Date>) -> Lookup<'_> {
         let system = self.own(system);
-        let found = suggest::resolve(system, code);
-        let nearest = if found.concept.is_none() { suggest::suggestions(&self.index, system, code, &found) } else { Vec::new() };
-        Lookup { system, given: code.into(), concept: found.concept, repairs: found.repairs, nearest, date }
+        let mut answer = Lookup { system, given: code.into(), concept: None, repairs: Vec::new(), nearest: Vec::new(), date };
+        match system.concept_as_given(code) {
+            Some((concept, is_printed)) => {
+                answer.concept = Some(concept);
+                if !is_printed {
+                    answer.repairs.push(suggest::dot_left_out(code, concept));
+                }
+            }
+            None => self.look_closer(code, &mut answer),
+        }
+        answer
+    }
+
+    /// What is no code may be one after a repair, or near to some.
+    #[cold]
+    fn look_closer<'e>(&'e self, code: &str, answer: &mut Lookup<'e>) {
+        let found = suggest::resolve(answer.system, code);
+        if found.concept.is_none() {
+            answer.nearest = suggest::suggestions(&self.index, answer.system, code, &found);
+        }
+        (answer.concept, answer.repairs) = (found.concept, found.repairs);
     }
 
     /// Is it a code, valid, on this date? And is this what it is called?

@@ -30,6 +30,9 @@ pub(super) fn chains<'e>(index: &'e Index, from: CodeSystem<'e>, to: CodeSystem<
 
 /// Whether the source's history is not certain of the concept that took its place (POSSIBLY EQUIVALENT TO, ALTERNATIVE).
 pub(super) fn guesses(target: &Target<'_>) -> bool {
+    if target.hops.is_empty() {
+        return false;
+    }
     let Some(source) = target.origin.row().and_then(|row| row.source()) else { return false };
     let of_source = |hop: &Hop<'_>| hop.row.map().kind() == MapKind::Succession && hop.from.system() == source.system();
     target.hops.iter().any(|hop| of_source(hop) && hop.relationship != Relationship::Equivalent)

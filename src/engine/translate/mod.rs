@@ -161,11 +161,10 @@ impl<'e> Translator<'e> {
     /// Translates one code.
     pub fn translate(&self, asked: &Asked<'_>) -> Translation<'e> {
         let index = self.engine.index();
-        let found = suggest::resolve(self.source, asked.code);
         let mut t = Translation {
             source_system: self.source,
             given: asked.code.into(),
-            source: found.concept,
+            source: None,
             target_system: self.target,
             outcome: Outcome::Unmapped,
             automatic: false,
@@ -177,17 +176,16 @@ impl<'e> Translator<'e> {
             map: None,
             message: Message::None,
         };
-        let Some(source) = found.concept else {
-            t.outcome = Outcome::InvalidCode;
-            t.nearest = suggest::suggestions(index, self.source, asked.code, &found);
-            t.message = format!("`{}` is not a code of {}", asked.code.trim(), self.source.alias()).into();
-            // Reviewers settle these too: a local code, or one that was mistyped the same way a thousand times.
-            if self.options.policy == Policy::Decision {
-                self.decided(asked.code.trim(), asked, &mut t);
+        match self.source.concept_as_given(asked.code) {
+            Some((source, is_printed)) => {
+                t.source = Some(source);
+                if !is_printed {
+                    t.repairs.push(suggest::dot_left_out(asked.code, source));
+                }
             }
-            return t;
-        };
-        t.repairs = found.repairs;
+            None => self.look_closer(asked, &mut t),
+        }
+        let Some(source) = t.source else { return t };
         if let Some(date) = asked.date.filter(|&date| source.is_listed() && source.status_on(date).is_none_or(|s| s == Status::Inactive)) {
             t.outcome = Outcome::NotValidOnDate;
             t.nearest = succession::replacements(index, source, Some(date));
@@ -233,6 +231,23 @@ impl<'e> Translator<'e> {
             t.message = format!("{held}; {}", t.message).into();
         }
         t
+    }
+
+    /// What is no code may be one after a repair, or near to some.
+    #[cold]
+    fn look_closer(&self, asked: &Asked<'_>, t: &mut Translation<'e>) {
+        let found = suggest::resolve(self.source, asked.code);
+        t.source = found.concept;
+        if found.concept.is_none() {
+            t.outcome = Outcome::InvalidCode;
+            t.nearest = suggest::suggestions(self.engine.index(), self.source, asked.code, &found);
+            t.message = format!("`{}` is not a code of {}", asked.code.trim(), self.source.alias()).into();
+            // Reviewers settle these too: a local code, or one that was mistyped the same way a thousand times.
+            if self.options.policy == Policy::Decision {
+                self.decided(asked.code.trim(), asked, t);
+            }
+        }
+        t.repairs = found.repairs;
     }
 
     /// Records of mixed systems hold codes of the target system too: such a code stands for itself. A header does not, in any system.
@@ -398,9 +413,9 @@ impl<'e> Translator<'e> {
                     && !beyond::guesses(o)
                     && is_whole(o)
             });
-        let gone = t.targets().find(|o| o.state == TargetState::Expired).map(|o| o.concept);
-        if let Some(gone) = gone.filter(|_| t.message.is_empty() && !dated && t.automatic) {
-            t.message = Message::Expired(gone);
+        if t.automatic && !dated && t.message.is_empty() {
+            let gone = t.targets().find(|o| o.state == TargetState::Expired).map(|o| o.concept);
+            t.message = gone.map_or(Message::None, Message::Expired);
         }
     }
 }

@@ -81,7 +81,7 @@ pub(super) fn of_rows<'e>(
         MapKind::Gem | MapKind::Succession => Some(by_flags(rows)),
         MapKind::Table if rows.clone().all(|row| row.program().is_none()) => Some(by_flags(rows)),
         MapKind::Table => Some(by_conditions(&rows.collect::<Vec<_>>(), facts, &kinds(findings))),
-        MapKind::Rules => Some(by_rules(&rows.collect::<SmallVec<[Row<'e>; 8]>>(), facts, &kinds(findings))),
+        MapKind::Rules => Some(by_rules(&rows.collect::<SmallVec<[Row<'e>; 4]>>(), facts, &kinds(findings))),
     }
 }
 
@@ -95,18 +95,31 @@ fn kinds(system: Option<CodeSystem<'_>>) -> impl Fn(u64, u64) -> bool {
 
 /// Rows that hold whatever the facts.
 fn by_flags<'e>(rows: impl ExactSizeIterator<Item = Row<'e>>) -> Reading<'e> {
-    let mut scenarios = Scenarios::new();
     let all = rows.len();
-    for row in rows {
+    let mut options = rows.filter_map(|row| {
         let relationship = row.relationship();
-        let Some(concept) = row.target().filter(|_| relationship != Relationship::NotRelatedTo) else { continue };
-        let option = target(concept, relationship, row.priority(), Origin::Row(row));
-        // A GEM row outside a combination is a reading of its own, with all other such rows as its alternatives: scenario 0, group 0.
+        let concept = row.target().filter(|_| relationship != Relationship::NotRelatedTo)?;
+        Some((row, target(concept, relationship, row.priority(), Origin::Row(row))))
+    });
+    let scenarios = match all {
+        // Most sources: nothing to sort out.
+        1 => options.next().map_or_else(Scenarios::new, |(_, only)| Scenarios::from_buf([Scenario::of([Target { priority: 1, ..only }])])),
+        _ => grouped(options, all),
+    };
+    // Rows there are, but none that translates: the map says no.
+    let outcome = if scenarios.is_empty() { Outcome::NoMap } else { Outcome::Choice };
+    Reading { scenarios, needs: Vec::new(), outcome, message: Message::None }
+}
+
+/// A GEM row outside a combination is a reading of its own, with all other such rows as its alternatives: scenario 0, group 0.
+fn grouped<'e>(options: impl Iterator<Item = (Row<'e>, Target<'e>)>, most: usize) -> Scenarios<'e> {
+    let mut scenarios = Scenarios::new();
+    for (row, option) in options {
         // Rows of one group stand together, so the place is mostly the last one.
         let same_scenario = |s: &Scenario<'e>| s.groups.first().and_then(first_row).is_some_and(|r| r.scenario() == row.scenario());
         let same_group = |g: &Group<'e>| first_row(g).is_some_and(|r| r.group() == row.group());
         let Some(scenario) = scenarios.iter_mut().rfind(|s| same_scenario(s)) else {
-            let mut options = SmallVec::with_capacity(all);
+            let mut options = SmallVec::with_capacity(most);
             options.push(option);
             scenarios.push(Scenario::of(options));
             continue;
@@ -119,9 +132,7 @@ fn by_flags<'e>(rows: impl ExactSizeIterator<Item = Row<'e>>) -> Reading<'e> {
     for group in scenarios.iter_mut().flat_map(|s| &mut s.groups) {
         number(&mut group.options);
     }
-    // Rows there are, but none that translates: the map says no.
-    let outcome = if scenarios.is_empty() { Outcome::NoMap } else { Outcome::Choice };
-    Reading { scenarios, needs: Vec::new(), outcome, message: Message::None }
+    scenarios
 }
 
 /// A table some of whose rows have conditions (FHIR `dependsOn`): those that are false do not count, those that are unknown wait.
@@ -149,7 +160,7 @@ fn by_conditions<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Re
 
 /// An extended map: in every group the first row whose rule holds, all groups together.
 fn by_rules<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Reading<'e> {
-    let asked: SmallVec<[RuleRow<'e>; 8]> = rows
+    let asked: SmallVec<[RuleRow<'e>; 4]> = rows
         .iter()
         .map(|&row| RuleRow { group: row.group(), priority: row.priority(), has_target: !row.is_no_map(), condition: condition(row) })
         .collect();
