@@ -60,6 +60,14 @@ fn core(c: &mut Criterion) {
             asked.iter().filter_map(|code| engine.lookup(target, black_box(code), None).concept?.display()).map(end_of).sum::<usize>()
         });
     });
+    // What people ask for: the code as its system prints it, its title, whether it is billable.
+    group.bench_function("xwalk, with code and whether it is billable", |b| {
+        let answer = |code: &&str| {
+            let concept = engine.lookup(target, black_box(code), None).concept?;
+            Some(end_of(concept.code()) + end_of(concept.display()?) + usize::from(concept.is_valid_on(None)))
+        };
+        b.iter(|| asked.iter().filter_map(answer).sum::<usize>());
+    });
     let hash: HashMap<&str, &str> = titles.iter().map(|(c, t)| (c.as_str(), t.as_str())).collect();
     group.bench_function("HashMap", |b| {
         b.iter(|| asked.iter().filter_map(|code| hash.get(black_box(*code))).map(|title| end_of(title)).sum::<usize>())
