@@ -237,17 +237,17 @@ impl<'e> Translator<'e> {
     #[cold]
     fn look_closer(&self, asked: &Asked<'_>, t: &mut Translation<'e>) {
         let found = suggest::resolve(self.source, asked.code);
-        t.source = found.concept;
-        if found.concept.is_none() {
-            t.outcome = Outcome::InvalidCode;
-            t.nearest = suggest::suggestions(self.engine.index(), self.source, asked.code, &found);
-            t.message = format!("`{}` is not a code of {}", asked.code.trim(), self.source.alias()).into();
-            // Reviewers settle these too: a local code, or one that was mistyped the same way a thousand times.
-            if self.options.policy == Policy::Decision {
-                self.decided(asked.code.trim(), asked, t);
-            }
+        if found.concept.is_some() {
+            (t.source, t.repairs) = (found.concept, found.repairs);
+            return;
         }
-        t.repairs = found.repairs;
+        t.outcome = Outcome::InvalidCode;
+        t.nearest = suggest::suggestions(self.engine.index(), self.source, asked.code, &found);
+        t.message = format!("`{}` is not a code of {}", asked.code.trim(), self.source.alias()).into();
+        // Reviewers settle these too: a local code, or one that was mistyped the same way a thousand times.
+        if self.options.policy == Policy::Decision {
+            self.decided(asked.code.trim(), asked, t);
+        }
     }
 
     /// Records of mixed systems hold codes of the target system too: such a code stands for itself. A header does not, in any system.
