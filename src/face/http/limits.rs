@@ -22,7 +22,7 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a client may take over a whole body that is held: 408.
     pub body_time: Duration,
-    /// Entries of a batch Bundle or of `$batch-validate-code`: 422 `too-costly` beyond.
+    /// Entries of a batch Bundle or of `$batch-validate-code`, codings of a CodeableConcept: 422 `too-costly` beyond.
     pub batch: usize,
     /// Matches of one answer of `$translate`: 422 `too-costly` beyond.
     pub fan_out: usize,
@@ -30,9 +30,9 @@ pub struct Limits {
     pub expansion: usize,
     /// Answers that are kept as they went out, each of at most 4 kB; 0: none.
     pub kept: usize,
-    /// Hits of one search.
+    /// Hits of one search, and of `$expand?filter` over a whole system.
     pub hits: usize,
-    /// Requests that are worked on at a time: 503 beyond.
+    /// Requests that are worked on at a time: 503 beyond. At most a quarter of them, where no token has been shown.
     pub concurrent: usize,
     /// Connections that are open at a time; the next ones wait in the kernel's queue.
     pub connections: usize,

@@ -75,7 +75,8 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Failure> {
     let served = state.served();
     let (engine, work) = (&served.engine, Arc::default());
-    let called = Called { version, language, origin: &origin(state, parts) };
+    let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
+    let called = Called { version, language, host };
     if let Fhir::Batch = interaction {
         let bundle = batch::answer(state, engine, &work, called, &body.unwrap_or_default()).await?;
         return Ok(reply::ok(FHIR_JSON, bundle));
@@ -124,13 +125,8 @@ const PLAIN: &[&str] = &[
 struct Called<'r> {
     version: Version,
     language: &'r str,
-    /// `https://host:port`, as the client calls us.
-    origin: &'r str,
-}
-
-fn origin(state: &State, parts: &Parts) -> String {
-    let host = parts.headers.get(header::HOST).and_then(|h| h.to_str().ok()).unwrap_or("localhost");
-    format!("{}://{host}", if state.doors.is_secure() { "https" } else { "http" })
+    /// As the client calls us.
+    host: &'r str,
 }
 
 /// One interaction, alone or as an entry of a batch.
@@ -138,7 +134,7 @@ async fn one(
     state: &Arc<State>,
     engine: &Arc<Engine>,
     work: &Arc<Work>,
-    Called { version, language, origin }: Called<'_>,
+    Called { version, language, host }: Called<'_>,
     interaction: Fhir<'_>,
     query: &str,
     body: Option<&[u8]>,
@@ -158,7 +154,10 @@ async fn one(
         }
         Fhir::Versions => Ok(statements::versions(version).into()),
         Fhir::Read(kind, id) => read(version, engine, kind, id).map(Answer::from),
-        Fhir::Search(kind) => search::answer(version, engine.index(), kind, &parameters, &format!("{origin}{base}")).map(Answer::from),
+        Fhir::Search(kind) => {
+            let scheme = if state.doors.is_secure() { "https" } else { "http" };
+            search::answer(version, engine.index(), kind, &parameters, &format!("{scheme}://{host}{base}")).map(Answer::from)
+        }
         Fhir::Operation(operation, instance) => {
             let inline = state.inline.take_from(&mut parameters).await?;
             let asked = Asked {
