@@ -22,6 +22,8 @@ const FRESH: Duration = Duration::from_secs(1);
 pub struct Approved {
     store: Arc<Store>,
     known: RwLock<Known>,
+    /// What is decided from now on is not looked at.
+    frozen: bool,
 }
 
 #[derive(Default)]
@@ -49,9 +51,14 @@ struct Held {
 
 impl Approved {
     pub fn new(store: Arc<Store>) -> Result<Approved, Error> {
-        let approved = Approved { store, known: RwLock::default() };
+        let approved = Approved { store, known: RwLock::default(), frozen: false };
         approved.refresh()?;
         Ok(approved)
+    }
+
+    /// As they are now, for a run that must not begin with one state and end with another.
+    pub fn frozen(store: Arc<Store>) -> Result<Approved, Error> {
+        Ok(Approved { frozen: true, ..Approved::new(store)? })
     }
 
     /// How many decisions translations can use.
@@ -104,7 +111,7 @@ impl Approved {
 
     fn is_stale(&self) -> bool {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        known.writes != self.store.writes() || known.looked.is_none_or(|at| at.elapsed() > FRESH)
+        !self.frozen && (known.writes != self.store.writes() || known.looked.is_none_or(|at| at.elapsed() > FRESH))
     }
 
     /// The decision, the number of its item, and whether this index is the last under which somebody looked at it.
@@ -128,6 +135,16 @@ impl Approved {
 impl Overlay for Approved {
     fn decision(&self, question: engine::Question<'_>) -> Option<Decision> {
         self.find(question, "").map(|(decision, ..)| decision)
+    }
+
+    fn digest(&self) -> String {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |(asked, held): (&(String, String, String), &Held)| {
+            format!("{asked:?} {:?} {:?} {:?} {:?}", held.text, held.facts, held.decision, held.release)
+        };
+        let mut all: Vec<String> = known.decisions.iter().flat_map(|(asked, held)| held.iter().map(move |h| of((asked, h)))).collect();
+        all.sort_unstable();
+        blake3::hash(all.join("\n").as_bytes()).to_hex().to_string()
     }
 }
 
@@ -173,5 +190,9 @@ impl Overlay for Examined {
             Err(error) => format!("it cannot be examined just now: {error}"),
         };
         Some(Decision { decided: Decided::Held(why), ..decision })
+    }
+
+    fn digest(&self) -> String {
+        self.approved.digest()
     }
 }

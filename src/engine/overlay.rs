@@ -36,4 +36,6 @@ pub enum Decided {
 pub trait Overlay: Send + Sync {
     /// The approved decision for this question, if there is one.
     fn decision(&self, question: Question<'_>) -> Option<Decision>;
+    /// What stands for everything that it would answer just now: the same as long as the answers are.
+    fn digest(&self) -> String;
 }

@@ -14,12 +14,20 @@ pub fn day(option: &str, text: Option<&str>) -> Result<Option<Date>> {
     text.map(|t| t.trim().parse::<Date>().map_err(|_| anyhow!("{option} is no day: give it as YYYY-MM-DD, like 2017-09-30"))).transpose()
 }
 
-/// The engine, with what reviewers have approved if a policy wants it.
+/// `--delimiter ;`, `--delimiter tab`.
+pub fn delimiter(text: &str) -> Result<char> {
+    match text {
+        "\\t" | "tab" => Ok('\t'),
+        other => other.parse().map_err(|_| anyhow!("--delimiter is one character, or `tab`")),
+    }
+}
+
+/// The engine, with what reviewers have approved by now if a policy wants it.
 pub fn deciding(engine: &Engine, decisions: Option<&Path>, wanted: bool) -> Result<Engine> {
     match decisions.filter(|_| wanted) {
         Some(db) if !db.is_file() => bail!("--decisions {}: there is no such file", db.display()),
         Some(db) => {
-            let approved = Arc::new(Approved::new(Arc::new(Store::read(db)?))?);
+            let approved = Arc::new(Approved::frozen(Arc::new(Store::read(db)?))?);
             Ok(engine.clone().with_overlay(Arc::new(Examined::by(engine, approved))))
         }
         None if wanted => bail!("--policy decision needs the decisions; name them (--decisions DB)"),
