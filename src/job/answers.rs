@@ -5,6 +5,7 @@
 //! the counts live in the [`Ledger`].
 
 use super::Error;
+use super::input::TextEncoding;
 use super::ledger::{Ledger, Tally};
 use super::memo::{Given, Hit, Looked, Memo};
 use super::spec::{CodeColumn, Unsettled};
@@ -74,6 +75,7 @@ pub(super) struct Answers<'e> {
     /// Where the column holds words.
     words: Option<Words<'e>>,
     dialect: Dialect,
+    encoding: TextEncoding,
     memo: Memo,
     /// Numbers of the answers to keys that are too long for the memo.
     places: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
@@ -104,7 +106,7 @@ impl Hit {
 }
 
 impl<'e> Answers<'e> {
-    pub fn new(engine: &'e Engine, spec: &CodeColumn, dialect: Dialect) -> Result<Answers<'e>, Error> {
+    pub fn new(engine: &'e Engine, spec: &CodeColumn, dialect: Dialect, encoding: TextEncoding) -> Result<Answers<'e>, Error> {
         let wrong = |what: &str| Err(Error::Column { name: spec.name.clone(), what: what.to_owned() });
         if spec.to.is_empty() {
             return wrong("no target system; say `to`");
@@ -122,6 +124,7 @@ impl<'e> Answers<'e> {
             by_value: HashMap::default(),
             words: None,
             dialect,
+            encoding,
             memo: Memo::new(),
             places: HashMap::default(),
             counted: Vec::new(),
@@ -134,7 +137,7 @@ impl<'e> Answers<'e> {
             None => {
                 for (value, from) in &spec.values {
                     let translator = engine.translator(answers.options(from))?;
-                    answers.by_value.insert(value.as_bytes().into(), answers.translators.len() as u8);
+                    answers.by_value.insert(encoding.encode(value).into(), answers.translators.len() as u8);
                     answers.translators.push(Some(translator));
                     if answers.translators.len() > 200 {
                         return wrong("more than 200 values of the source column");
@@ -244,6 +247,11 @@ impl<'e> Answers<'e> {
         }
     }
 
+    /// The alias of a system that the job calls by any of its names.
+    pub fn alias(&self, system: &str) -> String {
+        self.engine.system(system).map_or_else(|_| system.to_owned(), |s| s.alias().to_owned())
+    }
+
     pub fn spec(&self) -> &CodeColumn {
         &self.spec
     }
@@ -276,7 +284,7 @@ impl<'e> Answers<'e> {
             let (start, size) = self.write([""; 5]);
             return (Given { start, size, outcome: 0, flags: BLANK }, Counted { tally: None, further: Box::default() });
         }
-        let text = String::from_utf8_lossy(cell);
+        let text = self.encoding.decode(cell);
         let parts: Vec<&str> = match &self.spec.split {
             Some(split) => text.split(split.as_str()).filter(|p| !p.trim().is_empty()).collect(),
             None => vec![&text],
@@ -326,7 +334,7 @@ impl<'e> Answers<'e> {
             return words.tally(code);
         }
         let Some(Some(translator)) = self.translators.get(usize::from(source)) else {
-            let message = format!("no code system `{}`", String::from_utf8_lossy(context.from).trim());
+            let message = format!("no code system `{}`", self.encoding.decode(context.from).trim());
             return Tally { code: code.trim().into(), outcome: Some(Outcome::UnknownSystem), message, ..Tally::default() };
         };
         let asked = Asked { code, date: context.date, facts: context.facts, text: context.text };
@@ -339,7 +347,7 @@ impl<'e> Answers<'e> {
             match &self.dialect {
                 Dialect::Delimited { delimiter, quote } => {
                     out.push(*delimiter);
-                    delimited(value, *delimiter, *quote, out);
+                    delimited(self.encoding.encode(value), *delimiter, *quote, out);
                 }
                 #[cfg(feature = "parquet")]
                 Dialect::Cells => {
@@ -375,12 +383,13 @@ fn has_policy(spec: &CodeColumn) -> bool {
 }
 
 /// A field of delimited text, quoted if it has to be. Where quotes are only characters, what would break the record becomes a blank.
-pub(super) fn delimited(value: &str, delimiter: u8, quote: Option<u8>, out: &mut Vec<u8>) {
+pub(super) fn delimited(value: impl AsRef<[u8]>, delimiter: u8, quote: Option<u8>, out: &mut Vec<u8>) {
+    let value = value.as_ref();
     let breaks = |b: u8| b == delimiter || b == b'\n' || b == b'\r';
     match quote {
-        Some(q) if value.bytes().any(|b| breaks(b) || b == q) => {
+        Some(q) if value.iter().any(|b| breaks(*b) || *b == q) => {
             out.push(q);
-            for b in value.bytes() {
+            for &b in value {
                 if b == q {
                     out.push(q);
                 }
@@ -388,8 +397,8 @@ pub(super) fn delimited(value: &str, delimiter: u8, quote: Option<u8>, out: &mut
             }
             out.push(q);
         }
-        None if value.bytes().any(breaks) => out.extend(value.bytes().map(|b| if breaks(b) { b' ' } else { b })),
-        _ => out.extend_from_slice(value.as_bytes()),
+        None if value.iter().any(|b| breaks(*b)) => out.extend(value.iter().map(|&b| if breaks(b) { b' ' } else { b })),
+        _ => out.extend_from_slice(value),
     }
 }
 
@@ -439,8 +448,10 @@ fn tally(translator: &Translator<'_>, t: &Translation<'_>) -> Tally {
         target: join(&mut chosen.iter().map(|o| o.concept.code())),
         relationship: join(&mut chosen.iter().map(|o| o.relationship.code())),
         map: join(&mut maps.iter().map(CompactString::as_str)),
+        target_state: join(&mut chosen.iter().map(|o| o.state.code())),
         policy,
         repairs: t.repairs.iter().fold(0, |bits, r| bits | bit(r.kind)),
+        given: if t.repairs.is_empty() { CompactString::default() } else { t.given.clone() },
         options: if settled { String::new() } else { options(t) },
         message: if settled { String::new() } else { message(t) },
         count: 0,

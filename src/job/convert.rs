@@ -8,13 +8,13 @@ use super::format::delimited::Delimited;
 use super::format::ndjson::Ndjson;
 use super::input::{Input, InputFacts, TextEncoding, display_name};
 use super::ledger::Ledger;
-use super::output::{self, Output, OutputFacts, OutputState, Sink, Stopped, part_of};
+use super::output::{self, Output, OutputFacts, OutputState, Stopped, part_of};
 use super::pump::{self, Reader};
-use super::spec::{self, Job, RecordFormat};
+use super::spec::{CodeColumn, Job, RecordFormat};
 use super::work::{Layout, Work, appended};
-use super::{Error, resume};
-use crate::engine::{Engine, Policy};
-use std::path::{Path, PathBuf};
+use super::{Error, places, resume};
+use crate::engine::Engine;
+use std::path::PathBuf;
 
 /// What came of a job.
 #[derive(Clone, Debug)]
@@ -22,11 +22,15 @@ pub struct Run {
     pub input: InputFacts,
     pub output: OutputFacts,
     pub rejects: Option<OutputFacts>,
+    /// Where rejects are, if there are any.
+    pub rejects_at: Option<PathBuf>,
     pub ledger: Ledger,
     /// What came again; looked for where the job names a key.
     pub duplicates: Option<Duplicates>,
     /// Fingerprint of the index that answered.
     pub index: String,
+    /// Digest of the reviewers' decisions that were asked.
+    pub decisions: Option<String>,
     /// What was converted, by whom and how, in words: column, systems, policy.
     pub columns: Vec<ColumnFacts>,
     pub format: RecordFormat,
@@ -38,14 +42,14 @@ pub struct Run {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ColumnFacts {
     pub column: String,
-    /// Alias, or `by COLUMN`.
+    /// Alias, `text`, or `by COLUMN`.
     pub from: String,
+    /// Alias.
     pub to: String,
     /// The maps that were asked, `id|version`, in order.
     pub maps: Vec<String>,
-    pub policy: Policy,
-    pub strict: bool,
-    pub unsettled: spec::Unsettled,
+    /// What the job says of it.
+    pub spec: CodeColumn,
 }
 
 /// How far a run is.
@@ -64,11 +68,12 @@ pub struct Progress {
 /// in the [`Run::ledger`].
 pub fn convert(job: &Job, engine: &Engine, progress: &mut dyn FnMut(Progress)) -> Result<Run, Error> {
     let clock = std::time::Instant::now();
-    check_places(job)?;
+    job.check()?;
+    let job = &places::checked(job)?;
     let format = job.format.or_else(|| RecordFormat::of(&job.input)).unwrap_or(RecordFormat::Csv);
     let (source, mut work) = prepare(job, engine, format)?;
-    let stage = Stage::begin(job, &mut work, &engine.index().fingerprint())?;
-    match source.run(job, format, &mut work, &stage, progress).and_then(|done| balance(done, engine, format, &mut work)) {
+    let stage = Stage::begin(job, &mut work, engine)?;
+    match source.run(job, format, &mut work, &stage, progress).and_then(|done| balance(done, job, engine, format, &mut work)) {
         Ok((output, mut run)) => {
             run.seconds = clock.elapsed().as_secs_f64();
             stage.publish(job, engine, &run, output, work)?;
@@ -113,7 +118,7 @@ fn prepare<'e>(job: &Job, engine: &'e Engine, format: RecordFormat) -> Result<(S
         let work = Work::new(job, engine, &layout, input.encoding)?;
         return Ok((Source::Text(input, Reader::Ndjson(Ndjson::new(job))), work));
     }
-    let (d, header) = Delimited::detect(job, format, &input.sample, &file)?;
+    let (d, header) = Delimited::detect(job, format, &input.sample, input.encoding, &file)?;
     let (delimiter, quote) = (d.delimiter, d.quote);
     let layout = Layout { header: Some(&header), dialect: &|_| Dialect::Delimited { delimiter, quote } };
     let work = Work::new(job, engine, &layout, input.encoding)?;
@@ -122,6 +127,9 @@ fn prepare<'e>(job: &Job, engine: &'e Engine, format: RecordFormat) -> Result<(S
 
 #[cfg(feature = "parquet")]
 fn prepare_table<'e>(job: &Job, engine: &'e Engine, format: RecordFormat) -> Result<(Source, Work<'e>), Error> {
+    if job.output.as_os_str() == "-" {
+        return Err(Error::Unsupported { what: format!("{} is written to a file, not to a pipe; name one", format.code()) });
+    }
     let table = Table::open(job, format)?;
     let layout = Layout { header: Some(&table.header()), dialect: &|_| Dialect::Cells };
     let work = Work::new(job, engine, &layout, TextEncoding::Utf8)?;
@@ -159,6 +167,9 @@ impl Source {
                     }
                 }
                 let (input, mut output) = pump::pump(job, input, output, &mut reader, work, progress)?;
+                if let Err(e) = reader.check(work) {
+                    return Err(Box::new((e, Some(output))));
+                }
                 match input.finish().and_then(|input| Ok((input, output.finish()?))) {
                     Ok((input, facts)) => Ok((input, output, facts)),
                     Err(e) => Err(Box::new((e, Some(output)))),
@@ -169,10 +180,17 @@ impl Source {
 }
 
 /// Holds the ledger against itself, and says what came of the run.
-fn balance((input, output, facts): Done, engine: &Engine, format: RecordFormat, work: &mut Work<'_>) -> Result<(Output, Run), Stopped> {
+fn balance(
+    (input, output, facts): Done,
+    job: &Job,
+    engine: &Engine,
+    format: RecordFormat,
+    work: &mut Work<'_>,
+) -> Result<(Output, Run), Stopped> {
     work.settle_counts();
     let checked = (|| {
         work.ledger.check(work.seen)?;
+        work.replace_stale_rejects()?;
         Ok((work.rejects.as_mut().map(Output::finish).transpose()?, work.repetitions()?))
     })();
     match checked {
@@ -182,10 +200,12 @@ fn balance((input, output, facts): Done, engine: &Engine, format: RecordFormat, 
                 input,
                 output: facts,
                 rejects,
+                rejects_at: places::rejects(job),
                 columns: work.column_facts(),
                 ledger: std::mem::take(&mut work.ledger),
                 duplicates,
                 index: engine.index().fingerprint(),
+                decisions: engine.overlay().map(|decisions| decisions.digest()),
                 format,
                 started: work.started.parse().unwrap_or_else(|_| jiff::Timestamp::now()),
                 seconds: 0.0,
@@ -207,16 +227,19 @@ struct Stage {
 
 impl Stage {
     /// Takes up what a killed run left, or clears it away.
-    fn begin(job: &Job, work: &mut Work<'_>, index: &str) -> Result<Stage, Error> {
+    fn begin(job: &Job, work: &mut Work<'_>, engine: &Engine) -> Result<Stage, Error> {
         let mut stage = Stage { report: job.report.as_deref().map(part_of), state: resume::place(job), begun: None };
         work.started = jiff::Timestamp::now().to_string();
+        if stage.state.is_some() {
+            output::check_free(&job.output)?;
+        }
+        places::check_leavings(job)?;
         let Some(place) = &stage.state else {
             stage.clear()?;
             return Ok(stage);
         };
-        output::check_free(&job.output)?;
         let piped = job.input.as_os_str() == "-";
-        work.identity = if piped { String::new() } else { resume::identity(job, index)? };
+        work.identity = if piped { String::new() } else { resume::identity(job, engine)? };
         if job.resume {
             if piped {
                 return Err(Error::Unsupported {
@@ -249,10 +272,11 @@ impl Stage {
 
     /// An earlier run's report has nothing in it but what is made again.
     fn clear(&self) -> Result<(), Error> {
-        match self.report.as_ref().filter(|s| s.exists()) {
-            Some(stale) => std::fs::remove_dir_all(stale).map_err(|e| Error::io("clear", stale, e)),
-            None => Ok(()),
+        let Some(report) = &self.report else { return Ok(()) };
+        if report.exists() {
+            std::fs::remove_dir_all(report).map_err(|e| Error::io("clear", report, e))?;
         }
+        places::begin_report(report)
     }
 
     /// The output, begun or gone on with.
@@ -264,12 +288,12 @@ impl Stage {
                 None => work.restart(),
             }
         }
-        let mut output = Output::create(&job.output, encoding, job.sync)?;
+        // The note first: what stands beside the output without one is not ours.
         if let Some(place) = &self.state {
             resume::begin(place, &work.state())?;
-            output.note(place)?;
+            resume::complete(place, &OutputState::default())?;
         }
-        Ok(output)
+        Output::create(&job.output, encoding, job.sync)
     }
 
     /// The report first, the output last: where the output stands, everything does.
@@ -286,7 +310,7 @@ impl Stage {
             rejects.publish()?;
         }
         if let (Some(folder), Some(place)) = (&self.report, &job.report) {
-            std::fs::rename(folder, place).map_err(|e| Error::io("rename to", place, e))?;
+            places::end_report(folder, place)?;
         }
         output.publish()?;
         if let Some(state) = &self.state {
@@ -303,33 +327,4 @@ impl Stage {
             resume::clear(state);
         }
     }
-}
-
-/// Refuses what would destroy something.
-fn check_places(job: &Job) -> Result<(), Error> {
-    if job.columns.is_empty() {
-        return Err(Error::NoColumns);
-    }
-    if job.output.as_os_str() != "-" && same_file(&job.input, &job.output) {
-        return Err(Error::SameFile { file: job.output.display().to_string() });
-    }
-    if job.output.is_dir() {
-        return Err(Error::Exists { what: "a folder", path: job.output.display().to_string() });
-    }
-    if let Some(report) = job.report.as_ref().filter(|r| !job.resume && r.exists()) {
-        return Err(Error::Exists { what: "the report folder", path: report.display().to_string() });
-    }
-    Ok(())
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    let (Ok(a), Ok(b)) = (a.canonicalize(), b.canonicalize()) else { return false };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        if let (Ok(a), Ok(b)) = (a.metadata(), b.metadata()) {
-            return (a.dev(), a.ino()) == (b.dev(), b.ino());
-        }
-    }
-    a == b
 }

@@ -58,6 +58,22 @@ impl TextEncoding {
         }
     }
 
+    /// A text as the record's own bytes are. What the encoding has no byte for becomes a question mark.
+    pub fn encode(self, text: &str) -> std::borrow::Cow<'_, [u8]> {
+        match self {
+            TextEncoding::SingleByte(encoding) if !text.is_ascii() => {
+                let mut utf8 = [0; 4];
+                let mut bytes = Vec::with_capacity(text.len());
+                for c in text.chars() {
+                    let (byte, _, is_unknown) = encoding.encode(c.encode_utf8(&mut utf8));
+                    bytes.extend_from_slice(if is_unknown { b"?" } else { &byte });
+                }
+                bytes.into()
+            }
+            _ => text.as_bytes().into(),
+        }
+    }
+
     fn named(label: &str) -> Option<TextEncoding> {
         let encoding = Encoding::for_label(label.as_bytes())?;
         match encoding.name() {
@@ -154,12 +170,20 @@ impl Input {
         };
         let mut sample = Vec::new();
         (&mut reader).take(SAMPLE as u64).read_to_end(&mut sample).map_err(|e| Error::io("read", path, e))?;
+        if let Some(what) = no_records(&sample) {
+            return Err(Error::Encoding { file: name, what: what.to_owned() });
+        }
         let encoding = match encoding {
             None => TextEncoding::detect(&sample),
-            Some(label) => TextEncoding::named(label).ok_or_else(|| Error::Encoding {
-                file: name.clone(),
-                what: format!("no encoding `{label}` here; UTF-8, UTF-16 and single-byte ones such as windows-1252 are read"),
-            })?,
+            Some(label) => match (TextEncoding::named(label), TextEncoding::detect(&sample)) {
+                // A label does not always say in which order the bytes are; a mark or the zeros do.
+                (Some(TextEncoding::Utf16 { .. }), found @ TextEncoding::Utf16 { .. }) => found,
+                (Some(named), _) => named,
+                (None, _) => {
+                    let what = format!("no encoding `{label}` here; UTF-8, UTF-16 and single-byte ones such as windows-1252 are read");
+                    return Err(Error::Encoding { file: name, what });
+                }
+            },
         };
         let reader: Box<dyn Read + Send> = Box::new(Cursor::new(sample.clone()).chain(reader));
         let (reader, sample): (Box<dyn Read + Send>, _) = match encoding {
@@ -253,6 +277,20 @@ impl Blocks for Input {
     fn reuse(&mut self, block: Block) {
         self.spare.push(block);
     }
+}
+
+/// What a file is whose first bytes say that it has no records to read as text, and what to do about it.
+fn no_records(sample: &[u8]) -> Option<&'static str> {
+    const KINDS: [(&[u8], &str); 7] = [
+        (b"PK\x03\x04", "a ZIP archive (or a spreadsheet, which is one); unpack it, or save the sheet as CSV"),
+        (b"BZh", "compressed with bzip2; unpack it, or compress it with gzip or zstd"),
+        (b"\xfd7zXZ\0", "compressed with xz; unpack it, or compress it with gzip or zstd"),
+        (b"7z\xbc\xaf\x27\x1c", "a 7z archive; unpack it"),
+        (b"PAR1", "a Parquet file; say so (--records parquet)"),
+        (b"ARROW1", "an Arrow IPC file; say so (--records arrow)"),
+        (b"\xd0\xcf\x11\xe0", "a spreadsheet or document of an old kind; save it as CSV"),
+    ];
+    KINDS.iter().find(|(magic, _)| sample.starts_with(magic)).map(|(_, what)| *what)
 }
 
 /// The name as messages and reports give it: without the folders, which may name a patient or a project.
@@ -406,6 +444,25 @@ mod tests {
         assert_eq!(detect(b"id,dx\n1,\0\0\0\n"), "UTF-8");
         assert_eq!(detect("Ménière Ménière \u{e9}".as_bytes().iter().chain(b"\xff").copied().collect::<Vec<_>>().as_slice()), "UTF-8");
         assert_eq!(detect(b""), "UTF-8");
+    }
+
+    #[test]
+    fn named_utf16_has_the_order_that_its_bytes_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.csv");
+        std::fs::write(&file, "\u{feff}id,dx\n".encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>()).unwrap();
+        for label in ["utf-16", "utf-16le", "utf-16be"] {
+            let input = Input::open(&file, Some(label), 64).unwrap();
+            assert_eq!((input.encoding.name(), &input.sample[..]), ("UTF-16BE", "\u{feff}id,dx\n".as_bytes()), "{label}");
+        }
+    }
+
+    #[test]
+    fn single_byte_text_comes_back_as_it_came() {
+        let encoding = TextEncoding::named("windows-1252").unwrap();
+        let every: Vec<u8> = (1..=255).collect();
+        assert_eq!(encoding.encode(&encoding.decode(&every)), every);
+        assert_eq!(encoding.encode("\u{416}"), &b"?"[..]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! codes is a sum of tallies. Beside them each column counts its own outcomes, so that the two can be held against each other.
 
 use super::Error;
-use crate::engine::Outcome;
+use crate::engine::{Outcome, TargetState};
 use compact_str::CompactString;
 use hashbrown::HashTable;
 use std::collections::BTreeMap;
@@ -33,15 +33,28 @@ pub struct Tally {
     pub target: CompactString,
     pub relationship: CompactString,
     pub map: CompactString,
+    /// Whether the codes taken are codes, in the order of `target`: words of [`crate::engine::TargetState`], separated by a blank.
+    #[serde(default)]
+    pub target_state: CompactString,
     /// What settled a choice; empty if nothing had to.
     pub policy: CompactString,
     /// Kinds of repair, one bit each in the order of [`crate::engine::RepairKind::ALL`].
     pub repairs: u8,
+    /// What stood there, if it had to be repaired to be this code.
+    #[serde(default)]
+    pub given: CompactString,
     /// Of an unsettled code: what it may be, `A + B / C | D`: scenarios, groups, options.
     pub options: String,
     pub message: String,
     /// How many stand for it in the input.
     pub count: u64,
+}
+
+impl Tally {
+    /// The first state of a code taken that is none: on the target date, else of the newest release loaded.
+    pub fn invalid_target(&self) -> Option<&str> {
+        self.target_state.split(' ').find(|state| !state.is_empty() && *state != TargetState::Valid.code())
+    }
 }
 
 mod outcome_code {
@@ -68,6 +81,8 @@ pub enum RejectReason {
     Quotation,
     /// Not a JSON object.
     Json,
+    /// A JSON object that has a member of the name of one to append.
+    Taken,
     /// A date of service that is no date.
     Date,
     /// A code that nobody settled, where the job rejects those.
@@ -75,12 +90,13 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
-    pub const ALL: [RejectReason; 7] = [
+    pub const ALL: [RejectReason; 8] = [
         RejectReason::Fields,
         RejectReason::Encoding,
         RejectReason::Nul,
         RejectReason::Quotation,
         RejectReason::Json,
+        RejectReason::Taken,
         RejectReason::Date,
         RejectReason::Unsettled,
     ];
@@ -92,6 +108,7 @@ impl RejectReason {
             RejectReason::Nul => "nul",
             RejectReason::Quotation => "quotation",
             RejectReason::Json => "json",
+            RejectReason::Taken => "taken",
             RejectReason::Date => "date",
             RejectReason::Unsettled => "unsettled",
         }
@@ -103,6 +120,7 @@ impl RejectReason {
             RejectReason::Nul => "a NUL byte",
             RejectReason::Quotation => "a quotation that is not closed before the end of the file",
             RejectReason::Json => "not a JSON object",
+            RejectReason::Taken => "it already has a member of the name of one that is appended",
             RejectReason::Date => "a date that is no date",
             RejectReason::Unsettled => "a code that nobody settled",
         }
@@ -139,13 +157,33 @@ pub struct Sampled {
     pub lot: u64,
 }
 
+/// The record of the most lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Longest {
+    /// Where it begins; 0: no record has several lines.
+    pub line: u64,
+    pub lines: u64,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Ledger {
     pub records_in: u64,
     pub records_out: u64,
     /// Lines without anything; not records.
     pub blank_lines: u64,
+    /// Line breaks within the fields of records, rejected ones included.
+    #[serde(default)]
+    pub line_breaks: u64,
+    /// The record of the most lines, where some have several.
+    #[serde(default)]
+    pub longest: Longest,
     pub rejected: BTreeMap<RejectReason, u64>,
+    /// Lines of the rejected records.
+    #[serde(default)]
+    pub rejected_lines: u64,
+    /// Places at which some record had a member, where there is no header to say which there are.
+    #[serde(default)]
+    pub met: Vec<usize>,
     pub columns: Vec<Codes>,
     pub tallies: Vec<Tally>,
     /// By outcome, in the order of [`Outcome::ALL`].
@@ -227,6 +265,7 @@ impl Ledger {
                 target: CompactString::default(),
                 relationship: CompactString::default(),
                 repairs: 0,
+                given: CompactString::default(),
                 ..tally
             };
             if let Some(at) = self.find(&others) {
@@ -264,9 +303,10 @@ impl Ledger {
 }
 
 /// What makes two tallies one.
-fn key(t: &Tally) -> ([&str; 8], u8, bool, bool) {
+fn key(t: &Tally) -> ([&str; 10], u8, bool, bool) {
     let outcome = t.outcome.map_or("", Outcome::code);
-    ([&t.system, &t.to, &t.code, outcome, &t.target, &t.relationship, &t.map, &t.policy], t.repairs, t.known, t.settled)
+    let texts: [&str; 10] = [&t.system, &t.to, &t.code, outcome, &t.target, &t.relationship, &t.map, &t.target_state, &t.policy, &*t.given];
+    (texts, t.repairs, t.known, t.settled)
 }
 
 fn hash(t: &Tally) -> u64 {

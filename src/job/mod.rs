@@ -23,6 +23,7 @@ mod input;
 mod ledger;
 mod memo;
 mod output;
+mod places;
 pub mod profile;
 mod pump;
 pub mod report;
@@ -34,7 +35,7 @@ mod work;
 pub use convert::{ColumnFacts, Progress, Run, convert};
 pub use duplicates::{Duplicates, Repetition};
 pub use input::InputFacts;
-pub use ledger::{Codes, Ledger, RejectReason, Sampled, Tally};
+pub use ledger::{Codes, Ledger, Longest, RejectReason, Sampled, Tally};
 pub use output::OutputFacts;
 pub use spec::{CodeColumn, Job, Quote, RecordFormat, Unsettled};
 
@@ -52,16 +53,20 @@ pub enum Error {
     NoColumns,
     #[error("column {name}: {what}")]
     Column { name: String, what: String },
-    #[error("no column `{name}`; there are {known}")]
-    MissingColumn { name: String, known: String },
+    #[error(
+        "no column `{name}` among the {columns} of the file; `xwalk profile` lists them (if the first record is data, say --no-header)"
+    )]
+    MissingColumn { name: String, columns: usize },
     #[error("more than one column is called `{name}`; name it by its place, `#3` for the third")]
     AmbiguousColumn { name: String },
     #[error("the record already has a column `{name}`; rename it, nothing is overwritten")]
     ColumnTaken { name: String },
     #[error("{file} is empty: there is not even a header")]
     Empty { file: String },
-    #[error("output and input are the same file, {file}; give another output")]
-    SameFile { file: String },
+    #[error("{what} and {other} are the same file, {file}; give another place")]
+    SameFile { what: String, other: String, file: String },
+    #[error("{path} is in the way, and no run of xwalk left it there; remove it, or name another place")]
+    InTheWay { path: String },
     #[error("{what} {path} exists; remove it or name another")]
     Exists { what: &'static str, path: String },
     #[error("another run is writing {path}; wait for it, or name another output")]

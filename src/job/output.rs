@@ -1,6 +1,7 @@
 //! Where records go: written beside its place, compressed and hashed under way, renamed when everything is accounted for.
 
 use super::input::{TextEncoding, display_name};
+use super::places::is_put_in_place;
 use super::{Error, resume};
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -41,6 +42,8 @@ enum Compression {
 
 /// A file that is being written.
 pub(super) struct Output {
+    /// As it was named.
+    path: PathBuf,
     place: Option<PathBuf>,
     part: Option<PathBuf>,
     file: Box<dyn Write + Send>,
@@ -88,6 +91,7 @@ impl Output {
         };
         let utf16 = if let TextEncoding::Utf16 { big_endian } = encoding { Some(big_endian) } else { None };
         let mut output = Output {
+            path: path.to_owned(),
             place: None,
             part: None,
             file: Box::new(io::stdout()),
@@ -101,6 +105,11 @@ impl Output {
             sync,
         };
         if path.as_os_str() == "-" {
+            output.path = PathBuf::from("standard output");
+            return Ok(output);
+        }
+        if !is_put_in_place(path) {
+            output.file = Box::new(File::options().write(true).open(path).map_err(|e| Error::io("write", path, e))?);
             return Ok(output);
         }
         let part = part_of(path);
@@ -142,8 +151,7 @@ impl Output {
     }
 
     fn error(&self, e: io::Error) -> Error {
-        let path = self.part.as_deref().unwrap_or(Path::new("standard output"));
-        Error::io("write", path, e)
+        Error::io("write", self.part.as_deref().unwrap_or(&self.path), e)
     }
 
     pub fn write(&mut self, text: &[u8]) -> Result<(), Error> {
@@ -204,8 +212,7 @@ impl Output {
         if let Some(handle) = self.handle.as_ref().filter(|_| self.sync) {
             handle.sync_all().map_err(|e| self.error(e))?;
         }
-        let name = self.place.as_deref().map_or_else(|| String::from("standard output"), display_name);
-        Ok(OutputFacts { name, bytes: self.written, hash: self.hash.finalize().to_hex().to_string() })
+        Ok(OutputFacts { name: display_name(&self.path), bytes: self.written, hash: self.hash.finalize().to_hex().to_string() })
     }
 
     /// Puts the complete file into its place.

@@ -6,9 +6,10 @@
 
 use super::format::{delimited::Delimited, ndjson::Ndjson};
 use super::input::{Ahead, Blocks, HEADROOM, Input, display_name};
+use super::ledger::Longest;
 use super::output::{Behind, Output, Sink, Stopped};
 use super::spec::Job;
-use super::work::Work;
+use super::work::{Work, lines};
 use super::{Error, Progress, resume};
 use std::time::Instant;
 
@@ -25,6 +26,20 @@ impl Reader {
     pub fn begun(&mut self) {
         if let Reader::Delimited(d) = self {
             d.header = false;
+        }
+    }
+
+    /// Lines that have ended: records, blank lines, the header.
+    fn ended(&self, work: &Work<'_>) -> u64 {
+        let header = matches!(self, Reader::Delimited(d) if !d.header);
+        work.ledger.records_in + work.ledger.blank_lines + u64::from(header)
+    }
+
+    /// After the last record.
+    pub fn check(&self, work: &Work<'_>) -> Result<(), Error> {
+        match self {
+            Reader::Delimited(_) => Ok(()),
+            Reader::Ndjson(n) => n.check(work),
         }
     }
 
@@ -95,7 +110,7 @@ fn blocks(
             let start = HEADROOM - carry.len();
             block.bytes[start..HEADROOM].copy_from_slice(&carry);
             let data = &block.bytes[start..];
-            let used = step(data, !unclean, block.last, reader, work)?;
+            let used = step(job, data, !unclean, block.last, reader, work)?;
             carry.clear();
             carry.extend_from_slice(&data[used..]);
             unclean = !block.clean && !carry.is_empty();
@@ -106,7 +121,7 @@ fn blocks(
             }
             long.extend_from_slice(&block.bytes[HEADROOM..]);
             if block.last || long.len() >= look_at || long.len() > job.max_record {
-                let used = step(&long, false, block.last, reader, work)?;
+                let used = step(job, &long, false, block.last, reader, work)?;
                 look_at = (long.len() - used) * 2;
                 long.drain(..used);
                 if long.len() <= HEADROOM {
@@ -132,13 +147,38 @@ fn blocks(
     Ok(())
 }
 
-fn step(data: &[u8], clean: bool, last: bool, reader: &mut Reader, work: &mut Work<'_>) -> Result<usize, Error> {
+fn step(job: &Job, data: &[u8], clean: bool, last: bool, reader: &mut Reader, work: &mut Work<'_>) -> Result<usize, Error> {
+    let before = reader.ended(work);
     let used = reader.run(data, clean, last, work)?;
+    let (lines, ended) = (lines(&data[..used]), reader.ended(work) - before);
+    if lines > ended {
+        several_lines(job, &data[..used], lines - ended, reader, work)?;
+    }
     work.text += used as u64;
     // The memo counts in 32 bits.
     if work.text >> 31 != (work.text - used as u64) >> 31 {
         work.settle_counts();
     }
-    work.first_line += memchr::memchr_iter(b'\n', &data[..used]).count() as u64;
+    work.first_line += lines;
     Ok(used)
+}
+
+/// Among these records some have several lines. That is told: a quote that nobody meant may have swallowed the lines of others.
+#[cold]
+fn several_lines(job: &Job, data: &[u8], breaks: u64, reader: &Reader, work: &mut Work<'_>) -> Result<(), Error> {
+    work.ledger.line_breaks += breaks;
+    let Reader::Delimited(d) = reader else { return Ok(()) };
+    let (start, lines) = d.longest(data);
+    let line = work.first_line + memchr::memchr_iter(b'\n', &data[..start]).count() as u64;
+    // In tab-separated text most quotes are characters; that these are none was a guess.
+    if d.delimiter == b'\t' && job.quote.is_none() {
+        let what = format!(
+            "a quotation that begins in line {line} goes over {lines} lines; say whether quotes enclose fields (--quote '\"') or are characters (--quote none)"
+        );
+        return Err(Error::Encoding { file: display_name(&job.input), what });
+    }
+    if lines > work.ledger.longest.lines {
+        work.ledger.longest = Longest { line, lines };
+    }
+    Ok(())
 }

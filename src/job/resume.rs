@@ -8,7 +8,8 @@
 
 use super::ledger::Ledger;
 use super::output::OutputState;
-use super::{Error, Job};
+use super::{Error, Job, places as job_places};
+use crate::engine::Engine;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fs::File;
@@ -29,21 +30,36 @@ pub(super) struct State<'l> {
     pub rejects: Option<OutputState>,
 }
 
-/// Where the state of a run lies; none where the output is standard output.
+/// Where the state of a run lies; none where the output is standard output, a pipe or a device.
 pub(super) fn place(job: &Job) -> Option<PathBuf> {
-    (job.output.as_os_str() != "-").then(|| {
+    job_places::is_put_in_place(&job.output).then(|| {
         let mut name = job.output.file_name().unwrap_or_default().to_owned();
         name.push(".resume");
         job.output.with_file_name(name)
     })
 }
 
+/// The state, and the next that is to replace it.
+pub(super) fn places(job: &Job) -> impl Iterator<Item = PathBuf> {
+    place(job).into_iter().flat_map(|place| [next(&place), place])
+}
+
+/// Whether a file is a state, whole or torn.
+pub(super) fn is_ours(place: &Path) -> bool {
+    use std::io::Read;
+    const BEGINS: &[u8] = b"{\"identity\":";
+    let mut begins = Vec::new();
+    let read = File::open(place).and_then(|file| file.take(BEGINS.len() as u64).read_to_end(&mut begins));
+    read.is_ok() && BEGINS.starts_with(&begins)
+}
+
 /// Everything that the bytes of the output depend on.
-pub(super) fn identity(job: &Job, index: &str) -> Result<String, Error> {
+pub(super) fn identity(job: &Job, engine: &Engine) -> Result<String, Error> {
     let input = std::fs::metadata(&job.input).map_err(|e| Error::io("look at", &job.input, e))?;
     let same = Job { threads: 0, block: 0, resume: false, checkpoint: Default::default(), sync: false, ..job.clone() };
     let mut hash = blake3::Hasher::new();
-    hash.update(format!("{}\n{index}\n{:?} {}\n{same:?}", env!("CARGO_PKG_VERSION"), input.modified().ok(), input.len()).as_bytes());
+    let answers = (engine.index().fingerprint(), engine.overlay().map(|decisions| decisions.digest()));
+    hash.update(format!("{}\n{answers:?}\n{:?} {}\n{same:?}", env!("CARGO_PKG_VERSION"), input.modified().ok(), input.len()).as_bytes());
     Ok(hash.finalize().to_hex().to_string())
 }
 

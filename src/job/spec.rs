@@ -1,7 +1,7 @@
 //! What a job is: the same values whether they came from flags or from a job file in TOML.
 
 use super::Error;
-use crate::engine::Policy;
+use crate::engine::{Age, Policy};
 use crate::model::Date;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -51,15 +51,19 @@ pub struct Job {
     pub sex: Option<String>,
     /// The record's own words.
     pub text: Option<String>,
+    /// Reviewers' decisions, for policy `decision`. Whoever runs the job gives them to the engine; here they are a place not to be written to.
+    pub decisions: Option<PathBuf>,
     /// The columns that say whose codes they are. With them repeated records, and codes repeated under one key, are counted and listed.
     pub key: Vec<String>,
     /// Where the report goes: a folder that does not exist yet.
     pub report: Option<PathBuf>,
     /// Where records go that cannot be converted. `None`: into the report, else beside the output.
     pub rejects: Option<PathBuf>,
-    /// Thresholds: the job's verdict (exit code 1) fails above these shares, 0 to 1.
+    /// Thresholds: the job's verdict (exit code 1) fails above these shares, 0 to 1. Where one is given, those that are not are 0.
     pub max_unsettled: Option<f64>,
     pub max_rejected: Option<f64>,
+    /// Of codes that were given a target which is no code.
+    pub max_invalid_targets: Option<f64>,
     /// Of the sample of records for manual check.
     pub seed: u64,
     /// How many records of each outcome the sample has.
@@ -96,11 +100,13 @@ impl Default for Job {
             age_unit: None,
             sex: None,
             text: None,
+            decisions: None,
             key: Vec::new(),
             report: None,
             rejects: None,
             max_unsettled: None,
             max_rejected: None,
+            max_invalid_targets: None,
             seed: 1,
             sample: 5,
             threads: 2,
@@ -148,9 +154,20 @@ impl CodeColumn {
         self.from.as_deref() == Some("text")
     }
 
-    /// The names that `name` lists, separated by commas; each may still mean several columns.
-    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
-        self.name.split(',').map(str::trim).filter(|n| !n.is_empty())
+    /// The names that `name` lists, separated by commas; each may still mean several columns. A column whose own name has commas in it is
+    /// one.
+    pub(super) fn names(&self, header: &[String]) -> Vec<String> {
+        let parts: Vec<&str> = self.name.split(',').collect();
+        let (mut names, mut at) = (Vec::new(), 0);
+        while at < parts.len() {
+            let longest = (at + 2..=parts.len()).rev().find(|end| header.contains(&parts[at..*end].join(",")));
+            let end = longest.unwrap_or(at + 1);
+            let name = parts[at..end].join(",");
+            names.push(if longest.is_some() { name } else { name.trim().to_owned() });
+            at = end;
+        }
+        names.retain(|n| !n.is_empty());
+        names
     }
 }
 
@@ -172,6 +189,9 @@ impl Unsettled {
         [("blank", Unsettled::Blank), ("source", Unsettled::Source), ("reject", Unsettled::Reject)];
     pub fn from_code(code: &str) -> Option<Unsettled> {
         Self::ALL.into_iter().find(|(c, _)| *c == code).map(|(_, u)| u)
+    }
+    pub fn code(self) -> &'static str {
+        Self::ALL.into_iter().find(|(_, u)| *u == self).map_or("", |(c, _)| c)
     }
 }
 
@@ -259,10 +279,35 @@ impl Job {
     /// Where files may lie while the job runs: beside the output.
     pub(super) fn folder(&self) -> PathBuf {
         match self.output.parent() {
+            _ if !super::places::is_put_in_place(&self.output) => std::env::temp_dir(),
             Some(folder) if folder.as_os_str() != "" => folder.to_owned(),
-            _ if self.output.as_os_str() == "-" => std::env::temp_dir(),
             _ => PathBuf::from("."),
         }
+    }
+
+    /// Refuses what cannot be meant.
+    pub(super) fn check(&self) -> Result<(), Error> {
+        let wrong = |what: &str| Err(Error::Unsupported { what: what.to_owned() });
+        if self.columns.is_empty() {
+            return Err(Error::NoColumns);
+        }
+        let thresholds = [self.max_unsettled, self.max_rejected, self.max_invalid_targets];
+        if thresholds.iter().flatten().any(|share| !(0.0..=1.0).contains(share)) {
+            return wrong("thresholds (max-unsettled, max-rejected, max-invalid-targets) are shares, 0 to 1");
+        }
+        if self.age_unit.as_ref().is_some_and(|unit| Age::parse(&format!("1 {unit}")).is_none()) {
+            return wrong("age-unit is years, months, weeks or days");
+        }
+        for column in &self.columns {
+            let wrong = |what: &str| Err(Error::Column { name: column.name.clone(), what: what.to_owned() });
+            if [column.score, column.margin].iter().flatten().any(|share| !(0.0..=1.0).contains(share)) {
+                return wrong("score and margin are shares, 0 to 1");
+            }
+            if column.policy == Policy::Text && self.text.is_none() {
+                return wrong("policy `text` compares the options with the record's own words; name their column (`text`)");
+            }
+        }
+        Ok(())
     }
 
     /// Reads a job file. Paths in it count from the folder it lies in.
@@ -277,6 +322,7 @@ impl Job {
         };
         place(&mut job.input);
         place(&mut job.output);
+        job.decisions.iter_mut().for_each(place);
         job.report.iter_mut().for_each(place);
         job.rejects.iter_mut().for_each(place);
         Ok(job)
@@ -288,7 +334,8 @@ impl Job {
 /// # Errors
 /// A column that is not there, or a name that fits more than one.
 pub(super) fn places(name: &str, header: &[String]) -> Result<Vec<usize>, Error> {
-    if let Some((first, last)) = name.split_once("..") {
+    let is_a_column = header.iter().any(|h| h == name);
+    if let Some((first, last)) = name.split_once("..").filter(|_| !is_a_column) {
         let split = |s: &str| {
             let digits = s.len() - s.bytes().rev().take_while(u8::is_ascii_digit).count();
             s[digits..].parse::<u32>().ok().map(|n| (s[..digits].to_owned(), n, s.len() - digits))
@@ -300,7 +347,7 @@ pub(super) fn places(name: &str, header: &[String]) -> Result<Vec<usize>, Error>
             return (from..=to).map(|n| place(&format!("{stem}{n:0width$}"), header)).collect();
         }
     }
-    if let Some(stem) = name.strip_suffix('*').filter(|_| !header.iter().any(|h| h == name)) {
+    if let Some(stem) = name.strip_suffix('*').filter(|_| !is_a_column) {
         let found: Vec<usize> = (0..header.len()).filter(|&i| header[i].starts_with(stem)).collect();
         return if found.is_empty() { Err(missing(name, header)) } else { Ok(found) };
     }
@@ -328,12 +375,16 @@ pub(super) fn place(name: &str, header: &[String]) -> Result<usize, Error> {
     }
 }
 
+/// The names are not told: in a file without a header they are the first record.
 fn missing(name: &str, header: &[String]) -> Error {
-    let known = match header.len() {
-        0..=60 => header.join(", "),
-        n => format!("{}, ... ({n} in all)", header[..60].join(", ")),
-    };
-    Error::MissingColumn { name: name.to_owned(), known }
+    Error::MissingColumn { name: name.escape_debug().to_string(), columns: header.len() }
+}
+
+/// What a column is called, so that it is found again: by its place where its name is blank or another's too.
+pub(super) fn called(at: usize, header: &[String]) -> String {
+    let name = &header[at];
+    let is_its_own = !name.trim().is_empty() && header.iter().filter(|h| *h == name).count() == 1;
+    if is_its_own { name.clone() } else { format!("#{}", at + 1) }
 }
 
 #[cfg(test)]
@@ -353,8 +404,35 @@ mod tests {
         assert_eq!(places("sex", &h).unwrap(), [4]);
         assert_eq!(places("#6", &h).unwrap(), [5]);
         assert_eq!(places("dx01..dx02", &header("dx01,dx02")).unwrap(), [0, 1]);
-        assert_eq!(places("dx1..dx4", &h).unwrap_err().to_string(), "no column `dx4`; there are id, dx1, dx2, dx3, Sex , px1");
+        let missing = places("dx1..dx4", &h).unwrap_err().to_string();
+        assert!(missing.starts_with("no column `dx4` among the 6 of the file") && !missing.contains("Sex"), "{missing}");
         assert!(places("a", &header("a,a")).unwrap_err().to_string().contains("more than one"));
+    }
+
+    #[test]
+    fn names_with_commas_in_them() {
+        let h: Vec<String> = ["a, b", "a", "c", "x..y", "c,d"].map(str::to_owned).into();
+        let names = |name: &str| CodeColumn { name: name.to_owned(), ..CodeColumn::default() }.names(&h);
+        assert_eq!(names("a, b"), ["a, b"]);
+        assert_eq!(names("a, c"), ["a", "c"]);
+        assert_eq!(names("a, b,c"), ["a, b", "c"]);
+        assert_eq!(names("c,d,a"), ["c,d", "a"]);
+        assert_eq!(places("x..y", &h).unwrap(), [3]);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let good = || Job { columns: vec![CodeColumn::default()], ..Job::default() };
+        good().check().unwrap();
+        for share in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+            assert!(Job { max_unsettled: Some(share), ..good() }.check().is_err(), "{share}");
+            assert!(Job { max_rejected: Some(share), ..good() }.check().is_err(), "{share}");
+            assert!(Job { columns: vec![CodeColumn { margin: Some(share as f32), ..CodeColumn::default() }], ..good() }.check().is_err());
+        }
+        assert!(Job { age_unit: Some("decades".into()), ..good() }.check().is_err());
+        let text = || vec![CodeColumn { policy: Policy::Text, ..CodeColumn::default() }];
+        assert!(Job { columns: text(), ..good() }.check().unwrap_err().to_string().contains("name their column"));
+        Job { columns: text(), text: Some("note".into()), ..good() }.check().unwrap();
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::Error;
 use super::ledger::Tally;
 use super::spec::CodeColumn;
 use crate::engine::search::{Match, SearchOptions, Searcher};
-use crate::engine::{Engine, Outcome};
+use crate::engine::{Engine, Outcome, TargetState};
 
 /// How sure the search has to be, unless the job says otherwise.
 const SCORE: f32 = 0.9;
@@ -21,17 +21,14 @@ pub(super) struct Words<'e> {
     searcher: Searcher<'e>,
     score: f32,
     margin: f32,
+    strict: bool,
 }
 
 impl<'e> Words<'e> {
     pub fn new(engine: &'e Engine, spec: &CodeColumn) -> Result<Words<'e>, Error> {
         let (score, margin) = (spec.score.unwrap_or(SCORE), spec.margin.unwrap_or(MARGIN));
-        if ![score, margin].iter().all(|share| (0.0..=1.0).contains(share)) {
-            let what = String::from("score and margin are shares, 0 to 1");
-            return Err(Error::Column { name: spec.name.clone(), what });
-        }
         let options = SearchOptions { limit: CANDIDATES, billable: true, date: spec.target_date, ..SearchOptions::default() };
-        Ok(Words { searcher: engine.searcher(engine.system(&spec.to)?, options)?, score, margin })
+        Ok(Words { searcher: engine.searcher(engine.system(&spec.to)?, options)?, score, margin, strict: spec.strict })
     }
 
     /// What a text is in the ledger.
@@ -41,10 +38,12 @@ impl<'e> Words<'e> {
         let tally = Tally { system: "text".into(), code: text.trim().into(), ..Tally::default() };
         match found.first() {
             None => Tally { outcome: Some(Outcome::Unmapped), message: String::from("no concept has these words"), ..tally },
-            Some(best) if best.score >= self.score && best.score - second >= self.margin => Tally {
+            Some(best) if !self.strict && best.score >= self.score && best.score - second >= self.margin => Tally {
                 outcome: Some(Outcome::Approximate),
                 settled: true,
                 target: best.concept.code().into(),
+                // Only codes that may be recorded are searched.
+                target_state: TargetState::Valid.code().into(),
                 relationship: "related-to".into(),
                 map: "search".into(),
                 policy: compact_str::format_compact!("search {:.2}", best.score),

@@ -1,7 +1,5 @@
 //! What a record is converted with, whatever its format: the answers, the facts, the ledger, the text that goes out.
 
-use super::ColumnFacts;
-use super::Error;
 use super::answers::{Answers, Context, Dialect};
 use super::duplicates::{Duplicates, Gatherer, Repetition};
 use super::facts::RowFacts;
@@ -12,9 +10,10 @@ use super::memo::{Hit, Looked};
 use super::output::{Output, part_of};
 use super::resume::State;
 use super::spec::{self, Job};
+use super::{ColumnFacts, Error, places};
 use crate::engine::Engine;
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// How records are laid out: what a format tells of itself before the first of them.
 pub(super) struct Layout<'l> {
@@ -90,17 +89,17 @@ impl<'e> Work<'e> {
         let (mut columns, mut groups): (Vec<Column>, Vec<Answers<'e>>) = Default::default();
         for spec in &job.columns {
             let from_place = spec.from_column.as_deref().map(&mut place).transpose()?;
-            for name in spec.names() {
+            for name in spec.names(header.unwrap_or_default()) {
                 let places = match header {
-                    Some(header) => spec::places(name, header)?,
-                    None => vec![place(name)?],
+                    Some(header) => spec::places(&name, header)?,
+                    None => vec![place(&name)?],
                 };
                 for at in places {
-                    let name = header.map_or_else(|| Ndjson::member(name), |h| h[at].clone());
+                    let name = header.map_or_else(|| Ndjson::member(&name), |h| spec::called(at, h));
                     let dialect = (layout.dialect)(&name);
                     // Columns alike share their answers, unless the name is part of what is written.
                     if !groups.last().is_some_and(|g: &Answers<'_>| g.serves(spec, &dialect)) {
-                        groups.push(Answers::new(engine, spec, dialect)?);
+                        groups.push(Answers::new(engine, spec, dialect, encoding)?);
                     }
                     columns.push(Column { place: at, name, group: groups.len() - 1, from_place, from: Vec::new() });
                 }
@@ -177,23 +176,29 @@ impl<'e> Work<'e> {
     }
 
     /// The names of the appended columns, in order.
-    pub fn appended_names(&self) -> Vec<String> {
+    pub fn appended_texts(&self) -> Vec<String> {
         let of = |c: &Column| appended(&c.name).into_iter().take(if self.groups[c.group].has_policy() { 5 } else { 4 });
         self.columns.iter().flat_map(of).collect()
+    }
+    /// As they are written in the file.
+    pub fn appended_names(&self) -> Vec<Vec<u8>> {
+        self.appended_texts().iter().map(|name| self.encoding.encode(name).into_owned()).collect()
     }
 
     pub fn column_facts(&self) -> Vec<ColumnFacts> {
         let facts = |c: &Column| {
-            let spec = self.groups[c.group].spec();
-            let maps = self.groups[c.group].translators().flat_map(|t| t.maps()).map(|m| format!("{}|{}", m.id(), m.version()));
+            let group = &self.groups[c.group];
+            let spec = group.spec();
+            let maps = group.translators().flat_map(|t| t.maps()).map(|m| format!("{}|{}", m.id(), m.version()));
             ColumnFacts {
                 column: c.name.clone(),
-                from: spec.from.clone().unwrap_or_else(|| format!("by {}", spec.from_column.as_deref().unwrap_or_default())),
-                to: spec.to.clone(),
+                from: match &spec.from {
+                    Some(from) => group.alias(from),
+                    None => format!("by {}", spec.from_column.as_deref().unwrap_or_default()),
+                },
+                to: group.alias(&spec.to),
                 maps: maps.collect(),
-                policy: spec.policy,
-                strict: spec.strict,
-                unsettled: spec.unsettled,
+                spec: spec.clone(),
             }
         };
         self.columns.iter().map(facts).collect()
@@ -411,7 +416,7 @@ impl<'e> Work<'e> {
         let key = pair.len();
         for column in &self.columns {
             let cell = field(column.place);
-            let text = String::from_utf8_lossy(&cell);
+            let text = self.encoding.decode(&cell);
             let split = self.groups[column.group].spec().split.as_deref().unwrap_or("\n");
             for code in text.split(split).map(str::trim).filter(|c| !c.is_empty()) {
                 pair.truncate(key);
@@ -440,6 +445,7 @@ impl<'e> Work<'e> {
     pub fn reject(&mut self, data: &[u8], start: usize, next: usize, reason: RejectReason) -> Result<(), Error> {
         let line = self.line(data, start);
         self.hits.clear();
+        self.ledger.rejected_lines += lines(&data[start..next]);
         *self.ledger.rejected.entry(reason).or_default() += 1;
         if self.rejects.is_none() {
             let Some(path) = &self.rejects_at else {
@@ -448,9 +454,7 @@ impl<'e> Work<'e> {
             if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
                 std::fs::create_dir_all(folder).map_err(|e| Error::io("make folder", folder, e))?;
             }
-            let mut rejects = Output::create(path, self.encoding, true)?;
-            rejects.write(b"line,reason,record\n")?;
-            self.rejects = Some(rejects);
+            self.rejects = Some(begin_rejects(path, self.encoding)?);
         }
         let mut row = format!("{line},{},\"", reason.code()).into_bytes();
         let record = &data[start..next];
@@ -466,6 +470,16 @@ impl<'e> Work<'e> {
         self.rejects.as_mut().map_or(Ok(()), |r| r.write(&row))
     }
 
+    /// Where nothing was rejected, the rejects of an earlier run must not stand beside the output as if they were of this one.
+    pub fn replace_stale_rejects(&mut self) -> Result<(), Error> {
+        if self.rejects.is_none()
+            && let Some(path) = self.rejects_at.as_ref().filter(|p| p.exists())
+        {
+            self.rejects = Some(begin_rejects(path, self.encoding)?);
+        }
+        Ok(())
+    }
+
     pub fn discard(&mut self) {
         if let Some(rejects) = self.rejects.take() {
             rejects.discard();
@@ -473,17 +487,23 @@ impl<'e> Work<'e> {
     }
 }
 
-/// Where records go that cannot be converted.
+/// Where records go that cannot be converted; those of a report lie in it while it is made.
 fn rejects_at(job: &Job) -> Option<PathBuf> {
-    job.rejects.clone().or_else(|| match &job.report {
-        Some(report) => Some(part_of(report).join("rejects.csv")),
-        None if job.output.as_os_str() == "-" => None,
-        None => {
-            let mut name = job.output.file_name().unwrap_or_default().to_owned();
-            name.push(".rejects.csv");
-            Some(job.output.with_file_name(name))
-        }
-    })
+    match (&job.rejects, &job.report) {
+        (None, Some(report)) => Some(part_of(report).join("rejects.csv")),
+        _ => places::rejects(job),
+    }
+}
+
+fn begin_rejects(path: &Path, encoding: TextEncoding) -> Result<Output, Error> {
+    let mut rejects = Output::create(path, encoding, true)?;
+    rejects.write(b"line,reason,record\n")?;
+    Ok(rejects)
+}
+
+/// Lines of a text; the last may have no end.
+pub(super) fn lines(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64 + u64::from(!text.is_empty() && !text.ends_with(b"\n"))
 }
 
 /// What is wrong with the bytes of a record, if anything.

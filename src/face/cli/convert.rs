@@ -5,7 +5,7 @@ use super::{Session, Verdict, options};
 use crate::engine::{Outcome, Policy};
 use crate::job::report::Document;
 use crate::job::{self, CodeColumn, Job, Progress, Quote, RecordFormat, Run, Unsettled};
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use std::fmt::Write as _;
 use std::io::IsTerminal;
 use std::path::PathBuf;
@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 /// Appends <code>_target, <code>_outcome, <code>_relationship and <code>_map (and <code>_policy, where a policy may pick) behind the
 /// record's own fields, whose bytes are never rewritten. Codes of a combination are separated by a blank.
 #[derive(clap::Args)]
+#[command(after_long_help = JOB_FILE)]
 pub struct Args {
     /// Delimited text, NDJSON, Parquet, Arrow IPC; plain, .gz or .zst; `-` for standard input
     #[arg(required_unless_present = "job", value_name = "IN")]
@@ -59,7 +60,8 @@ pub struct Args {
     /// Column of the record's own words, for --policy text
     #[arg(long, value_name = "COLUMN")]
     text: Option<String>,
-    /// The day on which targets must be valid: expired ones are followed to their successors
+    /// The day on which targets must be valid: those that are no codes then are followed to their successors. Without it the map's own
+    /// targets are taken, and the report says which of them are no codes today
     #[arg(long, value_name = "DATE")]
     target_date: Option<String>,
     /// Only by this map: ID or ID|VERSION
@@ -89,12 +91,15 @@ pub struct Args {
     /// Where records go that cannot be converted [default: into the report, else OUT.rejects.csv]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Fail (exit 1) if a greater share of codes stays unsettled, 0 to 1; without thresholds any is too many
+    /// Fail (exit 1) if a greater share of codes stays unsettled, 0 to 1; a threshold not given is 0, and so are all without any
     #[arg(long, value_name = "SHARE")]
     max_unsettled: Option<f64>,
     /// Fail (exit 1) if a greater share of records is rejected, 0 to 1
     #[arg(long, value_name = "SHARE")]
     max_rejected: Option<f64>,
+    /// Fail (exit 1) if a greater share of codes gets a target that is no code today (see --target-date), 0 to 1
+    #[arg(long, value_name = "SHARE")]
+    max_invalid_targets: Option<f64>,
     /// A job file in TOML; options given beside it take precedence
     #[arg(long, value_name = "FILE")]
     job: Option<PathBuf>,
@@ -133,15 +138,22 @@ pub struct Args {
     seed: Option<u64>,
 }
 
+const JOB_FILE: &str = "\
+Job file: TOML; keys are the options' names but for `format` (--records) and `header = false` (--no-header): input, output, report, \
+rejects, decisions, format, delimiter, quote, header, encoding, date, age, age-unit, sex, text, key (a list), max-unsettled, max-rejected, \
+max-invalid-targets, seed, sample (records of each outcome), threads, block, max-record, sync. Columns are [[column]] tables: name, from or \
+from-column and values (a table), to, map, reverse, target-date, policy, margin, score, strict, unsettled, split. Paths count from the \
+folder of the job file. `xwalk profile IN --job FILE` proposes one.";
+
 pub fn run(args: Args, session: &Session) -> Result<Verdict> {
-    let decisions = args.decisions.clone();
     let job = job(args)?;
     let wanted = job.columns.iter().any(|c| c.policy == Policy::Decision);
     let opened = session.engine()?;
-    let engine = options::deciding(&opened, decisions.as_deref(), wanted)?;
+    let engine = options::deciding(&opened, job.decisions.as_deref(), wanted)?;
     let mut progress = Reporter::new(session);
     let run = match job::convert(&job, &engine, &mut |p| progress.tell(p)) {
-        Err(job::Error::BrokenPipe) => return Ok(Verdict::Settled),
+        Err(job::Error::BrokenPipe) if job.report.is_none() => return Ok(Verdict::Settled),
+        Err(job::Error::BrokenPipe) => bail!("the reader of the output went before the end; the report was not written"),
         run => run?,
     };
     progress.finish();
@@ -215,20 +227,19 @@ fn job(args: Args) -> Result<Job> {
     if !args.key.is_empty() {
         job.key = args.key;
     }
+    job.decisions = args.decisions.or(job.decisions);
     job.report = args.report.or(job.report);
     job.rejects = args.rejects.or(job.rejects);
     job.encoding = args.encoding.or(job.encoding);
     job.max_unsettled = args.max_unsettled.or(job.max_unsettled);
     job.max_rejected = args.max_rejected.or(job.max_rejected);
+    job.max_invalid_targets = args.max_invalid_targets.or(job.max_invalid_targets);
     if let Some(name) = args.records {
         let known = RecordFormat::ALL.map(|(name, _)| name).join(", ");
         job.format = Some(RecordFormat::from_code(&name).ok_or_else(|| anyhow!("--records is one of {known}, not `{name}`"))?);
     }
     if let Some(delimiter) = args.delimiter {
-        job.delimiter = Some(match delimiter.as_str() {
-            "\\t" | "tab" => '\t',
-            other => other.parse().map_err(|_| anyhow!("--delimiter is one character, or `tab`"))?,
-        });
+        job.delimiter = Some(options::delimiter(&delimiter)?);
     }
     if let Some(quote) = args.quote {
         job.quote = Some(Quote::parse(&quote).ok_or_else(|| anyhow!("--quote is one ASCII character, or `none`"))?);
@@ -306,9 +317,37 @@ fn text(run: &Run, d: &Document, paint: Paint) -> String {
         table.row(2, vec![(o.outcome.clone(), ink), (thousands(o.codes), Ink::Plain), (share, Ink::Plain), (distinct, Ink::Dim)]);
     }
     page.push_str(&table.print(paint));
-    let _ = writeln!(page, "{} of {} codes settled ({:.2} %)", thousands(c.settled), thousands(c.codes), 100.0 * c.coverage);
+    match c.codes {
+        0 => page.push_str("there was no code\n"),
+        codes => {
+            let _ = writeln!(page, "{} of {} codes settled ({:.2} %)", thousands(c.settled), thousands(codes), 100.0 * c.coverage);
+        }
+    }
+    let mut doubtful = |what: String| {
+        let _ = writeln!(page, "{}", paint.doubtful(&what));
+    };
+    let invalid = &d.invalid_targets;
+    if invalid.codes > 0 {
+        let states: Vec<String> = invalid.states.iter().map(|(state, n)| format!("{} {state}", thousands(*n))).collect();
+        doubtful(format!(
+            "{} codes got a target that is no code ({}); --target-date follows such targets to their successors",
+            thousands(invalid.codes),
+            states.join(", ")
+        ));
+    }
     for (reason, n) in &r.reasons {
-        let _ = writeln!(page, "{}", paint.doubtful(&format!("{} records rejected: {reason}", thousands(*n))));
+        doubtful(format!("{} records rejected: {reason}", thousands(*n)));
+    }
+    if let Some(place) = run.rejects_at.as_ref().filter(|_| r.rejected > 0) {
+        let lines = if r.rejected_lines > r.rejected { format!(" ({} lines)", thousands(r.rejected_lines)) } else { String::new() };
+        doubtful(format!("rejected records are in {}{lines}", place.display()));
+    }
+    if let Some(longest) = &r.longest {
+        let breaks = thousands(r.line_breaks);
+        doubtful(format!(
+            "{breaks} line breaks stand within fields; the longest record has {} lines, from line {}",
+            longest.lines, longest.line
+        ));
     }
     for t in d.thresholds.iter().filter(|t| !t.passed) {
         let _ = writeln!(page, "{}", paint.bad(&format!("{}: {:.4}, at most {} was allowed", t.what, t.found, t.at_most)));

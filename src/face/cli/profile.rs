@@ -1,7 +1,7 @@
 //! `xwalk profile`: what is in this file, before anything moves.
 
 use super::page::{Ink, Paint, Table, thousands};
-use super::{Session, Verdict};
+use super::{Session, Verdict, options};
 use crate::job::profile::{Column, Kind, Profile, page, profile};
 use crate::job::{Job, RecordFormat};
 use anyhow::{Context, Result, anyhow};
@@ -25,7 +25,7 @@ pub struct Args {
     records: Option<String>,
     /// Between fields [default: detected]
     #[arg(long, value_name = "CHAR")]
-    delimiter: Option<char>,
+    delimiter: Option<String>,
     /// The first record is data; columns are #1, #2 ...
     #[arg(long)]
     no_header: bool,
@@ -42,13 +42,13 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     let job = Job {
         input: args.input,
         format: format.transpose()?,
-        delimiter: args.delimiter,
+        delimiter: args.delimiter.as_deref().map(options::delimiter).transpose()?,
         header: !args.no_header,
         encoding: args.encoding,
         ..Job::default()
     };
     let engine = session.engine()?;
-    let found = profile(&job, &engine)?;
+    let found = profile(&job, &engine, args.job.as_deref())?;
     for (place, text) in [(&args.job, &found.job), (&args.page, &page::page(&found))] {
         if let Some(place) = place {
             // What people wrote into an earlier proposal is not overwritten.

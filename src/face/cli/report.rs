@@ -2,7 +2,7 @@
 
 use super::page::{Ink, Paint, Table, thousands};
 use super::{Session, Verdict};
-use crate::job::report::{self, Change, Diff, Found, Verified};
+use crate::job::report::{self, Change, Diff, Found, Places, Verified};
 use anyhow::Result;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -26,16 +26,14 @@ enum Command {
         /// As what
         #[arg(long)]
         role: String,
+        #[command(flatten)]
+        files: Files,
     },
-    /// Whether anything changed since it was signed; exit code 1 if so, or if nobody signed
+    /// Whether anything changed since it was signed; exit code 1 if so, if something is not to be found, or if nobody signed
     Verify {
         dir: PathBuf,
-        /// Where the input is [default: beside the report, if it is there]
-        #[arg(long)]
-        input: Option<PathBuf>,
-        /// Where the output is [default: beside the report, if it is there]
-        #[arg(long)]
-        output: Option<PathBuf>,
+        #[command(flatten)]
+        files: Files,
     },
     /// What became something else from one run to another, code by code; exit code 1 if anything did
     Diff {
@@ -47,23 +45,43 @@ enum Command {
     },
 }
 
+// Where the files of the run are.
+#[derive(clap::Args)]
+struct Files {
+    /// Where the input is [default: beside the report]
+    #[arg(long, value_name = "FILE")]
+    input: Option<PathBuf>,
+    /// Where the output is [default: beside the report]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Where the rejects are [default: in the report or beside it]
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+}
+
+impl Files {
+    fn places(&self) -> Places<'_> {
+        Places { input: self.input.as_deref(), output: self.output.as_deref(), rejects: self.rejects.as_deref() }
+    }
+}
+
 pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     match args.command {
-        Command::Sign { dir, by, role } => {
-            let signature = report::sign(&dir, &by, &role)?;
+        Command::Sign { dir, by, role, files } => {
+            let signature = report::sign(&dir, &by, &role, files.places())?;
             let text = |paint: Paint| format!("{} by {}, {}, at {}\n", paint.good("signed"), signature.name, signature.role, signature.at);
             session.output().only(&signature, text)?;
             Ok(Verdict::Settled)
         }
-        Command::Verify { dir, input, output } => {
-            let verified = report::verify(&dir, input.as_deref(), output.as_deref())?;
+        Command::Verify { dir, files } => {
+            let verified = report::verify(&dir, files.places())?;
             session.output().only(&verified, |paint| verified_text(&verified, paint))?;
             Ok(Verdict::settled_if(verified.holds()))
         }
         Command::Diff { before, after, all } => {
             let diff = report::diff(&before, &after)?;
             session.output().only(&diff, |paint| diff_text(&diff, if all { usize::MAX } else { 40 }, paint))?;
-            Ok(Verdict::settled_if(diff.changed.is_empty() && diff.only_before.is_empty() && diff.only_after.is_empty()))
+            Ok(Verdict::settled_if(diff.is_none()))
         }
     }
 }
@@ -79,7 +97,9 @@ fn verified_text(v: &Verified, paint: Paint) -> String {
             Found::Same => ("same", Ink::Good),
             Found::Changed => ("CHANGED", Ink::Doubtful),
             Found::Missing => ("MISSING", Ink::Doubtful),
-            Found::NotLookedAt => ("not looked at: name it", Ink::Dim),
+            Found::Added => ("ADDED", Ink::Doubtful),
+            Found::NotLookedAt => ("NOT FOUND beside the report: name it", Ink::Doubtful),
+            Found::Piped => ("went through a pipe: name the file if it was kept", Ink::Dim),
         };
         table.row(2, vec![(what.clone(), Ink::Plain), (word.to_owned(), ink)]);
     }
@@ -109,5 +129,13 @@ fn diff_text(d: &Diff, most: usize, paint: Paint) -> String {
     list("codes only before", &d.only_before);
     list("codes only after", &d.only_after);
     let _ = writeln!(page, "{} codes became the same", thousands(d.same));
+    if d.not_compared != (0, 0) {
+        let (before, after) = (thousands(d.not_compared.0), thousands(d.not_compared.1));
+        let _ = writeln!(
+            page,
+            "{} texts that are no codes before, {} after: reports do not show them, so they cannot be compared one by one",
+            before, after
+        );
+    }
     page
 }

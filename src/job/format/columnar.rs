@@ -47,8 +47,8 @@ pub(in super::super) struct Table {
 impl Table {
     pub fn open(job: &Job, format: RecordFormat) -> Result<Table, Error> {
         let path = job.input.clone();
-        if [&job.input, &job.output].iter().any(|p| p.as_os_str() == "-") {
-            return Err(Error::Unsupported { what: format!("{} is read and written in files, not in pipes; name one", format.code()) });
+        if job.input.as_os_str() == "-" {
+            return Err(Error::Unsupported { what: format!("{} is read from a file, not from a pipe; name one", format.code()) });
         }
         let fail = |e| Error::io("open", &path, e);
         let mut file = File::open(&path).map_err(fail)?;
@@ -128,7 +128,7 @@ impl Table {
         work: &mut Work<'_>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<InputFacts, Error> {
-        let added = work.appended_names();
+        let added = work.appended_texts();
         let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
         fields.extend(added.iter().map(|name| Arc::new(Field::new(name, DataType::Utf8, true))));
         let schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));

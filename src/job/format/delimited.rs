@@ -5,6 +5,7 @@
 //! anything are no records; they pass through as they are.
 
 use super::super::Error;
+use super::super::input::TextEncoding;
 use super::super::spec::{Job, Quote, RecordFormat};
 use std::borrow::Cow;
 
@@ -66,7 +67,13 @@ impl<'d> Fields<'d> {
 
 impl Delimited {
     /// Finds out delimiter, quote and the names of the columns.
-    pub fn detect(job: &Job, format: RecordFormat, sample: &[u8], file: &str) -> Result<(Delimited, Vec<String>), Error> {
+    pub fn detect(
+        job: &Job,
+        format: RecordFormat,
+        sample: &[u8],
+        encoding: TextEncoding,
+        file: &str,
+    ) -> Result<(Delimited, Vec<String>), Error> {
         let text = sample.strip_prefix(BOM).unwrap_or(sample);
         if text.iter().all(u8::is_ascii_whitespace) {
             return Err(Error::Empty { file: file.to_owned() });
@@ -90,10 +97,7 @@ impl Delimited {
         let quote = match job.quote {
             Some(Quote::None) => None,
             Some(Quote::Char(q)) => Some(q),
-            None if delimiter == b'\t' => {
-                let opens = text.starts_with(b"\"") || text.windows(2).any(|w| matches!(w, [b'\t' | b'\n', b'"']));
-                opens.then_some(b'"')
-            }
+            None if delimiter == b'\t' => is_quoted(text, delimiter).then_some(b'"'),
             None => Some(b'"'),
         };
         let mut this = Delimited { delimiter, quote, header: job.header, fields: 0 };
@@ -111,16 +115,9 @@ impl Delimited {
             }
         };
         this.fields = ends.len();
-        let names =
-            (0..ends.len())
-                .map(|i| {
-                    if job.header {
-                        String::from_utf8_lossy(&this.field(text, start, &ends, i)).into_owned()
-                    } else {
-                        format!("#{}", i + 1)
-                    }
-                })
-                .collect();
+        let names = (0..ends.len())
+            .map(|i| if job.header { encoding.decode(&this.field(text, start, &ends, i)).into_owned() } else { format!("#{}", i + 1) })
+            .collect();
         Ok((this, names))
     }
 
@@ -230,6 +227,24 @@ impl Delimited {
         Cow::Owned(value)
     }
 
+    /// The record of the most lines among whole ones: where it begins, and how many it has.
+    pub fn longest(&self, data: &[u8]) -> (usize, u64) {
+        let (mut at, mut ends, mut longest) = (0, Vec::new(), (0, 0));
+        while at < data.len() {
+            let start = at;
+            ends.clear();
+            at = match self.find(data, at, &mut ends, true) {
+                Found::Record { next } | Found::Blank { next } => next,
+                Found::Incomplete | Found::Open => data.len(),
+            };
+            let lines = super::super::work::lines(&data[start..at]);
+            if lines > longest.1 {
+                longest = (start, lines);
+            }
+        }
+        longest
+    }
+
     /// Shows the records that are complete, and says how many bytes they took. The header is none of them.
     pub fn each(&mut self, data: &[u8], last: bool, show: &mut dyn FnMut(Seen<'_>)) -> usize {
         let (mut at, mut ends) = (0, Vec::new());
@@ -295,6 +310,30 @@ fn next(data: &[u8], from: usize, byte: u8) -> Option<usize> {
 fn record_end(data: &[u8], start: usize, at: usize) -> u32 {
     let cr = at > start && data[at - 1] == b'\r' && data.get(at) == Some(&b'\n');
     (at - usize::from(cr)) as u32
+}
+
+/// Whether fields begin with quotes, and every quotation ends where a field does, in its line. In other text quotes are characters.
+fn is_quoted(text: &[u8], delimiter: u8) -> bool {
+    let quoted = Delimited { delimiter, quote: Some(b'"'), header: false, fields: 0 };
+    let (mut ends, mut some) = (Vec::new(), false);
+    // The last line may be cut off.
+    for line in text.split_inclusive(|b| *b == b'\n').filter(|line| line.ends_with(b"\n") && line.contains(&b'"')) {
+        ends.clear();
+        if quoted.find(line, 0, &mut ends, true) != (Found::Record { next: line.len() }) {
+            return false;
+        }
+        for field in 0..ends.len() {
+            let (from, to) = raw(0, &ends, field);
+            let field = &line[from..to];
+            if field.first() == Some(&b'"') {
+                some = true;
+                if quoted.quotation(field, 0) != Some(field.len()) {
+                    return false;
+                }
+            }
+        }
+    }
+    some
 }
 
 /// How often a delimiter stands outside of quotations.
@@ -389,12 +428,24 @@ mod tests {
 
     #[test]
     fn delimiters_are_detected() {
-        let detect = |sample: &str| Delimited::detect(&Job::default(), RecordFormat::Csv, sample.as_bytes(), "f").unwrap();
+        let detect =
+            |sample: &str| Delimited::detect(&Job::default(), RecordFormat::Csv, sample.as_bytes(), TextEncoding::Utf8, "f").unwrap();
         assert_eq!(detect("id;dx\n1;2,5\n").0.delimiter, b';');
         assert_eq!(detect("\"a,b,c\"\tdx\n").0.delimiter, b'\t');
         assert_eq!(detect("dx\n").0.delimiter, b',');
         assert_eq!(detect("\u{feff}\"id\",\"d\"\"x\"\r\n").1, ["id", "d\"x"]);
         assert_eq!(detect("a\tb \"c\"\n").0.quote, None);
         assert_eq!(detect("a\tb\n1\t\"x\ty\"\n").0.quote, Some(b'"'));
+        // Quotes that enclose no field are characters: nothing is merged for them.
+        for stray in ["a\tb\n1\t\"x\n2\ty\n", "a\tb\n1\t\"x\"\n2\t\"q\" y\n", "a\tb\n1\t\"x\ny\"\t2\n"] {
+            assert_eq!(detect(stray).0.quote, None, "{stray:?}");
+        }
+    }
+
+    #[test]
+    fn the_record_of_the_most_lines() {
+        let d = Delimited { delimiter: b',', quote: Some(b'"'), header: false, fields: 0 };
+        assert_eq!(d.longest(b"a,b\n1,\"x\ny\"\n\n2,\"x\ny\nz\"\n3,z"), (13, 3));
+        assert_eq!(d.longest(b"1,x\n2,\"open\n3,z\n"), (4, 2));
     }
 }

@@ -13,6 +13,8 @@ pub(in super::super) struct Ndjson {
     pointers: Vec<String>,
     /// What stands between the codes of an array.
     split: String,
+    /// Which pointers no record has led anywhere yet.
+    unmet: Vec<usize>,
 }
 
 impl Ndjson {
@@ -21,11 +23,12 @@ impl Ndjson {
         pointers.extend(job.key.iter().cloned());
         for column in &job.columns {
             pointers.extend(column.from_column.clone());
-            pointers.extend(column.name.split(',').map(|n| n.trim().to_owned()).filter(|n| !n.is_empty()));
+            pointers.extend(column.names(&[]));
         }
-        let pointers = pointers.into_iter().map(|p| if p.starts_with('/') { p } else { format!("/{p}") }).collect();
+        let pointers: Vec<String> = pointers.into_iter().map(|p| if p.starts_with('/') { p } else { format!("/{p}") }).collect();
+        let unmet = (0..pointers.len()).collect();
         let split = job.columns.iter().find_map(|c| c.split.clone()).unwrap_or_else(|| String::from(" "));
-        Ndjson { pointers, split }
+        Ndjson { pointers, split, unmet }
     }
 
     /// The stem of the appended members: `/claim/dx` gives `claim_dx`.
@@ -52,6 +55,8 @@ impl Ndjson {
         } else {
             0
         };
+        self.unmet.retain(|place| !work.ledger.met.contains(place));
+        let appended = work.appended_texts();
         while at < data.len() {
             let next = match memchr::memchr(b'\n', &data[at..]) {
                 Some(end) => at + end + 1,
@@ -74,12 +79,16 @@ impl Ndjson {
                 work.reject(data, start, next, RejectReason::Json)?;
                 continue;
             };
-            // An appended member that is there already would make two of one name.
-            let taken = |m: &serde_json::Map<String, Value>| work.appended_names().iter().any(|n| m.contains_key(n));
-            let Some(members) = value.as_object().filter(|m| !taken(m)) else {
+            let Some(members) = value.as_object() else {
                 work.reject(data, start, next, RejectReason::Json)?;
                 continue;
             };
+            // An appended member that is there already would make two of one name.
+            if appended.iter().any(|n| members.contains_key(n)) {
+                work.reject(data, start, next, RejectReason::Taken)?;
+                continue;
+            }
+            self.unmet.retain(|&place| value.pointer(&self.pointers[place]).is_none());
             if work.has_context()
                 && let Err(reason) = work.read_context(|place| self.value(&value, place))
             {
@@ -109,7 +118,19 @@ impl Ndjson {
             work.out.extend_from_slice(&line[record.len()..]);
             work.ledger.records_out += 1;
         }
+        work.ledger.met = (0..self.pointers.len()).filter(|place| !self.unmet.contains(place)).collect();
         Ok(at)
+    }
+
+    /// After the last record: that every pointer led somewhere at least once. A name that is misspelt must not pass for a file without codes.
+    pub fn check(&self, work: &Work<'_>) -> Result<(), Error> {
+        match self.unmet.first() {
+            Some(&place) if work.ledger.records_out > 0 => Err(Error::Column {
+                name: self.pointers[place].clone(),
+                what: String::from("no record has a member there; `xwalk profile` lists those that there are"),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 

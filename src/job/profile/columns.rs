@@ -90,13 +90,14 @@ fn column(engine: &Engine, gathered: &Gathered, at: usize) -> Column {
         let codes = evidence::codes(engine, &values);
         let all = codes.evidence();
         let best = all.first().map_or(0.0, Evidence::score);
-        let rival = all.get(1);
-        // Another system has part of the column for itself.
+        // Another system has part of the column for itself: not the next best, which may only be like the best.
+        let rival = all.iter().skip(1).max_by(|a, b| a.only_here.total_cmp(&b.only_here));
+        let next = all.get(1);
         let mixed = rival.is_some_and(|r| r.only_here >= 0.1);
         if best >= LIKELY || (mixed && best + rival.map_or(0.0, |r| r.only_here) >= 0.8) {
             kind = Kind::Code;
             system = all.first().map(|e| e.system.clone());
-            doubtful = mixed || rival.is_some_and(|r| best - r.score() < CLEARLY);
+            doubtful = mixed || next.is_some_and(|r| best - r.score() < CLEARLY);
             if let (true, Some(rival)) = (mixed, rival) {
                 told_apart_by = told_apart(engine, gathered, at, [&all[0].system, &rival.system]);
             }

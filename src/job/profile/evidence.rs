@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 /// Distinct values that are looked at: the most frequent.
 const LOOKED_AT: usize = 1000;
-/// Of these the first decide whether a system is worth asking at all.
+/// So many of these, frequent and rare ones, decide whether a system is worth asking about all.
 const FIRST_LOOK: usize = 60;
 
 /// What speaks for a code system. All shares are of rows, 0 to 1, among the values that were looked at.
@@ -67,12 +67,11 @@ pub(super) fn codes<'e>(engine: &'e Engine, values: &[(&[u8], u64)]) -> Codes<'e
     };
     let mut systems = Vec::new();
     for system in engine.index().systems() {
-        let first: Vec<_> = texts.iter().take(FIRST_LOOK).map(|t| ask(system, t)).collect();
-        if first.iter().flatten().count() * 10 < first.len() {
-            continue;
+        let first: Vec<_> = texts.iter().step_by(texts.len().div_ceil(FIRST_LOOK).max(1)).map(|t| ask(system, t)).collect();
+        // A second system may have few of the values.
+        if first.iter().flatten().count() * 20 >= first.len().max(1) {
+            systems.push((system, texts.iter().map(|t| ask(system, t)).collect()));
         }
-        let rest = texts.iter().skip(FIRST_LOOK).map(|t| ask(system, t));
-        systems.push((system, first.into_iter().chain(rest).collect()));
     }
     Codes { rows: values.iter().map(|(_, n)| *n).collect(), systems }
 }

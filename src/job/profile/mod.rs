@@ -20,6 +20,7 @@ use super::{Error, Job, RecordFormat};
 use crate::engine::Engine;
 use serde::Serialize;
 use sketch::{Duplicates, Sketch};
+use std::path::Path;
 
 /// What is in a file.
 #[derive(Clone, Debug, Serialize)]
@@ -57,16 +58,17 @@ pub struct Repeated {
     pub exact: bool,
 }
 
-/// Looks at a file. The job says where it is and how to read it; the profile says what else the job should say.
+/// Looks at a file. The job says where it is and how to read it; the profile says what else the job should say, in a job file that lies
+/// at `job_file`, or beside the input.
 ///
 /// # Errors
 /// The file cannot be read, or is empty.
-pub fn profile(job: &Job, engine: &Engine) -> Result<Profile, Error> {
+pub fn profile(job: &Job, engine: &Engine, job_file: Option<&Path>) -> Result<Profile, Error> {
     let format = job.format.or_else(|| RecordFormat::of(&job.input)).unwrap_or(RecordFormat::Csv);
     let mut gathered = Gathered::default();
     let file = records::read(job, format, &mut gathered)?;
     let columns = columns::describe(engine, &gathered);
-    let job = proposal::toml(job, &columns, &gathered);
+    let job = proposal::toml(job, job_file, &columns, &gathered);
     Ok(Profile {
         schema: "xwalk-profile/1",
         file,

@@ -4,24 +4,26 @@ use super::Gathered;
 use super::columns::{Column, Kind};
 use crate::job::Job;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// Where codes of a system usually have to go.
 const TARGETS: [(&str, &str); 3] = [("icd9cm", "icd10cm"), ("icd9proc", "icd10pcs"), ("snomed", "icd10cm")];
 
-pub(super) fn toml(job: &Job, columns: &[Column], gathered: &Gathered) -> String {
-    let text = |value: &str| toml::Value::String(value.to_owned()).to_string();
-    let name = job.input.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let (stem, ending) = name.split_once('.').unwrap_or((&name, "csv"));
+/// A person's life is longer than an extract: dates so many years apart are not those of services.
+const YEARS: i16 = 30;
+
+pub(super) fn toml(job: &Job, job_file: Option<&Path>, columns: &[Column], gathered: &Gathered) -> String {
     let mut out = String::from("# Proposed by xwalk profile. Look it through, then: xwalk convert --job FILE\n");
-    let _ = writeln!(out, "input = {}", text(&name));
-    let _ = writeln!(out, "output = {}", text(&format!("{stem}-converted.{ending}")));
-    let _ = writeln!(out, "report = {}", text(&format!("{stem}-report")));
+    files(job, job_file, &mut out);
     let only = |kind: Kind| {
         let mut found = columns.iter().filter(|c| c.kind == kind);
         (found.next(), found.count())
     };
     for (key, kind) in [("date", Kind::Date), ("sex", Kind::Sex), ("text", Kind::Text)] {
         match only(kind) {
+            (Some(column), 0) if kind == Kind::Date && is_birth(column, gathered) => {
+                let _ = writeln!(out, "# date = {}   # rather a date of birth than of service", text(&column.name));
+            }
             (Some(column), 0) => drop(writeln!(out, "{key} = {}", text(&column.name))),
             (Some(column), _) => drop(writeln!(out, "# {key} = {}   # one of several", text(&column.name))),
             _ => {}
@@ -51,7 +53,9 @@ pub(super) fn toml(job: &Job, columns: &[Column], gathered: &Gathered) -> String
                 first.evidence.iter().skip(1).take(2).map(|e| format!("{} ({:.1} %)", e.system, 100.0 * e.codes)).collect();
             let _ = writeln!(out, "# doubtful: also codes of {}", rivals.join(", "));
         }
-        match TARGETS.iter().find(|(from, _)| *from == system) {
+        // Of two systems in one column one is what the other is to become.
+        let systems = first.told_apart_by.iter().flat_map(|by| by.values.iter().map(|(_, system)| system.as_str()));
+        match std::iter::once(system).chain(systems).find_map(|s| TARGETS.iter().find(|(from, _)| *from == s)) {
             Some((_, to)) => drop(writeln!(out, "to = {}", text(to))),
             None => drop(writeln!(out, "to = \"\"   # say what to convert {system} to")),
         }
@@ -61,6 +65,53 @@ pub(super) fn toml(job: &Job, columns: &[Column], gathered: &Gathered) -> String
         let _ = writeln!(out, "\n# {found}");
     }
     out
+}
+
+fn text(value: &str) -> String {
+    toml::Value::String(value.to_owned()).to_string()
+}
+
+/// Where the records are, how they are read, where they go.
+fn files(job: &Job, job_file: Option<&Path>, out: &mut String) {
+    let piped = job.input.as_os_str() == "-";
+    let name = if piped { String::new() } else { job.input.file_name().unwrap_or_default().to_string_lossy().into_owned() };
+    // Paths in a job file count from its folder.
+    let folder = |path: &Path| path.parent().map(|p| if p.as_os_str().is_empty() { Path::new(".") } else { p })?.canonicalize().ok();
+    let is_beside = job_file.is_none_or(|file| folder(file) == folder(&job.input));
+    let input = match job.input.canonicalize() {
+        _ if piped => String::from("-"),
+        Ok(whole) if !is_beside => whole.to_string_lossy().into_owned(),
+        _ => name.clone(),
+    };
+    let (stem, ending) = name.split_once('.').filter(|(stem, _)| !stem.is_empty()).unwrap_or((&name, "csv"));
+    let stem = if piped { String::new() } else { format!("{stem}-") };
+    let _ = writeln!(out, "input = {}", text(&input));
+    let _ = writeln!(out, "output = {}", text(&format!("{stem}converted.{ending}")));
+    let _ = writeln!(out, "report = {}", text(&format!("{stem}report")));
+    if let Some(format) = job.format {
+        let _ = writeln!(out, "format = {}", text(format.code()));
+    }
+    if let Some(delimiter) = job.delimiter {
+        let _ = writeln!(out, "delimiter = {}", text(&delimiter.to_string()));
+    }
+    if let Some(encoding) = &job.encoding {
+        let _ = writeln!(out, "encoding = {}", text(encoding));
+    }
+    if !job.header {
+        let _ = writeln!(out, "header = false");
+    }
+}
+
+/// Whether a column of dates is rather one of birth: by its name, or because it spans lives.
+fn is_birth(column: &Column, gathered: &Gathered) -> bool {
+    let name = column.name.to_ascii_lowercase();
+    if ["birth", "dob", "born", "geburt"].iter().any(|word| name.contains(word)) {
+        return true;
+    }
+    let Some(at) = gathered.names.iter().position(|n| *n == column.name) else { return false };
+    let years = gathered.first.iter().filter_map(|row| Some(crate::job::facts::date(row.get(at)?)?.year()));
+    let (first, last) = years.fold((i16::MAX, i16::MIN), |(first, last), year| (first.min(year), last.max(year)));
+    last.saturating_sub(first) > YEARS
 }
 
 /// Columns of one system whose names differ in a running number only.
@@ -82,4 +133,18 @@ fn alike<'c>(columns: &[&'c Column]) -> Vec<Vec<&'c Column>> {
         }
     }
     groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_through_a_pipe_goes_to_a_file() {
+        let job = Job { input: "-".into(), delimiter: Some('\t'), ..Job::default() };
+        let out = toml(&job, None, &[], &Gathered::default());
+        let read: Job = toml::from_str(&out).unwrap();
+        assert_eq!((read.input, read.output, read.report), ("-".into(), "converted.csv".into(), Some("report".into())), "{out}");
+        assert_eq!(read.delimiter, Some('\t'));
+    }
 }

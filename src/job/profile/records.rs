@@ -3,6 +3,7 @@
 use super::super::format::delimited::{Delimited, Seen};
 use super::super::format::ndjson;
 use super::super::input::{Blocks, HEADROOM, Input, InputFacts, TextEncoding};
+use super::super::spec::called;
 use super::super::work::damage;
 use super::super::{Error, Job, RecordFormat};
 use super::{FileFacts, Gathered};
@@ -20,11 +21,9 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
         RecordFormat::Ndjson if input.sample.iter().all(u8::is_ascii_whitespace) => return Err(Error::Empty { file: name }),
         RecordFormat::Ndjson => None,
         _ => {
-            let (delimited, header) = Delimited::detect(job, format, &input.sample, &name)?;
-            for (i, column) in header.iter().enumerate() {
-                // Two columns of one name are told apart by their places.
-                let again = header[..i].contains(column);
-                gathered.place(&if again { format!("#{}", i + 1) } else { column.clone() });
+            let (delimited, header) = Delimited::detect(job, format, &input.sample, encoding, &name)?;
+            for at in 0..header.len() {
+                gathered.place(&called(at, &header));
             }
             Some(delimited)
         }
@@ -97,8 +96,9 @@ fn lines(text: &[u8], last: bool, gathered: &mut Gathered) -> usize {
 #[cfg(feature = "parquet")]
 fn table(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> Result<FileFacts, Error> {
     let table = super::super::format::columnar::Table::open(job, format)?;
-    for name in table.header() {
-        gathered.place(&name);
+    let header = table.header();
+    for at in 0..header.len() {
+        gathered.place(&called(at, &header));
     }
     let facts = table.each(job, &mut |raw, fields| gathered.record(raw, fields.iter().map(|f| Cow::Borrowed(*f))))?;
     Ok(file_facts(facts, format, None))

@@ -1,7 +1,7 @@
 //! The page: one file, nothing fetched, readable on a screen and on paper. What it shows is the [`Document`]; it computes nothing.
 
 use super::style::{self, percent, thousands};
-use super::{Document, FilePart};
+use super::{AskedPart, ColumnPart, Document, FilePart};
 use crate::job::RejectReason;
 use maud::{Markup, html};
 
@@ -25,6 +25,7 @@ pub(super) fn page(d: &Document) -> String {
         (cards(d))
         (ledger(d))
         (outcomes(d))
+        (invalid_targets(d))
         (unsettled(d))
         (chapters(d))
         (repairs(d))
@@ -41,13 +42,19 @@ fn head(d: &Document) -> Markup {
     let sentence = match d.verdict.as_str() {
         "settled" => "Every record was converted and every code settled.",
         "unsettled" => "Something is left for people: see the unsettled codes and the rejected records.",
+        "invalid-targets" => "Every code is settled, but some were given targets that are no codes.",
+        "no-codes" => "There are records, but not one code: is it the right column?",
         "passed" => "All thresholds hold.",
         _ => "A threshold does not hold.",
     };
+    let by_policy: Vec<String> = d.policies.iter().map(|(policy, n)| format!("{} by policy {policy}", thousands(*n))).collect();
     html! {
         h1 { "Conversion report" }
         p.dim { (d.input.name) " to " (d.output.name) ", " (d.run.started.replace('T', " ").trim_end_matches('Z')) " UTC, xwalk " (d.xwalk) }
-        p { span class={ "verdict " (if good { "good" } else { "bad" }) } { (d.verdict) } "  " (sentence) }
+        p { span class={ "verdict " (if good { "good" } else { "bad" }) } { (d.verdict) } "  " (sentence)
+            @if !by_policy.is_empty() { " No map alone settled " (by_policy.join(", ")) "." }
+            @if d.invalid_targets.codes > 0 { " " b { (thousands(d.invalid_targets.codes)) " codes were given targets that are no codes." } }
+        }
         @if !d.thresholds.is_empty() {
             table {
                 thead { tr { th { "Threshold" } th.num { "at most" } th.num { "found" } th { "" } } }
@@ -66,7 +73,7 @@ fn cards(d: &Document) -> Markup {
             (card(thousands(d.records.came), "records in"))
             (card(thousands(d.records.went), "records out"))
             (card(thousands(d.records.rejected), "records rejected"))
-            (card(percent(d.codes.coverage), "of codes settled"))
+            @if d.codes.codes == 0 { (card(String::from("0"), "codes")) } @else { (card(percent(d.codes.coverage), "of codes settled")) }
         }
     }
 }
@@ -76,28 +83,67 @@ fn ledger(d: &Document) -> Markup {
         h2 { "Ledger" }
         p { (thousands(d.records.came)) " records in = " (thousands(d.records.went)) " out + " (thousands(d.records.rejected)) " rejected. "
             (thousands(d.codes.codes)) " codes in = the sum of all outcomes. Both were counted in two places and agree." }
-        p { "Settled: " (thousands(d.codes.settled)) " of " (thousands(d.codes.codes)) " codes (" (percent(d.codes.coverage)) "), "
+        @if d.codes.codes > 0 { p { "Settled: " (thousands(d.codes.settled)) " of " (thousands(d.codes.codes)) " codes (" (percent(d.codes.coverage)) "), "
             (thousands(d.codes.settled_distinct)) " of " (thousands(d.codes.distinct)) " distinct codes (" (percent(d.codes.coverage_distinct)) "). "
             "Read the two together: few frequent codes make the first, the long tail makes the second."
-            @if d.codes.crowded { " So many distinct values came that the rarest were counted together." } }
+            @if d.codes.crowded { " So many distinct values came that the rarest were counted together." } } }
+        @if let Some(longest) = &d.records.longest {
+            p { (thousands(d.records.line_breaks)) " line breaks stand within fields; the longest record has " (thousands(longest.lines))
+                " lines, from line " (longest.line) ". If no field of the file should have several lines, a quote has swallowed records." }
+        }
         @if !d.records.reasons.is_empty() {
             table {
                 thead { tr { th { "Rejected because of" } th.num { "records" } } }
                 tbody { @for (reason, n) in &d.records.reasons { tr { td { (in_words(reason)) } td.num { (thousands(*n)) } } } }
             }
+            @if d.records.rejected_lines > d.records.rejected { p { "They have " (thousands(d.records.rejected_lines)) " lines." } }
         }
         div.wide { table {
             thead { tr { th { "Column" } th { "from" } th { "to" } th { "policy" } th.num { "blank" } th.num { "codes" } th.num { "settled" } th.num { "" } } }
             tbody { @for c in &d.columns {
                 tr {
-                    td { (c.column) } td { (c.from) } td { (c.to) } td { (c.policy) @if c.strict { ", strict" } }
+                    td { (c.column) } td { (c.from) } td { (c.to) } td { (c.policy) @if c.strict { ", strict" } @for asked in asked(c) { ", " (asked) } }
                     td.num { (thousands(c.blank)) } td.num { (thousands(c.codes)) } td.num { (thousands(c.settled)) }
-                    td.num { (percent(if c.codes == 0 { 1.0 } else { c.settled as f64 / c.codes as f64 })) }
+                    td.num { @if c.codes > 0 { (percent(c.settled as f64 / c.codes as f64)) } }
                 }
             } }
         } }
+        @let job = facts(d);
+        @if !job.is_empty() { p.dim { (job.join(", ")) "." } }
         @for (what, n) in &d.facts_not_understood { p.dim { (thousands(*n)) " cells of the " (what) " column were not understood; rules that ask for it waited." } }
     }
+}
+
+/// What the job asked of a column beyond what each has.
+fn asked(c: &ColumnPart) -> Vec<String> {
+    let AskedPart { values, target_date, reverse, split, margin, score } = &c.asked;
+    let mut asked = vec![match c.unsettled.as_str() {
+        "source" => String::from("unsettled codes stay"),
+        "reject" => String::from("unsettled codes reject their record"),
+        _ => String::from("unsettled codes leave a blank"),
+    }];
+    asked.extend(target_date.as_ref().map(|day| format!("targets of {day}")));
+    asked.extend(reverse.then(|| String::from("maps read in reverse")));
+    asked.extend(split.as_ref().map(|text| format!("several codes parted by \u{201c}{}\u{201d}", text.escape_debug())));
+    asked.extend(score.map(|score| format!("score at least {score}")));
+    asked.extend(margin.map(|margin| format!("margin at least {margin}")));
+    asked.extend(values.iter().map(|(value, system)| format!("{value} is {system}")));
+    asked
+}
+
+/// Which columns were facts, and whose decisions were asked.
+fn facts(d: &Document) -> Vec<String> {
+    let j = &d.job;
+    let named = [("date", &j.date), ("age", &j.age), ("age unit", &j.age_unit), ("sex", &j.sex), ("text", &j.text)];
+    let mut facts: Vec<String> = named.into_iter().filter_map(|(what, name)| Some(format!("{what}: {}", name.as_ref()?))).collect();
+    if !j.key.is_empty() {
+        facts.push(format!("key: {}", j.key.join(" + ")));
+    }
+    facts.extend(j.decisions.as_ref().map(|found| {
+        let file = found.file.as_ref().map_or_else(String::new, |f| format!(" of {f}"));
+        format!("decisions{file}, BLAKE3 {}", found.digest)
+    }));
+    facts
 }
 
 fn outcomes(d: &Document) -> Markup {
@@ -125,13 +171,40 @@ fn outcomes(d: &Document) -> Markup {
             tbody { @for (name, colour, meaning) in OUTCOMES {
                 @if let Some(o) = of(name) {
                     tr {
-                        td { span.swatch style={ "background:" (colour) } {} (name) } td.dim { (meaning) }
+                        td { span.swatch style={ "background:" (colour) } {} (name) } td.dim { (meaning) @if name == "choice" && o.settled > 0 { "; where settled, a policy or a reviewer picked" } }
                         td.num { (thousands(o.codes)) } td.num { (percent(o.codes as f64 / all)) } td.num { (thousands(o.distinct)) } td.num { (thousands(o.settled)) }
                     }
                 }
             } }
         }
         @for (policy, n) in &d.policies { p.dim { (thousands(*n)) " codes were settled by the policy " (policy) "." } }
+    }
+}
+
+fn invalid_targets(d: &Document) -> Markup {
+    let found = &d.invalid_targets;
+    html! {
+        @if found.codes > 0 {
+            h2 { "Targets that are no codes" }
+            p { (thousands(found.codes)) " codes (" (thousands(found.distinct)) " distinct) were settled with a target that may not be recorded: "
+                @for (i, (state, n)) in found.states.iter().enumerate() { @if i > 0 { ", " } (thousands(*n)) " " (state_in_words(state)) }
+                ". The map is of an earlier time than the codes. A target date (--target-date) follows such targets to their successors." }
+            div.wide { table {
+                thead { tr { th { "Code" } th { "" } th { "target" } th { "" } th { "is" } th.num { "codes" } } }
+                tbody { @for t in &found.listed {
+                    tr { td.mono { (t.code) } td { (t.display) } td.mono { (t.target) } td { (t.target_display) } td.nowrap { (t.state) } td.num { (thousands(t.codes)) } }
+                } }
+            } }
+        }
+    }
+}
+
+fn state_in_words(state: &str) -> &str {
+    match state {
+        "header" => "headers now, too general to be recorded",
+        "expired" => "expired",
+        "unlisted" => "in no release loaded",
+        other => other,
     }
 }
 
@@ -191,6 +264,13 @@ fn repairs(d: &Document) -> Markup {
                 thead { tr { th { "Repair" } th { "" } th.num { "codes" } th.num { "distinct" } } }
                 tbody { @for r in &d.repairs { tr { td { (r.kind) } td.dim { (meaning(&r.kind)) } td.num { (thousands(r.codes)) } td.num { (thousands(r.distinct)) } } } }
             }
+            table {
+                thead { tr { th { "Given" } th { "read as" } th { "" } th.num { "codes" } } }
+                tbody { @for r in &d.repaired {
+                    tr { td.mono { "\u{201c}" (r.given) "\u{201d}" } td.mono { (r.used) } td.dim { (r.kinds.join(", ")) } td.num { (thousands(r.codes)) } }
+                } }
+            }
+            p.dim { "repairs.csv has all of them." }
         }
     }
 }

@@ -7,9 +7,7 @@ use super::{Document, put};
 use crate::job::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-const FILES: [&str; 6] = ["report.html", "report.json", "review.csv", "codes.csv", "duplicates.csv", "rejects.csv"];
+use std::path::Path;
 
 /// `signature.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +20,8 @@ pub struct Signature {
     pub files: BTreeMap<String, String>,
     pub input: String,
     pub output: String,
+    #[serde(default)]
+    pub rejects: String,
     pub index: String,
     /// BLAKE3 over all of the above.
     pub seal: String,
@@ -34,7 +34,9 @@ impl Signature {
             hash.update(&(text.len() as u64).to_le_bytes());
             hash.update(text.as_bytes());
         };
-        [&self.schema, &self.name, &self.role, &self.at, &self.input, &self.output, &self.index].into_iter().for_each(|t| part(t));
+        [&self.schema, &self.name, &self.role, &self.at, &self.input, &self.output, &self.rejects, &self.index]
+            .into_iter()
+            .for_each(|t| part(t));
         for (name, hash) in &self.files {
             part(name);
             part(hash);
@@ -50,8 +52,12 @@ pub enum Found {
     Same,
     Changed,
     Missing,
-    /// Nobody said where it is.
+    /// It was not there when the report was signed, or made.
+    Added,
+    /// It is not beside the report, and nobody said where it is.
     NotLookedAt,
+    /// It came or went through a pipe, and nobody said where it was kept.
+    Piped,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -62,9 +68,9 @@ pub struct Verified {
 }
 
 impl Verified {
-    /// Signed, and nothing that was looked at has changed.
+    /// Signed, and everything is as it was; what went through a pipe apart.
     pub fn holds(&self) -> bool {
-        self.signature.is_some() && self.found.iter().all(|(_, f)| matches!(f, Found::Same | Found::NotLookedAt))
+        self.signature.is_some() && self.found.iter().all(|(_, f)| matches!(f, Found::Same | Found::Piped))
     }
 }
 
@@ -92,27 +98,66 @@ fn hash_of(path: &Path) -> Result<Option<String>, Error> {
     Ok(Some(hash.finalize().to_hex().to_string()))
 }
 
+/// Where the files of a run are, if not beside its report.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Places<'p> {
+    pub input: Option<&'p Path>,
+    pub output: Option<&'p Path>,
+    pub rejects: Option<&'p Path>,
+}
+
 /// Signs a report. A report is signed once; another signature needs another copy.
-pub fn sign(folder: &Path, name: &str, role: &str) -> Result<Signature, Error> {
+///
+/// # Errors
+/// Something is not what the report says it was, or (the input apart, which may be elsewhere) is not to be found.
+pub fn sign(folder: &Path, name: &str, role: &str, places: Places<'_>) -> Result<Signature, Error> {
     let place = folder.join("signature.json");
     if place.exists() {
         return Err(Error::Exists { what: "the signature", path: place.display().to_string() });
     }
+    if [name, role].iter().any(|text| text.trim().is_empty()) {
+        return Err(Error::Unsupported { what: String::from("a signature needs a name and a role") });
+    }
     let document = document(folder)?;
+    let as_made = document.files.iter().map(|(file, hash)| Ok((file.clone(), compare(hash_of(&folder.join(file))?, hash))));
+    let mut found = as_made.collect::<Result<Vec<_>, Error>>()?;
+    // The page is the document's; another version of xwalk may draw it otherwise.
+    let page = std::fs::read(folder.join("report.html")).map_err(|e| Error::io("read", &folder.join("report.html"), e))?;
+    if document.xwalk == env!("CARGO_PKG_VERSION") && page != super::page::page(&document).as_bytes() {
+        found.push((String::from("report.html"), Found::Changed));
+    }
+    found.extend(of_run(folder, &document, places)?);
     let mut files = BTreeMap::new();
-    for file in FILES {
-        if let Some(hash) = hash_of(&folder.join(file))? {
-            files.insert(file.to_owned(), hash);
+    for file in files_in(folder)? {
+        let is_made = document.files.contains_key(&file) || ["report.html", "report.json", "rejects.csv"].contains(&&*file);
+        if !is_made {
+            found.push((file.clone(), Found::Added));
         }
+        files.extend(hash_of(&folder.join(&file))?.map(|hash| (file, hash)));
+    }
+    let wrong = |f: &&(String, Found)| match f.1 {
+        Found::Same | Found::Piped => false,
+        Found::NotLookedAt => f.0 != "input",
+        Found::Changed | Found::Missing | Found::Added => true,
+    };
+    if let Some((what, state)) = found.iter().find(wrong) {
+        let why = match state {
+            Found::NotLookedAt => format!("the {what} is not beside the report; say where it is (--{what} FILE)"),
+            Found::Missing => format!("{what} is missing"),
+            Found::Added => format!("{what} is not of the report; take it away"),
+            _ => format!("{what} is not what the run left; it was changed since"),
+        };
+        return Err(damaged(folder, format!("not signed: {why}")));
     }
     let mut signature = Signature {
         schema: String::from("xwalk-signature/1"),
-        name: name.to_owned(),
-        role: role.to_owned(),
+        name: name.trim().to_owned(),
+        role: role.trim().to_owned(),
         at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         files,
         input: document.input.blake3,
         output: document.output.blake3,
+        rejects: document.rejects.map(|r| r.blake3).unwrap_or_default(),
         index: document.index.fingerprint,
         seal: String::new(),
     };
@@ -122,33 +167,67 @@ pub fn sign(folder: &Path, name: &str, role: &str) -> Result<Signature, Error> {
     Ok(signature)
 }
 
-/// Whether anything changed since a report was signed. Input and output are looked at where they are named, or lie beside the report.
-pub fn verify(folder: &Path, input: Option<&Path>, output: Option<&Path>) -> Result<Verified, Error> {
+/// Whether anything changed since a report was signed. What the run read and wrote is looked at where it is named, or lies beside the
+/// report.
+pub fn verify(folder: &Path, places: Places<'_>) -> Result<Verified, Error> {
     let document = document(folder)?;
     let place = folder.join("signature.json");
     let signature: Option<Signature> = if place.exists() { Some(read(&place)?) } else { None };
     let mut found = Vec::new();
-    let compare = |now: Option<String>, then: &str| match now {
-        None => Found::Missing,
-        Some(now) if now == then => Found::Same,
-        Some(_) => Found::Changed,
-    };
     if let Some(signature) = &signature {
+        let rejects = document.rejects.as_ref().map_or("", |r| &r.blake3);
         let bound = signature.seal() == signature.seal
-            && (&signature.input, &signature.output, &signature.index)
-                == (&document.input.blake3, &document.output.blake3, &document.index.fingerprint);
+            && (&signature.input, &signature.output, &*signature.rejects, &signature.index)
+                == (&document.input.blake3, &document.output.blake3, rejects, &document.index.fingerprint);
         found.push((String::from("signature"), if bound { Found::Same } else { Found::Changed }));
         for (file, hash) in &signature.files {
             found.push((file.clone(), compare(hash_of(&folder.join(file))?, hash)));
         }
+        let added = files_in(folder)?.into_iter().filter(|file| !signature.files.contains_key(file));
+        found.extend(added.map(|file| (file, Found::Added)));
     }
-    for (what, named, part) in [("input", input, &document.input), ("output", output, &document.output)] {
-        let beside: Option<PathBuf> = folder.canonicalize().ok().and_then(|f| Some(f.parent()?.join(&part.name))).filter(|p| p.is_file());
-        let state = match named.map(Path::to_path_buf).or(beside) {
-            None => Found::NotLookedAt,
+    found.extend(of_run(folder, &document, places)?);
+    Ok(Verified { signature, found })
+}
+
+fn compare(now: Option<String>, then: &str) -> Found {
+    match now {
+        None => Found::Missing,
+        Some(now) if now == then => Found::Same,
+        Some(_) => Found::Changed,
+    }
+}
+
+/// Input, output and rejects of a run, held against what its report says of them.
+fn of_run(folder: &Path, document: &Document, places: Places<'_>) -> Result<Vec<(String, Found)>, Error> {
+    let whole = folder.canonicalize().map_err(|e| Error::io("read", folder, e))?;
+    let parts = [
+        ("input", places.input, Some(&document.input)),
+        ("output", places.output, Some(&document.output)),
+        ("rejects", places.rejects, document.rejects.as_ref()),
+    ];
+    let mut found = Vec::new();
+    for (what, named, part) in parts {
+        let Some(part) = part else { continue };
+        let near = [(what == "rejects").then(|| whole.join(&part.name)), whole.parent().map(|beside| beside.join(&part.name))];
+        let state = match named.map(Path::to_path_buf).or_else(|| near.into_iter().flatten().find(|p| p.is_file())) {
             Some(path) => compare(hash_of(&path)?, &part.blake3),
+            None if ["standard input", "standard output"].contains(&&*part.name) => Found::Piped,
+            None => Found::NotLookedAt,
         };
         found.push((what.to_owned(), state));
     }
-    Ok(Verified { signature, found })
+    Ok(found)
+}
+
+/// The names of what is in the folder of a report, its signature apart.
+fn files_in(folder: &Path) -> Result<Vec<String>, Error> {
+    let fail = |e| Error::io("read", folder, e);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        names.push(entry.map_err(fail)?.file_name().to_string_lossy().into_owned());
+    }
+    names.retain(|name| name != "signature.json");
+    names.sort();
+    Ok(names)
 }

@@ -1,0 +1,147 @@
+//! Where a job reads and writes. Nothing that is somebody else's is destroyed: places that are one file under two names are refused, links
+//! lead to the file that is meant, pipes and devices are written to and not replaced, and what lies beside a place is cleared away only
+//! if a run of ours left it there.
+
+use super::output::part_of;
+use super::{Error, Job, resume};
+use std::fs::Metadata;
+use std::path::{Path, PathBuf};
+
+/// In a folder that is a report to be; a report in its place has none.
+const MARK: &str = "xwalk-unfinished";
+
+/// Whether what is written appears here when it is complete. Standard output, pipes and devices take bytes as they come.
+pub(super) fn is_put_in_place(path: &Path) -> bool {
+    path.as_os_str() != "-" && path.metadata().map_or(true, |m| m.is_file())
+}
+
+/// Where records go that cannot be converted.
+pub(super) fn rejects(job: &Job) -> Option<PathBuf> {
+    job.rejects.clone().or_else(|| match &job.report {
+        Some(report) => Some(report.join("rejects.csv")),
+        None if !is_put_in_place(&job.output) => None,
+        None => {
+            let mut name = job.output.file_name().unwrap_or_default().to_owned();
+            name.push(".rejects.csv");
+            Some(job.output.with_file_name(name))
+        }
+    })
+}
+
+/// The job with the files that its links lead to, if it destroys nothing.
+pub(super) fn checked(job: &Job) -> Result<Job, Error> {
+    let job = Job { output: target(&job.output), rejects: job.rejects.as_deref().map(target), ..job.clone() };
+    if job.output.is_dir() {
+        return Err(Error::Exists { what: "a folder", path: job.output.display().to_string() });
+    }
+    if let Some(report) = job.report.as_ref().filter(|r| !job.resume && r.exists()) {
+        return Err(Error::Exists { what: "the report folder", path: report.display().to_string() });
+    }
+    if let (Some(rejects), Some(report)) = (&job.rejects, &job.report)
+        && absolute(rejects).starts_with(absolute(report))
+    {
+        return Err(Error::Unsupported { what: String::from("rejects go into the report by themselves; leave --rejects out") });
+    }
+    let read = [Some(("the input", job.input.clone())), job.decisions.clone().map(|d| ("the decisions", d))];
+    let mut seen: Vec<(&str, PathBuf)> = read.into_iter().flatten().filter(|(_, path)| path.as_os_str() != "-").collect();
+    for (what, path) in written(&job) {
+        if let Some((other, _)) = seen.iter().find(|(_, other)| same(&path, other)) {
+            return Err(Error::SameFile { what: what.to_owned(), other: (*other).to_owned(), file: path.display().to_string() });
+        }
+        seen.push((what, path));
+    }
+    Ok(job)
+}
+
+/// Every file or folder that the job makes, with those that stand beside until it is complete.
+fn written(job: &Job) -> Vec<(&'static str, PathBuf)> {
+    let mut all = Vec::new();
+    if is_put_in_place(&job.output) {
+        all.extend([("the output", job.output.clone()), ("the unfinished output", part_of(&job.output))]);
+        all.extend(resume::places(job).map(|place| ("the note for --resume", place)));
+    }
+    if let Some(report) = &job.report {
+        all.extend([("the report", report.clone()), ("the unfinished report", part_of(report))]);
+    }
+    if let Some(rejects) = rejects(job).filter(|r| is_put_in_place(r)) {
+        all.extend([("the rejects", rejects.clone()), ("the unfinished rejects", part_of(&rejects))]);
+    }
+    all
+}
+
+/// That what stands beside the places of a job was left there by a run of ours.
+pub(super) fn check_leavings(job: &Job) -> Result<(), Error> {
+    let in_the_way = |path: &Path| Err(Error::InTheWay { path: path.display().to_string() });
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    for note in resume::places(job).filter(|n| is_there(n)) {
+        if !resume::is_ours(&note) {
+            return in_the_way(&note);
+        }
+    }
+    if resume::place(job).is_some_and(|note| is_there(&note)) {
+        return Ok(());
+    }
+    let beside = [Some(&job.output), job.rejects.as_ref()].into_iter().flatten().filter(|p| is_put_in_place(p));
+    if let Some(part) = beside.map(|p| part_of(p)).find(|p| is_there(p)) {
+        return in_the_way(&part);
+    }
+    match job.report.as_deref().map(part_of).filter(|p| is_there(p)) {
+        Some(staged) if !staged.join(MARK).is_file() => in_the_way(&staged),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the folder of a report to be.
+pub(super) fn begin_report(staged: &Path) -> Result<(), Error> {
+    let fail = |e| Error::io("make folder", staged, e);
+    std::fs::create_dir_all(staged).map_err(fail)?;
+    std::fs::write(staged.join(MARK), b"").map_err(fail)
+}
+
+/// The report is whole: it may be put in its place.
+pub(super) fn end_report(staged: &Path, place: &Path) -> Result<(), Error> {
+    let _ = std::fs::remove_file(staged.join(MARK));
+    std::fs::rename(staged, place).map_err(|e| Error::io("rename to", place, e))
+}
+
+/// The file that a path means, links followed; a link may lead where nothing is yet.
+fn target(path: &Path) -> PathBuf {
+    let mut path = path.to_owned();
+    // As many as a system follows itself.
+    for _ in 0..40 {
+        match std::fs::read_link(&path) {
+            Ok(next) => path = path.parent().unwrap_or(Path::new("")).join(next),
+            Err(_) => break,
+        }
+    }
+    path
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    match (absolute.parent().and_then(|folder| folder.canonicalize().ok()), absolute.file_name()) {
+        (Some(folder), Some(name)) => folder.join(name),
+        _ => absolute,
+    }
+}
+
+/// Whether two paths are one file or folder.
+fn same(a: &Path, b: &Path) -> bool {
+    match (a.metadata(), b.metadata()) {
+        (Ok(x), Ok(y)) => (x.is_file() || x.is_dir()) && is_one(&x, &y).unwrap_or_else(|| a.canonicalize().ok() == b.canonicalize().ok()),
+        (Err(_), Err(_)) => absolute(a) == absolute(b),
+        _ => false,
+    }
+}
+
+/// By what the system calls them; `None`: it does not say.
+#[cfg(unix)]
+fn is_one(a: &Metadata, b: &Metadata) -> Option<bool> {
+    use std::os::unix::fs::MetadataExt;
+    Some((a.dev(), a.ino()) == (b.dev(), b.ino()))
+}
+
+#[cfg(not(unix))]
+fn is_one(_: &Metadata, _: &Metadata) -> Option<bool> {
+    None
+}
