@@ -5,7 +5,7 @@ use xwalk::job::profile::{Kind, Profile, page, profile};
 use xwalk::job::{Job, convert};
 
 fn looked_at(place: &Place) -> Profile {
-    profile(&Job { input: place.input.clone(), ..Job::default() }, engine()).unwrap()
+    profile(&Job { input: place.input.clone(), ..Job::default() }, engine(), None).unwrap()
 }
 
 #[test]
@@ -52,6 +52,65 @@ fn two_systems_in_one_column_and_what_tells_them_apart() {
     assert!(by.values.contains(&("9".into(), "icd9cm".into())) && by.values.contains(&("0".into(), "icd10cm".into())), "{by:?}");
     assert!(found.job.contains("name = \"dx1..dx2\"") && found.job.contains("from-column = \"kind\""), "{}", found.job);
     assert_eq!(found.columns[4].kind, Kind::Empty);
+}
+
+#[test]
+fn a_few_codes_of_a_second_system_are_not_passed_over() {
+    let codes = |system: &str| -> Vec<String> {
+        let all = engine().system(system).unwrap().concepts().filter(|c| c.status() == Some(xwalk::model::Status::Valid));
+        all.map(|c| c.code().to_owned()).step_by(37).take(300).collect()
+    };
+    let (nine, ten) = (codes("icd9cm"), codes("icd10cm"));
+    let mut lots = Lots(8);
+    let mut text = String::from("id,code\n");
+    for row in 0..4000 {
+        let code = if lots.below(100) < 85 { &nine[lots.below(nine.len())] } else { &ten[lots.below(ten.len())] };
+        text += &format!("{row},{code}\n");
+    }
+    let found = looked_at(&Place::with("mixed.csv", text));
+    let code = &found.columns[1];
+    assert!(code.system.as_deref() == Some("icd9cm") && code.doubtful, "{code:?}");
+    assert!(found.job.contains("# doubtful: also codes of icd10cm"), "{}", found.job);
+}
+
+/// Each proposal runs as it stands.
+#[test]
+fn proposals_run() {
+    let claims = "id,dx,day\n".to_owned() + &(0..40).map(|i| format!("c{i},250.00,2012-01-{:02}\n", i % 28 + 1)).collect::<String>();
+    let rows = |head: &str, row: &dyn Fn(usize) -> String| head.to_owned() + &(0..40).map(row).collect::<String>();
+    let run = |name: &str, text: &[u8], job_file: &str, how: &dyn Fn(&mut Job)| {
+        let place = Place::with("unused", "");
+        for folder in ["sub", "jobs"] {
+            std::fs::create_dir(place.path(folder)).unwrap();
+        }
+        std::fs::write(place.path(name), text).unwrap();
+        let mut look = Job { input: place.path(name), ..Job::default() };
+        how(&mut look);
+        let file = place.path(job_file);
+        let found = profile(&look, engine(), Some(&file)).unwrap();
+        std::fs::write(&file, &found.job).unwrap();
+        let run = convert(&Job::read(&file).unwrap(), engine(), &mut |_| {}).unwrap_or_else(|e| panic!("{name}: {e}\n{}", found.job));
+        assert_eq!((run.ledger.records_out, run.ledger.settled()), (40, run.ledger.codes()), "{name}: {}", found.job);
+        assert!(run.ledger.codes() >= 40, "{name}: {}", found.job);
+        found.job
+    };
+    run("p.csv", claims.as_bytes(), "p.toml", &|_| {});
+    run("sub/p.csv", claims.as_bytes(), "p.toml", &|_| {});
+    run("sub/p.csv", claims.as_bytes(), "jobs/p.toml", &|_| {});
+    run("p.dat", claims.replace(',', "~").as_bytes(), "p.toml", &|job| job.delimiter = Some('~'));
+    run("p.dat", claims["id,dx,day\n".len()..].as_bytes(), "p.toml", &|job| job.header = false);
+    run("p.csv", &claims.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>(), "p.toml", &|job| {
+        job.encoding = Some("utf-16be".into())
+    });
+    run("p.log", rows("", &|i| format!("{{\"id\":\"c{i}\",\"dx\":\"401.9\"}}\n")).as_bytes(), "p.toml", &|job| {
+        job.format = Some(xwalk::job::RecordFormat::Ndjson);
+    });
+    run("p.csv", rows("dx,dx,,\"dx, main\"\n", &|_| "250.00,401.9,V58.61,401.9\n".into()).as_bytes(), "p.toml", &|_| {});
+    // A date of birth is no date of service: ICD-9-CM was not there yet.
+    for head in ["id,dx,birth_date\n", "id,dx,d\n"] {
+        let job = run("p.csv", rows(head, &|i| format!("c{i},250.00,19{:02}-03-01\n", i * 2)).as_bytes(), "p.toml", &|_| {});
+        assert!(job.contains("rather a date of birth"), "{job}");
+    }
 }
 
 #[test]

@@ -86,7 +86,8 @@ fn files_with_little_in_them() {
 #[test]
 fn what_is_asked_for_and_is_not_there() {
     let (error, files) = refused("id,dx\n", |_, job| job.columns[0].name = "diagnosis".into());
-    assert_eq!(error.to_string(), "no column `diagnosis`; there are id, dx");
+    // In a file without a header its names are the first record: they are counted, not told.
+    assert!(error.to_string().starts_with("no column `diagnosis` among the 2 of the file; "), "{error}");
     assert_eq!(files, ["in.csv"]);
     let message = |change: &dyn Fn(&Place, &mut Job)| refused("id,dx\n", change).0.to_string();
     assert!(message(&|_, j| j.date = Some("day".into())).starts_with("no column `day`"));
@@ -122,6 +123,168 @@ fn nothing_is_destroyed() {
     assert!(error.to_string().starts_with("the report folder "), "{error}");
     let (error, _) = refused("id,dx\n", |p, job| job.output = p.path(""));
     assert!(matches!(error, Error::Exists { .. }), "{error}");
+}
+
+#[test]
+fn no_two_places_are_one_file() {
+    let text = "id,dx\n1,401.9\n2\n";
+    let changes: [&dyn Fn(&Place, &mut Job); 7] = [
+        &|p, job| job.rejects = Some(p.input.clone()),
+        &|p, job| job.rejects = Some(p.output.clone()),
+        &|p, job| job.rejects = Some(p.path("./out-in.csv.part")),
+        &|p, job| job.report = Some(p.output.clone()),
+        &|p, job| {
+            // What is written beside the output is the input.
+            job.input = p.path("o.csv.part");
+            job.output = p.path("o.csv");
+            std::fs::write(&job.input, "id,dx\n").unwrap();
+        },
+        &|p, job| {
+            job.decisions = Some(p.path("d.db"));
+            job.rejects = job.decisions.clone();
+        },
+        &|p, job| {
+            job.report = Some(p.path("r"));
+            job.rejects = Some(p.path("r/rejects.csv"));
+        },
+    ];
+    for (at, change) in changes.into_iter().enumerate() {
+        let place = Place::with("in.csv", text);
+        let mut job = place.job();
+        change(&place, &mut job);
+        let before = std::fs::read(&job.input).unwrap();
+        let error = run(&job).unwrap_err();
+        assert!(matches!(error, Error::SameFile { .. }) || (at == 6 && error.to_string().contains("leave --rejects out")), "{at}: {error}");
+        assert_eq!((std::fs::read(&job.input).unwrap(), std::fs::read_to_string(&place.input).unwrap()), (before, text.into()), "{at}");
+    }
+}
+
+#[test]
+fn what_others_left_beside_a_place_stays() {
+    for (name, report) in [("out-in.csv.part", false), ("rejects.part", false), ("out-in.csv.resume", false), ("keep.part", true)] {
+        let place = Place::with("in.csv", "id,dx\n1,401.9\n2\n");
+        let theirs = if report { place.path(name).join("mine.txt") } else { place.path(name) };
+        std::fs::create_dir_all(theirs.parent().unwrap()).unwrap();
+        std::fs::write(&theirs, "mine").unwrap();
+        let job = Job { rejects: (!report).then(|| place.path("rejects")), report: report.then(|| place.path("keep")), ..place.job() };
+        let error = run(&job).unwrap_err();
+        assert!(matches!(error, Error::InTheWay { .. }) && error.to_string().contains(name), "{name}: {error}");
+        assert_eq!(std::fs::read_to_string(&theirs).unwrap(), "mine");
+        assert!(!place.output.exists());
+    }
+    // What a run of ours left is cleared away.
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n");
+    std::fs::create_dir(place.path("r.part")).unwrap();
+    std::fs::write(place.path("r.part/xwalk-unfinished"), "").unwrap();
+    run(&Job { report: Some(place.path("r")), ..place.job() }).unwrap();
+    assert_eq!(place.files(), ["in.csv", "out-in.csv", "r"]);
+    assert!(!place.path("r/xwalk-unfinished").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_pipes_written_to() {
+    use std::io::Read;
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n");
+    std::fs::create_dir(place.path("there")).unwrap();
+    std::os::unix::fs::symlink("there/real.csv", place.path("link.csv")).unwrap();
+    for _ in 0..2 {
+        run(&Job { output: place.path("link.csv"), ..place.job() }).unwrap();
+        assert!(place.path("link.csv").is_symlink());
+        assert!(std::fs::read_to_string(place.path("there/real.csv")).unwrap().contains("401.9,I10"));
+    }
+    let pipe = place.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || {
+            let mut text = String::new();
+            std::fs::File::open(pipe).unwrap().read_to_string(&mut text).unwrap();
+            text
+        }
+    });
+    run(&Job { output: pipe.clone(), ..place.job() }).unwrap();
+    assert!(reader.join().unwrap().contains("401.9,I10"));
+    assert!(!pipe.is_file(), "a pipe is still a pipe");
+    run(&Job { output: "/dev/null".into(), rejects: Some("/dev/null".into()), ..place.job() }).unwrap();
+    assert!(!std::path::Path::new("/dev/null").is_file());
+    assert_eq!(place.files(), ["in.csv", "link.csv", "pipe", "there"]);
+}
+
+#[test]
+fn rejects_of_an_earlier_run_do_not_stay_beside_a_clean_output() {
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n2\n");
+    let first = run(&place.job()).unwrap();
+    assert_eq!(first.rejects_at, Some(place.path("out-in.csv.rejects.csv")));
+    std::fs::write(&place.input, "id,dx\n1,401.9\n").unwrap();
+    run(&place.job()).unwrap();
+    assert_eq!(std::fs::read_to_string(place.path("out-in.csv.rejects.csv")).unwrap(), "line,reason,record\n");
+}
+
+#[test]
+fn lines_that_a_quote_swallows_are_told() {
+    let swallowed: String = (0..900).map(|i| format!("{i},401.9,x\n")).collect();
+    let text = format!("id,dx,note\n1,250.00,\"open\n{swallowed}2,401.9,\"\"\n3,401.9,z\n");
+    let (_, r) = converted(&text, |_| {});
+    // As many fields as the header has, and yet 901 records are gone.
+    assert_eq!((r.ledger.records_in, r.ledger.line_breaks), (2, 901));
+    assert_eq!((r.ledger.longest.line, r.ledger.longest.lines), (2, 902));
+    for block in [64, 1 << 20] {
+        let (_, r) = converted(format!("id,dx\n1,401.9\n2,\"401.9\n{swallowed}"), |job| job.block = block);
+        assert_eq!((r.ledger.rejected_total(), r.ledger.rejected_lines, r.ledger.line_breaks), (1, 901, 900), "blocks of {block}");
+    }
+    let (_, r) = converted("id,dx\n\n1,401.9\r\n\r\n2,401.9", |_| {});
+    assert_eq!((r.ledger.line_breaks, r.ledger.longest.lines), (0, 0));
+}
+
+#[test]
+fn quotes_in_tab_separated_text_merge_no_records() {
+    let text = "id\tdx\tnote\n1\t250.00\t\"quoted\n2\t401.9\tplain\n";
+    let place = Place::with("a.tsv", text);
+    let r = run(&place.job()).unwrap();
+    assert_eq!((r.ledger.records_in, r.ledger.records_out, r.ledger.line_breaks), (2, 2, 0));
+    assert!(super::read(&place.output).contains("1\t250.00\t\"quoted\tE11.9\t"));
+    // Where fields are quoted at first, a quotation over several lines is no guess's to make.
+    let many: String = (0..9000).map(|i| format!("{i}\t401.9\t\"ok\"\n")).collect();
+    let text = format!("id\tdx\tnote\n{many}a\t401.9\t\"open\nb\t401.9\t\"x\"\n");
+    let place = Place::with("a.tsv", &text);
+    let error = run(&place.job()).unwrap_err();
+    assert!(error.to_string().contains("begins in line 9002 goes over 2 lines; say whether"), "{error}");
+    assert_eq!(place.files(), ["a.tsv"]);
+    let told = run(&Job { quote: Some(xwalk::job::Quote::None), ..place.job() }).unwrap();
+    assert_eq!(told.ledger.records_in, 9002);
+}
+
+#[test]
+fn files_that_are_no_text() {
+    for (bytes, what) in [(&b"PK\x03\x04..."[..], "ZIP"), (b"BZh91AY", "bzip2"), (b"PAR1....", "--records parquet"), (b"\xfd7zXZ\0.", "xz")]
+    {
+        let (error, files) = refused(bytes, |_, _| {});
+        assert!(error.to_string().contains(what), "{error}");
+        assert_eq!(files, ["in.csv"]);
+    }
+    let (error, _) = refused("id,dx\n", |_, job| job.columns[0].name = "d\u{1b}[2Jx".into());
+    assert!(!error.to_string().contains('\u{1b}'), "{error}");
+}
+
+#[test]
+fn json_pointers_that_lead_nowhere() {
+    let place = Place::with("a.ndjson", "{\"dx\":\"401.9\"}\n{\"dx\":null,\"age\":\"3y\"}\n");
+    for change in [(|job: &mut Job| job.columns[0].name = "/dz".into()) as fn(&mut Job), |job| job.sex = Some("/p/sex".into())] {
+        let mut job = place.job();
+        change(&mut job);
+        let error = run(&job).unwrap_err();
+        assert!(error.to_string().contains("no record has a member there"), "{error}");
+        assert_eq!(place.files(), ["a.ndjson"]);
+    }
+    // Some record has it: that is enough.
+    for block in [1, 1 << 17] {
+        let r = run(&Job { age: Some("/age".into()), block, output: place.path(&format!("{block}.ndjson")), ..place.job() }).unwrap();
+        assert_eq!(r.ledger.records_out, 2);
+    }
+    let place = Place::with("a.ndjson", "{\"dx\":\"401.9\",\"dx_map\":1}\n");
+    let r = run(&place.job()).unwrap();
+    assert_eq!(r.ledger.rejected.into_iter().collect::<Vec<_>>(), [(RejectReason::Taken, 1)]);
 }
 
 #[test]
@@ -164,11 +327,9 @@ fn a_full_disk_is_said() {
         return;
     }
     let place = Place::with("in.csv", super::claims(5000, 6));
-    let link = place.path("out.csv.part");
-    std::os::unix::fs::symlink("/dev/full", &link).unwrap();
-    let error = run(&Job { output: place.path("out.csv"), ..place.job() }).unwrap_err();
-    assert!(error.to_string().contains("no room left") || error.to_string().contains("cannot write"), "{error}");
-    assert!(!place.path("out.csv").exists());
+    let error = run(&Job { output: "/dev/full".into(), ..place.job() }).unwrap_err();
+    assert!(error.to_string().contains("no room left writing /dev/full"), "{error}");
+    assert_eq!(place.files(), ["in.csv"]);
 }
 
 /// A file may not grow beyond 64 KiB: the same as a disk that fills up half way.

@@ -2,6 +2,7 @@
 
 use super::{Place, claims, column, converted, run};
 use std::io::{Read, Write};
+use xwalk::job::Job;
 
 #[test]
 fn crlf_bom_tabs_and_a_missing_last_end_stay() {
@@ -25,6 +26,26 @@ fn single_byte_text_keeps_its_bytes() {
     assert_eq!(r.input.encoding, "windows-1252");
     let out = std::fs::read(&place.output).unwrap();
     assert!(out.windows(20).any(|w| w == b"1,250.00,M\xe9ni\xe8re,E11"), "{}", String::from_utf8_lossy(&out));
+}
+
+#[test]
+fn single_byte_text_is_read_as_what_it_is() {
+    let place = Place::with("a.csv", b"id,Diagn\xf6se\n1,M\xe9ni\xe8re disease\n2,250.00\n");
+    let mut job = place.job();
+    (job.columns[0].name, job.columns[0].unsettled) = ("Diagn\u{f6}se".into(), xwalk::job::Unsettled::Source);
+    job.report = Some(place.path("r"));
+    run(&job).unwrap();
+    let out = std::fs::read(&place.output).unwrap();
+    let lines: Vec<&[u8]> = out.split(|b| *b == b'\n').collect();
+    assert!(lines[0].starts_with(b"id,Diagn\xf6se,Diagn\xf6se_target,Diagn\xf6se_outcome,"), "{}", String::from_utf8_lossy(&out));
+    assert!(lines[1].starts_with(b"1,M\xe9ni\xe8re disease,M\xe9ni\xe8re disease,invalid-code,"), "{}", String::from_utf8_lossy(&out));
+    assert!(lines[2].starts_with(b"2,250.00,E11.9,"));
+    assert!(super::read(&place.path("r/review.csv")).contains("Ménière disease"));
+    // Words are searched for as they are meant.
+    let mut job = Job { output: place.path("words.csv"), ..place.job() };
+    (job.columns[0].name, job.columns[0].from) = ("#2".into(), Some("text".into()));
+    let r = run(&job).unwrap();
+    assert!(r.ledger.tallies.iter().any(|t| t.code == "Ménière disease"), "{:?}", r.ledger.tallies);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{Place, column, converted, engine, read, run};
 use std::path::{Path, PathBuf};
-use xwalk::job::report::{self, Document, Found};
+use xwalk::job::report::{self, Document, Found, Places};
 use xwalk::job::{self, Job};
 
 /// `report.json` without what differs from run to run, or with the releases at hand.
@@ -30,22 +30,19 @@ fn example(name: &str) -> Document {
         (home.join("report/report.json"), lasting(&read(&report.join("report.json"))).into_bytes()),
         (home.join("report/review.csv"), std::fs::read(report.join("review.csv")).unwrap()),
         (home.join("report/codes.csv"), std::fs::read(report.join("codes.csv")).unwrap()),
+        (home.join("report/repairs.csv"), std::fs::read(report.join("repairs.csv")).unwrap()),
         (home.join("report/rejects.csv"), std::fs::read(report.join("rejects.csv")).unwrap()),
     ];
+    let mut differ = String::new();
     for (path, bytes) in made {
         if std::env::var_os("XWALK_BLESS").is_some() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(&path, bytes).unwrap();
-            continue;
+        } else if std::fs::read(&path).unwrap_or_default() != bytes {
+            differ += &format!("{} differs; it is now\n{}\n", path.display(), String::from_utf8_lossy(&bytes));
         }
-        let expected = std::fs::read(&path).unwrap_or_default();
-        assert!(
-            expected == bytes,
-            "{} differs; it is now\n{}\n(XWALK_BLESS=1 writes it anew)",
-            path.display(),
-            String::from_utf8_lossy(&bytes)
-        );
     }
+    assert!(differ.is_empty(), "{differ}(XWALK_BLESS=1 writes it anew)");
     serde_json::from_str(&read(&report.join("report.json"))).unwrap()
 }
 
@@ -114,17 +111,17 @@ fn signed_and_changed() {
     let dir = place.path("report");
     let job = Job { report: Some(dir.clone()), ..place.job() };
     run(&job).unwrap();
-    let unsigned = report::verify(&dir, None, None).unwrap();
+    let unsigned = report::verify(&dir, Places::default()).unwrap();
     assert!(!unsigned.holds() && unsigned.signature.is_none());
-    report::sign(&dir, "A. Coder", "clinical lead").unwrap();
-    let verified = report::verify(&dir, None, None).unwrap();
+    report::sign(&dir, "A. Coder", "clinical lead", Places::default()).unwrap();
+    let verified = report::verify(&dir, Places::default()).unwrap();
     assert!(verified.holds(), "{verified:?}");
     assert!(verified.found.iter().all(|(_, f)| *f == Found::Same), "{verified:?}");
-    assert!(report::sign(&dir, "B", "x").is_err(), "signed once");
+    assert!(report::sign(&dir, "B", "x", Places::default()).is_err(), "signed once");
     let changed = |path: &Path, what: &str| {
         let before = std::fs::read(path).unwrap();
         std::fs::write(path, [&before[..], b" "].concat()).unwrap();
-        let v = report::verify(&dir, None, None).unwrap();
+        let v = report::verify(&dir, Places::default()).unwrap();
         std::fs::write(path, before).unwrap();
         assert!(!v.holds(), "{what}");
         assert!(v.found.contains(&(what.to_owned(), Found::Changed)), "{what}: {v:?}");
@@ -135,9 +132,146 @@ fn signed_and_changed() {
     changed(&dir.join("review.csv"), "review.csv");
     let signature = read(&dir.join("signature.json"));
     std::fs::write(dir.join("signature.json"), signature.replace("A. Coder", "B. Coder")).unwrap();
-    assert!(!report::verify(&dir, None, None).unwrap().holds());
+    assert!(!report::verify(&dir, Places::default()).unwrap().holds());
     std::fs::remove_file(dir.join("codes.csv")).unwrap();
-    assert!(report::verify(&dir, None, None).unwrap().found.contains(&("codes.csv".into(), Found::Missing)));
+    assert!(report::verify(&dir, Places::default()).unwrap().found.contains(&("codes.csv".into(), Found::Missing)));
+}
+
+#[test]
+fn targets_that_are_no_codes_are_counted_and_named() {
+    let place = Place::with("in.csv", "id,dx\n1,724.2\n2,540.0\n3,724.2\n4,401.9\n");
+    let dir = place.path("report");
+    let job = Job { report: Some(dir.clone()), ..place.job() };
+    run(&job).unwrap();
+    let d: Document = serde_json::from_str(&read(&dir.join("report.json"))).unwrap();
+    assert_eq!((d.verdict.as_str(), d.codes.settled), ("invalid-targets", 4));
+    assert_eq!((d.invalid_targets.codes, d.invalid_targets.distinct), (3, 2));
+    assert_eq!(d.invalid_targets.states, [(String::from("header"), 3)].into());
+    let first = &d.invalid_targets.listed[0];
+    assert_eq!([&first.code, &first.target, &first.state], ["724.2", "M54.5", "header"]);
+    let codes = read(&dir.join("codes.csv"));
+    assert!(codes.lines().any(|l| l.starts_with("icd9cm,724.2,exact,M54.5,") && l.ends_with(",2,header")), "{codes}");
+    assert!(codes.lines().any(|l| l.starts_with("icd9cm,401.9,") && l.ends_with(",1,valid")), "{codes}");
+    let page = read(&dir.join("report.html"));
+    assert!(page.contains("Targets that are no codes") && page.contains("--target-date"), "the page says so");
+    // Whoever can live with them says so.
+    let verdict = |share| {
+        let run = run(&Job { max_invalid_targets: Some(share), ..place.job() }).unwrap();
+        Document::new(&Job { max_invalid_targets: Some(share), ..place.job() }, engine(), &run).verdict
+    };
+    assert_eq!([0.5, 0.75].map(verdict), ["failed", "passed"]);
+}
+
+#[test]
+fn repairs_say_what_was_read_as_what() {
+    let place = Place::with("in.csv", "id,dx\n1,25000\n2,25000\n3, 4019\n4,250.00\n5,smith john\n");
+    let dir = place.path("report");
+    run(&Job { report: Some(dir.clone()), ..place.job() }).unwrap();
+    let repairs = read(&dir.join("repairs.csv"));
+    assert!(repairs.starts_with("system,given,used,kinds,count\nicd9cm,25000,250.00,dot,2\n"), "{repairs}");
+    assert!(repairs.contains("401.9,") && !repairs.contains("smith"), "{repairs}");
+    let d: Document = serde_json::from_str(&read(&dir.join("report.json"))).unwrap();
+    assert_eq!((&*d.repaired[0].given, &*d.repaired[0].used, d.repaired[0].codes), ("25000", "250.00", 2));
+    assert!(read(&dir.join("report.html")).contains("25000"));
+}
+
+#[test]
+fn a_threshold_that_is_not_given_is_strict() {
+    let text = "id,dx\n1,250.00\n2\n";
+    for (unsettled, rejected, verdict) in [(Some(0.01), None, "failed"), (Some(0.01), Some(0.5), "passed"), (None, Some(0.5), "passed")] {
+        let place = Place::with("in.csv", text);
+        let job = Job { max_unsettled: unsettled, max_rejected: rejected, ..place.job() };
+        assert_eq!(Document::new(&job, engine(), &run(&job).unwrap()).verdict, verdict, "{unsettled:?} {rejected:?}");
+    }
+}
+
+#[test]
+fn no_codes_are_not_all_of_them() {
+    let verdict = |text: &str| {
+        let place = Place::with("in.csv", text);
+        let job = Job { report: Some(place.path("r")), ..place.job() };
+        run(&job).unwrap();
+        let d: Document = serde_json::from_str(&read(&place.path("r/report.json"))).unwrap();
+        assert!(!read(&place.path("r/report.html")).contains("100.00 %"));
+        (d.verdict, d.codes.coverage)
+    };
+    assert_eq!(verdict("id,dx\n1,\n2,\n"), (String::from("no-codes"), 0.0));
+    assert_eq!(verdict("id,dx\n"), (String::from("settled"), 0.0));
+}
+
+#[test]
+fn the_report_says_how_the_job_ran() {
+    let place = Place::with("in.csv", "id,dx,day\n1,V54.12,2012-01-01\n2,250.00|401.9,2012-01-01\n");
+    let mut column = column("dx");
+    (column.from, column.to) = (Some("I9C".into()), "http://hl7.org/fhir/sid/icd-10-cm".into());
+    (column.policy, column.unsettled) = (xwalk::engine::Policy::First, xwalk::job::Unsettled::Source);
+    column.split = Some("|".into());
+    column.target_date = "2020-01-01".parse().ok();
+    let job = Job { columns: vec![column], date: Some("day".into()), report: Some(place.path("r")), ..place.job() };
+    run(&job).unwrap();
+    let d: Document = serde_json::from_str(&read(&place.path("r/report.json"))).unwrap();
+    // Whatever the job calls a system, the report calls it by its alias, and finds its releases and chapters by it.
+    assert_eq!((&*d.columns[0].from, &*d.columns[0].to), ("icd9cm", "icd10cm"));
+    assert!(d.index.releases.iter().any(|r| r.of == "icd9cm") && d.index.releases.iter().any(|r| r.of == "icd10cm"));
+    assert!(d.chapters.iter().map(|c| c.after).sum::<u64>() >= 3, "{:?}", d.chapters);
+    let asked = &d.columns[0].asked;
+    assert_eq!((d.columns[0].unsettled.as_str(), d.job.date.as_deref()), ("source", Some("day")));
+    assert_eq!((asked.target_date.as_deref(), asked.split.as_deref()), (Some("2020-01-01"), Some("|")));
+    let page = read(&place.path("r/report.html"));
+    for said in ["unsettled codes stay", "targets of 2020-01-01", "date: day", "1 by policy first", "a policy or a reviewer picked"] {
+        assert!(page.contains(said), "{said}");
+    }
+}
+
+#[test]
+fn nothing_is_signed_that_the_run_did_not_leave() {
+    let made = || {
+        let place = Place::with("in.csv", "id,dx\n1,250.00\n2\n");
+        run(&Job { report: Some(place.path("r")), rejects: Some(place.path("bad.csv")), ..place.job() }).unwrap();
+        place
+    };
+    let sign = |place: &Place, name: &str| report::sign(&place.path("r"), name, "lead", Places::default()).map_err(|e| e.to_string());
+    let place = made();
+    assert!(sign(&place, " ").unwrap_err().contains("needs a name and a role"));
+    sign(&place, "A. Coder").unwrap();
+    let verify = |place: &Place| report::verify(&place.path("r"), Places::default()).unwrap();
+    assert!(verify(&place).holds(), "{:?}", verify(&place));
+    // Rejects outside of the report are bound too, and nothing may be added.
+    std::fs::write(place.path("bad.csv"), "line,reason,record\n").unwrap();
+    assert!(verify(&place).found.contains(&("rejects".into(), Found::Changed)));
+    std::fs::write(place.path("r/duplicates.csv"), "").unwrap();
+    assert!(verify(&place).found.contains(&("duplicates.csv".into(), Found::Added)));
+    std::fs::remove_file(&place.output).unwrap();
+    assert!(verify(&place).found.contains(&("output".into(), Found::NotLookedAt)) && !verify(&place).holds());
+    for (file, why) in [
+        ("out-in.csv", "output is not what the run left"),
+        ("in.csv", "input is not what the run left"),
+        ("bad.csv", "rejects is not what the run left"),
+        ("r/codes.csv", "codes.csv is not what the run left"),
+        ("r/report.html", "report.html is not what the run left"),
+        ("r/notes.txt", "notes.txt is not of the report"),
+    ] {
+        let place = made();
+        std::fs::write(place.path(file), "x").unwrap();
+        let error = sign(&place, "A. Coder").unwrap_err();
+        assert!(error.contains(why), "{file}: {error}");
+        assert!(!place.path("r/signature.json").exists());
+    }
+    let place = made();
+    std::fs::remove_file(&place.output).unwrap();
+    assert!(sign(&place, "A. Coder").unwrap_err().contains("--output FILE"));
+}
+
+#[test]
+fn texts_that_look_alike_in_a_report_are_not_called_the_same() {
+    let codes = |name: &str, text: &str| {
+        let place = Place::with("in.csv", format!("id,dx\n1,{text}\n2,401.9\n"));
+        run(&Job { report: Some(place.path(name)), ..place.job() }).unwrap();
+        place
+    };
+    let (a, b) = (codes("a", "smith john"), codes("b", "jones mary"));
+    let diff = report::diff(&a.path("a"), &b.path("b")).unwrap();
+    assert_eq!((diff.same, diff.changed.len(), diff.not_compared), (1, 0, (1, 1)));
 }
 
 #[test]

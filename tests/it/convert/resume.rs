@@ -163,6 +163,40 @@ fn what_was_left_is_looked_at_before_it_is_trusted() {
 }
 
 #[test]
+fn other_decisions_are_another_run() {
+    use xwalk::engine::{Decision, Engine, Overlay, Policy, Question};
+    struct Decided(&'static str);
+    impl Overlay for Decided {
+        fn decision(&self, _: Question<'_>) -> Option<Decision> {
+            None
+        }
+        fn digest(&self) -> String {
+            self.0.to_owned()
+        }
+    }
+    let with = |digest| Engine::clone(engine()).with_overlay(std::sync::Arc::new(Decided(digest)));
+    let place = Place::with("in.csv", claims(3000, 12));
+    let mut job = Job { checkpoint: Duration::ZERO, block: 4096, threads: 1, report: Some(place.path("report")), ..place.job() };
+    job.columns[0].policy = Policy::Decision;
+    let state = place.path("out-in.csv.resume");
+    let mut noted = None;
+    xwalk::job::convert(&job, &with("monday"), &mut |p| {
+        if p.records > 1500 {
+            noted.get_or_insert_with(|| std::fs::read(&state).unwrap());
+        }
+    })
+    .unwrap();
+    let report: xwalk::job::report::Document = serde_json::from_str(&read(&place.path("report/report.json"))).unwrap();
+    assert_eq!(report.job.decisions.unwrap().digest, "monday");
+    std::fs::remove_dir_all(place.path("report")).unwrap();
+    std::fs::write(&state, noted.unwrap()).unwrap();
+    job.resume = true;
+    let error = xwalk::job::convert(&job, &with("tuesday"), &mut |_| {}).unwrap_err();
+    assert!(matches!(error, Error::OtherRun { .. }), "{error}");
+    xwalk::job::convert(&job, &with("monday"), &mut |_| {}).unwrap();
+}
+
+#[test]
 fn another_job_or_another_input_is_not_gone_on_with() {
     let text = claims(3000, 12);
     let place = Place::with("in.csv", &text);

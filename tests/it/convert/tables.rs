@@ -127,5 +127,5 @@ fn tables_that_are_none() {
     let place = Place::with("in.parquet", "");
     let mut job = place.job();
     job.output = "-".into();
-    assert!(run(&job).unwrap_err().to_string().contains("not in pipes"));
+    assert!(run(&job).unwrap_err().to_string().contains("not to a pipe"));
 }

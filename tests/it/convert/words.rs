@@ -36,6 +36,12 @@ fn words_become_codes_only_where_the_search_is_sure() {
         job.columns = vec![words.clone()];
     });
     assert_eq!(low.ledger.settled(), 3);
+    // Who wants nothing but exact answers gets none from a search.
+    let (strict, none) = converted(text, |job| {
+        words.strict = true;
+        job.columns = vec![words.clone()];
+    });
+    assert_eq!(none.ledger.settled(), 0, "{strict}");
     words.score = Some(7.0);
     let job = Job { columns: vec![words], ..place.job() };
     assert!(run(&job).unwrap_err().to_string().contains("0 to 1"));
