@@ -265,6 +265,7 @@ impl Stage {
             return Err(Error::Exists { what: "the report folder", path: report.display().to_string() });
         }
         if stage.begun.is_none() {
+            places::clear_rejects(job);
             stage.clear()?;
         }
         Ok(stage)

@@ -81,13 +81,24 @@ pub(super) fn check_leavings(job: &Job) -> Result<(), Error> {
     if resume::place(job).is_some_and(|note| is_there(&note)) {
         return Ok(());
     }
-    let beside = [Some(&job.output), job.rejects.as_ref()].into_iter().flatten().filter(|p| is_put_in_place(p));
-    if let Some(part) = beside.map(|p| part_of(p)).find(|p| is_there(p)) {
+    let beside = [Some(job.output.clone()), rejects(job)].into_iter().flatten().filter(|p| is_put_in_place(p));
+    if let Some(part) = beside.map(|p| part_of(&p)).find(|p| is_there(p)) {
         return in_the_way(&part);
     }
     match job.report.as_deref().map(part_of).filter(|p| is_there(p)) {
-        Some(staged) if !staged.join(MARK).is_file() => in_the_way(&staged),
+        Some(staged) if !staged.join(MARK).is_file() && !is_empty(&staged) => in_the_way(&staged),
         _ => Ok(()),
+    }
+}
+
+fn is_empty(folder: &Path) -> bool {
+    folder.read_dir().is_ok_and(|mut entries| entries.next().is_none())
+}
+
+/// Clears away what an earlier run of ours rejected; nothing may be rejected this time.
+pub(super) fn clear_rejects(job: &Job) {
+    if let Some(rejects) = rejects(job) {
+        let _ = std::fs::remove_file(part_of(&rejects));
     }
 }
 

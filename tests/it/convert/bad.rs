@@ -224,7 +224,7 @@ fn rejects_of_an_earlier_run_do_not_stay_beside_a_clean_output() {
 #[test]
 fn lines_that_a_quote_swallows_are_told() {
     let swallowed: String = (0..900).map(|i| format!("{i},401.9,x\n")).collect();
-    let text = format!("id,dx,note\n1,250.00,\"open\n{swallowed}2,401.9,\"\"\n3,401.9,z\n");
+    let text = format!("id,dx,note\n1,250.00,\"open\n{swallowed}2,401.9,x\"\n3,401.9,z\n");
     let (_, r) = converted(&text, |_| {});
     // As many fields as the header has, and yet 901 records are gone.
     assert_eq!((r.ledger.records_in, r.ledger.line_breaks), (2, 901));
