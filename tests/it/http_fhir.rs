@@ -253,6 +253,9 @@ impl Overlay for Approved {
     fn decision(&self, question: Question<'_>) -> Option<Decision> {
         (question.code == "001.8").then(|| Decision { id: 7, decided: Decided::Targets(vec![("A00.9".into(), Relationship::Equivalent)]) })
     }
+    fn digest(&self) -> String {
+        String::from("001.8")
+    }
 }
 
 #[test]
