@@ -120,10 +120,11 @@ impl Set<'_> {
             // Nothing leads to the object: no row of a map from subjects.
             return;
         }
-        let (Some((from, source)), Some((to, target))) =
-            (subject.split_once(':'), if no_object { Some((object_source, "")) } else { object.split_once(':') })
-        else {
-            let column = row.columns[if subject.contains(':') { 2 } else { 0 }];
+        // `http://example.org/a` has a colon too, but no prefix.
+        let curie = |text: &'_ str| text.split_once(':').is_some_and(|(_, code)| !code.starts_with("//"));
+        let object_curie = if no_object { Some((object_source, "")) } else { object.split_once(':').filter(|_| curie(object)) };
+        let (Some((from, source)), Some((to, target))) = (subject.split_once(':').filter(|_| curie(subject)), object_curie) else {
+            let column = row.columns[if curie(subject) { 2 } else { 0 }];
             let what = format!("{subject:?} or {object:?} is not a CURIE");
             return findings.warn("entities that are no CURIEs", row.line, column, what, "write PREFIX:CODE; the row is left out");
         };
@@ -286,7 +287,8 @@ mod tests {
         let text = "subject_id\tpredicate_id\tobject_id\n\
             ICD9CM:v58.69\thttp://www.w3.org/2004/02/skos/core#exactMatch\tICD10CM: z79.899\n\
             LOCAL:Aa\t<http://www.w3.org/2004/02/skos/core#broadMatch>\tSCTID:138875006\n\
-            LOCAL:Aa\tskos:exactMatch \tSCTID:138875005\n";
+            LOCAL:Aa\tskos:exactMatch \tSCTID:138875005\n\
+            LOCAL:Aa\tskos:exactMatch\thttp://example.org/code\n";
         let mut sink = Collected::default();
         read(&mut text.as_bytes(), "f", &mut sink).unwrap();
         let rows: Vec<_> = sink.targets.iter().map(|t| (t.source.as_str(), t.target.as_deref(), t.relationship)).collect();
@@ -298,6 +300,7 @@ mod tests {
             said,
             [
                 (3, Severity::Warning, "\"138875006\" is not a SNOMED CT id: its check digit is wrong"),
+                (5, Severity::Warning, "\"LOCAL:Aa\" or \"http://example.org/code\" is not a CURIE"),
                 (2, Severity::Note, "2 codes in lower case or with blanks around them"),
             ]
         );
