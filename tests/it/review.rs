@@ -228,6 +228,27 @@ fn imports_tell_what_they_do_not_know_and_lose_nothing() {
     assert_eq!(code, 1, "a doubtful answer was used: {out}{error}");
 }
 
+#[test]
+fn a_header_and_half_an_answer_are_told_and_words_do_not_leave_without_a_place() {
+    let place = Place::new();
+    place.two_items();
+    let (code, _, told) = place.review("decide", &["--by", "ann", "2", "--codes", "A00"]);
+    assert!(code == 0 && told.contains("A00 is a header: it is not billable"), "the pick stays possible: {told}");
+    let (code, _, told) = place.review("decide", &["--by", "ann", "1", "--pick", "1"]);
+    assert!(code == 2 && told.contains("2 codes are needed together, 1 was picked"), "{told}");
+    let (code, _, told) = place.review("decide", &["--by", "ann", "2", "--codes", "A00.0", "--relationship", "not-related-to"]);
+    assert!(code == 2 && told.contains("say that there is no map"), "{told}");
+
+    // One code, two records' words, two answers.
+    for (text, item, answer) in [("as a child", "3", "A00.0"), ("last week", "4", "A00.9")] {
+        place.reviews("add", &["--by", "boss", "--from", "icd9cm", "--to", "icd10cm", "--text", text, "001.8"]);
+        place.settle(item, &["--codes", answer]);
+    }
+    let (code, out, told) = place.review("export", &["--as", "snap2snomed", "--status", "approved"]);
+    assert!(code == 1 && told.contains("2 answers for certain words or facts were not written"), "{code}: {told}");
+    assert!(!out.contains("001.8"), "{out}");
+}
+
 /// Five decisions that were approved under one year's releases, in a place with the next year's: A04.7 is gone, its successor is A04.71;
 /// 002.0 is no code; 001.8 leads elsewhere.
 pub fn next_year() -> Place {
