@@ -154,7 +154,7 @@ mod tests {
         let mut sink = Collected::default();
         folding.finish("t.csv", &mut sink);
         let said: Vec<_> = sink.findings.iter().map(|f| (f.line, f.what.as_str())).collect();
-        let what = "4 codes in lower case or with blanks around them, the first in line 3, 4, 5: \"v58.69\" as V58.69";
+        let what = "4 codes in lower case or with blanks around them, the first in line 3, 4, 5: 'v58.69' as V58.69";
         assert_eq!(said, [(3, what)]);
     }
 }

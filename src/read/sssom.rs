@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                (3, Severity::Warning, "\"138875006\" is not a SNOMED CT id: its check digit is wrong"),
+                (3, Severity::Warning, "'138875006' is not a SNOMED CT id: its check digit is wrong"),
                 (5, Severity::Warning, "\"LOCAL:Aa\" or \"http://example.org/code\" is not a CURIE"),
                 (2, Severity::Note, "2 codes in lower case or with blanks around them"),
             ]

@@ -16,13 +16,18 @@ fn collected(folder: &Path, form: Form) -> Collected {
     sink
 }
 
+/// How many concepts are this now: their last statement is without end.
+fn now(sink: &Collected, status: Status) -> usize {
+    sink.concepts.iter().filter(|c| c.status == status && c.to.is_none()).count()
+}
+
 #[test]
 fn a_release_reads_as_it_was_meant() {
     let shape = Shape::small(7);
     let (folder, written) = generated(&shape);
     let sink = collected(folder.path(), Form::Snapshot);
     assert_eq!(sink.findings, []);
-    assert_eq!((sink.count(Status::Valid), sink.count(Status::Inactive)), (shape.concepts, written.retired));
+    assert_eq!((now(&sink, Status::Valid), now(&sink, Status::Inactive)), (shape.concepts, written.retired));
     assert_eq!(sink.parents.len(), written.is_a);
     assert!((shape.is_a - 20..=shape.is_a).contains(&written.is_a), "{}", written.is_a);
     assert!((shape.descriptions - 20..=shape.descriptions + 20).contains(&written.descriptions), "{}", written.descriptions);
@@ -43,7 +48,9 @@ fn full_and_snapshot_say_the_same() {
         let sink = collected(folder.path(), form);
         assert_eq!(sink.findings, []);
         let mut all: Vec<String> = Vec::new();
-        all.extend(sink.concepts.iter().map(|c| format!("{c:?}")));
+        // What a concept was before its last change only the Full release knows.
+        let last = sink.concepts.iter().filter(|c| c.to.is_none());
+        all.extend(last.map(|c| format!("{} {:?} {:?}", c.code, c.status, c.from.filter(|_| c.status == Status::Inactive))));
         all.extend(sink.designations.iter().map(|d| format!("{d:?}")));
         all.extend(sink.parents.iter().map(|p| format!("{p:?}")));
         // The line is where the row stands in its file, and the files differ.
@@ -72,7 +79,7 @@ fn every_damage_is_found_and_the_rest_is_read() {
     assert_eq!(count("cannot be read"), written.unreadable_rules);
     assert_eq!(sink.findings.len(), written.bad_ids + written.orphans + written.unreadable_rules);
     assert!(sink.findings.iter().all(|f| f.line > 1 && f.column > 0 && !f.mend.is_empty()));
-    assert_eq!(sink.count(Status::Valid), shape.concepts);
+    assert_eq!(now(&sink, Status::Valid), shape.concepts);
     // The rules that cannot be read are kept as text.
     assert!(sink.targets.iter().any(|t| t.rule == "IFA"));
     assert_eq!((written.cycles, sink.parents.len()), (1, written.is_a + 1));
