@@ -106,10 +106,10 @@ impl Engine {
 
     /// What is no code may be one after a repair, or near to some.
     #[cold]
-    fn look_closer<'e>(&'e self, code: &str, answer: &mut Lookup<'e>) {
+    fn look_closer(&self, code: &str, answer: &mut Lookup<'_>) {
         let found = suggest::resolve(answer.system, code);
         if found.concept.is_none() {
-            answer.nearest = suggest::suggestions(&self.index, answer.system, code, &found);
+            answer.nearest = suggest::suggestions(answer.system, code, &found);
         }
         (answer.concept, answer.repairs) = (found.concept, found.repairs);
     }

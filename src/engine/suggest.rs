@@ -1,11 +1,12 @@
 //! From what somebody typed to a code: by the system's own spelling, by a repair that is said, or not at all, with what it may have been.
 //!
 //! Blanks, case and the dot never change which code is meant. Letters for digits and lost or added zeros may, so they are repaired only
-//! where exactly one code of the system comes out. A dot that was typed counts as evidence: `38.9` has lost a zero (038.9), it is not the
-//! heading 389 with a misplaced dot.
+//! where exactly one code of the system comes out, and where what was written is no code of another system: `I50.9` among ICD-9-CM codes is
+//! heart failure in the wrong column, not the oesophagus (150.9). A dot that was typed counts as evidence: `38.9` has lost a zero (038.9),
+//! it is not the heading 389 with a misplaced dot.
 
 use super::answer::{Repair, RepairKind, Suggestion, SuggestionKind};
-use crate::index::{CodeSystem, Concept, Index};
+use crate::index::{CodeSystem, Concept};
 use crate::model::{CodeForm, Status};
 use levenshtein_automata::{Distance, LevenshteinAutomatonBuilder};
 use smallvec::SmallVec;
@@ -20,7 +21,7 @@ const MOST_NEAREST: usize = 8;
 pub(super) struct Resolved<'i> {
     pub concept: Option<Concept<'i>>,
     pub repairs: Vec<Repair>,
-    /// More than one repair would do.
+    /// Repairs that were not made: there is more than one, or what was written is a code of another system.
     pub rivals: Vec<Concept<'i>>,
     /// The text without blanks, in the system's case and without its dot: what the nearest codes are near to.
     key: String,
@@ -53,8 +54,7 @@ fn repaired<'i>(system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
         return Resolved { concept: system.concept_by_key(text), repairs, rivals: Vec::new(), key: text.to_owned() };
     }
     let mut text = given.to_owned();
-    let blankless = given.chars().filter(|c| !c.is_whitespace() && *c != '\u{feff}').collect();
-    step(&mut repairs, &mut text, RepairKind::Blank, blankless);
+    step(&mut repairs, &mut text, RepairKind::Blank, blankless(given));
     let upper = text.to_ascii_uppercase();
     step(&mut repairs, &mut text, RepairKind::Case, upper);
     if text.len() > LONGEST_CODE || !text.is_ascii() {
@@ -79,12 +79,23 @@ fn repaired<'i>(system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
         found.retain(|(k, c)| *k != RepairKind::Padding || c.code().len() == longest);
     }
     match found[..] {
-        [(kind, concept)] => {
+        [(kind, concept)] if !means_another_system(system, given, kind) => {
             repairs.push(repair(kind, &text, concept.code()));
             Resolved { concept: Some(concept), repairs, rivals: Vec::new(), key: undotted }
         }
         _ => Resolved { concept: None, repairs: Vec::new(), rivals: found.into_iter().map(|(_, c)| c).collect(), key: undotted },
     }
+}
+
+/// Whether what was written is a code of another system, so that a repair of this kind would make another thing of it.
+///
+/// Zeros are lost and added so often, and short numbers are so dense, that only a code that may be recorded speaks against them: of the
+/// 1,064 diagnoses of ICD-9-CM with a zero in front, 317 without it are procedures (10.91 is 010.91 and a procedure), but 212 are merely
+/// headings of procedures (38.9 is 038.9).
+fn means_another_system(system: CodeSystem<'_>, given: &str, kind: RepairKind) -> bool {
+    let zeros = matches!(kind, RepairKind::LeadingZero | RepairKind::TrailingZero | RepairKind::Padding);
+    let was_recorded = |c: &Concept<'_>| c.validity().any(|period| period.status == Status::Valid);
+    in_other_systems(system, given).iter().any(|c| !zeros || was_recorded(c))
 }
 
 /// Notes a repair, unless nothing changes.
@@ -170,10 +181,10 @@ fn letters(key: &str, visit: &mut dyn FnMut(String)) {
 }
 
 /// What a text that is no code may have been: rivals of a repair, the same code elsewhere, and the nearest codes.
-pub(super) fn suggestions<'i>(index: &'i Index, system: CodeSystem<'i>, given: &str, found: &Resolved<'i>) -> Vec<Suggestion<'i>> {
+pub(super) fn suggestions<'i>(system: CodeSystem<'i>, given: &str, found: &Resolved<'i>) -> Vec<Suggestion<'i>> {
     let plain = |concept, kind| Suggestion { concept, kind, distance: 0, effective: None };
     let mut all: Vec<Suggestion<'i>> = found.rivals.iter().map(|&c| plain(c, SuggestionKind::Repair)).collect();
-    all.extend(in_other_systems(index, system, given).into_iter().map(|c| plain(c, SuggestionKind::OtherSystem)));
+    all.extend(in_other_systems(system, given).into_iter().map(|c| plain(c, SuggestionKind::OtherSystem)));
     for (concept, distance) in nearest(system, &found.key) {
         if !all.iter().any(|s| s.concept == concept) {
             all.push(Suggestion { concept, kind: SuggestionKind::Nearest, distance, effective: None });
@@ -189,15 +200,22 @@ pub(super) fn children<'i>(concept: Concept<'i>, date: Option<crate::model::Date
     concept.children().filter(useful).map(plain).collect()
 }
 
-/// The same code in other systems, by their own spelling: blanks, case and dot apart, nothing repaired.
-pub(super) fn in_other_systems<'i>(index: &'i Index, system: CodeSystem<'i>, given: &str) -> Vec<Concept<'i>> {
-    let text = given.trim().to_ascii_uppercase();
-    index
-        .systems()
-        .filter(|s| s.ordinal() != system.ordinal())
-        .filter_map(|s| s.concept(&text).or_else(|| s.concept(given.trim())))
-        .filter(|c| c.is_listed())
-        .collect()
+/// The same code in other systems, by their own spelling: blanks, case and the dot left out apart, nothing repaired.
+fn in_other_systems<'i>(system: CodeSystem<'i>, given: &str) -> Vec<Concept<'i>> {
+    let text = blankless(given).to_ascii_uppercase();
+    let others = system.index().systems().filter(|s| s.ordinal() != system.ordinal());
+    others.filter_map(|s| s.concept(&text).or_else(|| s.concept(given.trim()))).filter(Concept::is_listed).collect()
+}
+
+/// Names the systems of which a text is a code: `, but one of icd10cm`; nothing if there is none.
+pub(super) fn but_one_of(suggestions: &[Suggestion<'_>]) -> String {
+    let elsewhere = suggestions.iter().filter(|s| s.kind == SuggestionKind::OtherSystem);
+    let systems: Vec<_> = elsewhere.map(|s| s.concept.system().alias()).collect();
+    if systems.is_empty() { String::new() } else { format!(", but one of {}", systems.join(", ")) }
+}
+
+fn blankless(text: &str) -> String {
+    text.chars().filter(|c| !c.is_whitespace() && *c != '\u{feff}').collect()
 }
 
 /// The codes within two edits (a swap of neighbours is one), the nearest first; among equals those that may be recorded, then those that

@@ -26,7 +26,7 @@ pub(super) fn validate<'i>(
     }
     match found.concept {
         Some(concept) => of_concept(index, concept, date, display, &mut v),
-        None => of_nothing(index, system, given, &found, &mut v),
+        None => of_nothing(system, given, &found, &mut v),
     }
     v
 }
@@ -99,14 +99,13 @@ fn same_text(a: &str, b: &str) -> bool {
     letters(a) == letters(b)
 }
 
-fn of_nothing<'i>(index: &'i Index, system: CodeSystem<'i>, given: &str, found: &suggest::Resolved<'i>, v: &mut Validation<'i>) {
+fn of_nothing<'i>(system: CodeSystem<'i>, given: &str, found: &suggest::Resolved<'i>, v: &mut Validation<'i>) {
     let (elsewhere, near): (Vec<_>, Vec<_>) =
-        suggest::suggestions(index, system, given, found).into_iter().partition(|s| s.kind == SuggestionKind::OtherSystem);
+        suggest::suggestions(system, given, found).into_iter().partition(|s| s.kind == SuggestionKind::OtherSystem);
     let code = given.trim();
     if !elsewhere.is_empty() {
         v.status = ValidationStatus::WrongSystem;
-        let systems: Vec<_> = elsewhere.iter().map(|s| s.concept.system().alias()).collect();
-        let what = format!("`{code}` is not a code of {}, but one of {}", system.alias(), systems.join(", "));
+        let what = format!("`{code}` is not a code of {}{}", system.alias(), suggest::but_one_of(&elsewhere));
         v.issues.push(ValidationIssue { severity: IssueSeverity::Error, code: "wrong-system", message: what, suggestions: elsewhere });
     } else if system.form().fits(&code.replace('.', "").to_ascii_uppercase()) {
         v.status = ValidationStatus::Unknown;
@@ -119,7 +118,7 @@ fn of_nothing<'i>(index: &'i Index, system: CodeSystem<'i>, given: &str, found: 
             format!("`{code}` does not have the shape of a code of {}", system.alias()),
         ));
     }
-    if !found.rivals.is_empty() {
+    if found.rivals.len() > 1 {
         let what = format!("`{code}` can be repaired in more than one way, so it was not");
         v.issues.push(issue(IssueSeverity::Warning, "ambiguous", what));
     }

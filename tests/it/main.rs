@@ -22,6 +22,7 @@ mod maps;
 mod profile;
 mod published;
 mod readers;
+mod repairs;
 mod review;
 mod search;
 mod snomed;

@@ -242,8 +242,9 @@ impl<'e> Translator<'e> {
             return;
         }
         t.outcome = Outcome::InvalidCode;
-        t.nearest = suggest::suggestions(self.engine.index(), self.source, asked.code, &found);
-        t.message = format!("`{}` is not a code of {}", asked.code.trim(), self.source.alias()).into();
+        t.nearest = suggest::suggestions(self.source, asked.code, &found);
+        let (code, system, elsewhere) = (asked.code.trim(), self.source.alias(), suggest::but_one_of(&t.nearest));
+        t.message = format!("`{code}` is not a code of {system}{elsewhere}").into();
         // Reviewers settle these too: a local code, or one that was mistyped the same way a thousand times.
         if self.options.policy == Policy::Decision {
             self.decided(asked.code.trim(), asked, t);

@@ -1,0 +1,69 @@
+//! What was written is repaired only where it means nothing else: a code of another system is in the wrong column, not misspelt.
+
+use super::golden::engine;
+use xwalk::engine::{Asked, Outcome, RepairKind, SuggestionKind, TranslatorOptions, ValidationStatus};
+use xwalk::model::Status;
+
+const SYSTEMS: [&str; 4] = ["icd9cm", "icd9proc", "icd10cm", "icd10pcs"];
+
+/// Every code of every embedded system, asked of every other one, with and without its dot.
+#[test]
+fn no_code_of_another_system_is_repaired() {
+    let engine = engine();
+    let (mut asked_for, mut by_zeros) = (0, 0);
+    for asked in SYSTEMS.map(|s| engine.system(s).expect("embedded")) {
+        for other in SYSTEMS.map(|s| engine.system(s).expect("embedded")).into_iter().filter(|s| *s != asked) {
+            for concept in other.concepts().filter(|c| c.is_listed()) {
+                for text in [concept.code().to_owned(), concept.code().replace('.', "")] {
+                    // Whatever is found of what is no code as it stands was repaired.
+                    if asked.concept(&text).is_some() {
+                        continue;
+                    }
+                    asked_for += 1;
+                    if engine.subsumes(asked, &text, &text).is_err() {
+                        continue;
+                    }
+                    let repairs = engine.validate(asked, &text, None, None).repairs;
+                    let zeros = [RepairKind::LeadingZero, RepairKind::TrailingZero, RepairKind::Padding];
+                    let only_zeros = repairs.iter().all(|r| zeros.contains(&r.kind));
+                    let heading = concept.validity().all(|period| period.status == Status::Header);
+                    assert!(only_zeros && heading, "{text} of {}, asked of {}: {repairs:?}", other.alias(), asked.alias());
+                    by_zeros += 1;
+                }
+            }
+        }
+    }
+    assert!(asked_for > 500_000, "{asked_for}");
+    // 38.9 is a heading of procedures, and 038.9 in a spreadsheet.
+    assert!((100..2_000).contains(&by_zeros), "{by_zeros}");
+}
+
+#[test]
+fn the_wrong_column_is_said_and_the_repair_offered() {
+    let engine = engine();
+    for (asked, given, other, reading) in [
+        ("icd9cm", "I50.9", "icd10cm", "150.9"),
+        ("icd9cm", "i 50.9", "icd10cm", "150.9"),
+        ("icd9cm", "I10", "icd10cm", "110"),
+        ("icd9cm", "E80.20", "icd10cm", "E802.0"),
+        ("icd9cm", "03.1", "icd9proc", "003.1"),
+        ("icd10cm", "136.0", "icd9cm", "I36.0"),
+        ("icd10cm", "002.1", "icd9cm", "O02.1"),
+        ("icd9proc", "003.1", "icd9cm", "03.1"),
+    ] {
+        let answer = engine.validate(engine.system(asked).expect("embedded"), given, None, None);
+        assert_eq!((answer.status, answer.concept.is_none()), (ValidationStatus::WrongSystem, true), "{asked} {given}");
+        let offered: Vec<_> = answer.issues[0].suggestions.iter().map(|s| (s.concept.system().alias(), s.concept.code(), s.kind)).collect();
+        assert!(offered.iter().any(|(system, _, kind)| (*system, *kind) == (other, SuggestionKind::OtherSystem)), "{given}: {offered:?}");
+        assert!(offered.contains(&(asked, reading, SuggestionKind::Repair)), "{given}: {offered:?}");
+    }
+    let options = TranslatorOptions { from: "icd9cm".into(), to: "icd10cm".into(), ..Default::default() };
+    let translator = engine.translator(options).expect("a translator");
+    let answer = translator.translate(&Asked::code("I50.9"));
+    assert_eq!((answer.outcome, answer.automatic), (Outcome::InvalidCode, false));
+    assert_eq!(answer.message.to_string(), "`I50.9` is not a code of icd9cm, but one of icd10cm");
+    // Misspelt, and no code of anything else; and the heading of procedures that is no rival.
+    for (given, used) in [("25O.00", "250.00"), ("38.9", "038.9"), ("250.000", "250.00")] {
+        assert_eq!(translator.translate(&Asked::code(given)).source.map(|c| c.code()), Some(used), "{given}");
+    }
+}
