@@ -96,17 +96,17 @@ impl Engine {
             Some((concept, is_printed)) => {
                 answer.concept = Some(concept);
                 if !is_printed {
-                    answer.repairs.push(suggest::dot_left_out(code, concept));
+                    answer.repairs.extend(suggest::dot_left_out(code, concept));
                 }
             }
-            None => self.look_closer(code, &mut answer),
+            None => Engine::look_closer(code, &mut answer),
         }
         answer
     }
 
     /// What is no code may be one after a repair, or near to some.
     #[cold]
-    fn look_closer(&self, code: &str, answer: &mut Lookup<'_>) {
+    fn look_closer(code: &str, answer: &mut Lookup<'_>) {
         let found = suggest::resolve(answer.system, code);
         if found.concept.is_none() {
             answer.nearest = suggest::suggestions(answer.system, code, &found);

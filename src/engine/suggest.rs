@@ -30,15 +30,15 @@ pub(super) struct Resolved<'i> {
 /// Finds the code that a text means.
 pub(super) fn resolve<'i>(system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
     if let Some((concept, is_printed)) = system.concept_as_given(given) {
-        let repairs = if is_printed { Vec::new() } else { vec![dot_left_out(given, concept)] };
+        let repairs = if is_printed { Vec::new() } else { dot_left_out(given, concept).into_iter().collect() };
         return Resolved { concept: Some(concept), repairs, rivals: Vec::new(), key: String::new() };
     }
     repaired(system, given)
 }
 
-/// The one repair of a text that the index itself takes for a code.
-pub(super) fn dot_left_out(given: &str, concept: Concept<'_>) -> Repair {
-    repair(RepairKind::Dot, given, concept.code())
+/// The one repair of a text that the index itself takes for a code; none of what only a map names and has no dot (`#N/A`).
+pub(super) fn dot_left_out(given: &str, concept: Concept<'_>) -> Option<Repair> {
+    (concept.code() != given).then(|| repair(RepairKind::Dot, given, concept.code()))
 }
 
 #[cold]

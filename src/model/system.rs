@@ -159,9 +159,11 @@ impl CodeForm {
         (key.len() > after && key.is_char_boundary(after)).then_some(after)
     }
 
-    /// The printed form of a key: `25000` to `250.00`.
+    /// The printed form of a key: `25000` to `250.00`. What has not the system's form gets no dot (`#N/A` in a map); what merely
+    /// follows a code does not matter (`S060X0?` is `S06.0X0?`).
     pub fn code(self, key: &str) -> String {
-        match self.dot(key) {
+        let code = key.bytes().take_while(|b| b.is_ascii_digit() || b.is_ascii_uppercase()).count();
+        match self.dot(key).filter(|&dot| dot < code && self.fits(&key[..code])) {
             Some(dot) => format!("{}.{}", &key[..dot], &key[dot..]),
             None => key.to_owned(),
         }
@@ -282,6 +284,9 @@ mod tests {
             assert_eq!(form.code(key), code);
             assert_eq!(form.key(code, &mut [0; 16]), key);
             assert_eq!(form.key(key, &mut [0; 16]), key);
+        }
+        for (text, printed) in [("#N/A", "#N/A"), ("1-Oct", "1-Oct"), ("A00-A09", "A00-A09"), ("NONE", "NONE"), ("S060X0?", "S06.0X0?")] {
+            assert_eq!(CodeForm::Icd10Cm.code(text), printed);
         }
         for misplaced in ["25.000", "2500.0", "250..0", "."] {
             assert_eq!(CodeForm::Icd9Cm.key(misplaced, &mut [0; 16]), misplaced);

@@ -180,7 +180,7 @@ impl<'e> Translator<'e> {
             Some((source, is_printed)) => {
                 t.source = Some(source);
                 if !is_printed {
-                    t.repairs.push(suggest::dot_left_out(asked.code, source));
+                    t.repairs.extend(suggest::dot_left_out(asked.code, source));
                 }
             }
             None => self.look_closer(asked, &mut t),
