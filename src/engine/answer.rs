@@ -172,8 +172,10 @@ impl<'i> Scenario<'i> {
 pub enum Message<'i> {
     #[default]
     None,
-    /// The only target is no code any more.
-    Expired(Concept<'i>),
+    /// A target of the only reading is no code that may be recorded today.
+    NotRecordable(Concept<'i>, TargetState),
+    /// The map names this target, and denies it in another row.
+    Denied(Concept<'i>),
     /// The map that was asked has no row for the code.
     NoRow(ConceptMap<'i>, Concept<'i>),
     /// No loaded release of the source system speaks for the date.
@@ -193,7 +195,7 @@ impl<'i> Message<'i> {
     pub fn is_empty(&self) -> bool {
         match self {
             Message::None => true,
-            Message::Expired(_) | Message::NoRow(..) | Message::Coverage(..) => false,
+            Message::NotRecordable(..) | Message::Denied(_) | Message::NoRow(..) | Message::Coverage(..) => false,
             Message::Advice(text) => text.is_empty(),
             Message::Words(text) => text.is_empty(),
         }
@@ -204,8 +206,19 @@ impl std::fmt::Display for Message<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Message::None => Ok(()),
-            Message::Expired(target) => write!(f, "{} has expired; give a target date to follow it to its successors", target.code()),
-            Message::NoRow(map, source) => write!(f, "{}|{} has no row for {}", map.id(), map.version(), source.code()),
+            Message::NotRecordable(target, TargetState::Unlisted) => {
+                write!(f, "{} is in no loaded release of {}", target.code(), target.system().alias())
+            }
+            Message::NotRecordable(target, state) => {
+                let what = if *state == TargetState::Header { "is a header now" } else { "has expired" };
+                write!(f, "{} {what}; give a target date to follow it to its successors", target.code())
+            }
+            Message::Denied(target) => write!(f, "{} is also said to be unrelated", target.code()),
+            Message::NoRow(map, source) => {
+                let denials = map.source() == source.system() && map.rows_of(*source).len() > 0;
+                let what = if denials { "says only what is not" } else { "has no row for" };
+                write!(f, "{}|{} {what} {}", map.id(), map.version(), source.code())
+            }
             Message::Coverage(system, date) => f.write_str(&coverage(*system, *date).unwrap_or_default()),
             Message::Advice(text) => f.write_str(text),
             Message::Words(text) => f.write_str(text),
@@ -245,6 +258,8 @@ pub struct Target<'i> {
     pub score: Option<f32>,
     /// The row was read from target to source: a candidate, never automatic.
     pub reversed: bool,
+    /// Another row, or a reviewer, says that this is not what the source means: never automatic.
+    pub denied: bool,
     /// The row belongs to this ancestor of the source, which was asked for because the source has none.
     pub ancestor: Option<Concept<'i>>,
 }
@@ -268,6 +283,14 @@ impl TargetState {
             TargetState::Header => "header",
             TargetState::Expired => "expired",
             TargetState::Unlisted => "unlisted",
+        }
+    }
+    pub(super) fn in_words(self) -> &'static str {
+        match self {
+            TargetState::Valid => "valid",
+            TargetState::Header => "a header",
+            TargetState::Expired => "no valid code",
+            TargetState::Unlisted => "in no loaded release",
         }
     }
 }

@@ -81,7 +81,7 @@ impl Engine {
         self.index
             .maps()
             .filter(|m| (m.id() == id || (!m.url().is_empty() && m.url() == id)) && version.is_none_or(|v| v == m.version()))
-            .max_by(|a, b| translate::precedence(*a).cmp(&translate::precedence(*b)))
+            .max_by(|a, b| translate::by_precedence(*a, *b))
             .ok_or_else(|| Refusal::UnknownMap {
                 name: name.to_owned(),
                 known: self.index.maps().map(|m| format!("{}|{}", m.id(), m.version())).collect::<Vec<_>>().join(", "),

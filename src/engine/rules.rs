@@ -46,7 +46,7 @@ impl Condition<'_> {
         }
     }
 
-    fn is_otherwise(&self) -> bool {
+    pub(super) fn is_otherwise(&self) -> bool {
         matches!(self, Condition::Program(program) if program.is_otherwise())
     }
 }

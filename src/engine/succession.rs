@@ -2,7 +2,7 @@
 
 use super::answer::{Hop, Suggestion, SuggestionKind};
 use crate::index::{CodeSystem, Concept, ConceptMap, Index, Row};
-use crate::model::{Date, MapKind, Relationship};
+use crate::model::{Date, MapKind, Relationship, compare_versions};
 
 /// A code and its successors chain at most so far (the real tables: three).
 const LONGEST_CHAIN: usize = 8;
@@ -10,10 +10,9 @@ const LONGEST_CHAIN: usize = 8;
 /// The maps that tell successors within a system; of each the newest version.
 pub(super) fn maps<'i>(index: &'i Index, system: CodeSystem<'i>) -> impl Iterator<Item = ConceptMap<'i>> + use<'i> {
     let of_system = move |m: &ConceptMap<'_>| m.kind() == MapKind::Succession && m.source().ordinal() == system.ordinal();
-    index
-        .maps()
-        .filter(of_system)
-        .filter(move |m| !index.maps().any(|other| of_system(&other) && other.id() == m.id() && other.version() > m.version()))
+    index.maps().filter(of_system).filter(move |m| {
+        !index.maps().any(|other| of_system(&other) && other.id() == m.id() && compare_versions(other.version(), m.version()).is_gt())
+    })
 }
 
 /// What took the place of a code by a date (`None`: by now), step by step to codes that are valid then.

@@ -8,9 +8,11 @@ pub mod map;
 pub mod relationship;
 pub mod rule;
 pub mod system;
+pub mod version;
 
 pub use concept::{DesignationUse, NoteKind, Status, Validity};
 pub use jiff::civil::Date;
 pub use map::{GemFlags, MapKind};
 pub use relationship::Relationship;
 pub use system::{CodeForm, System};
+pub use version::compare_versions;

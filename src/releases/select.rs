@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Dirs, Error, Known, Manifest, Origin, Release, Subject, embedded, known, sha256_file, sha256_hex};
 use crate::compile;
+use crate::model::compare_versions;
 use crate::read::{Format, MapRelease, SystemRelease, Unmapped};
 
 /// A release file that is at hand.
@@ -229,33 +230,6 @@ fn prefer(mut found: Vec<Source>) -> Vec<Source> {
     found
 }
 
-/// `2013` < `2018`, `9` < `10`, `2024` < `2024-04`: runs of digits as numbers, the rest as text.
-fn compare_versions(a: &str, b: &str) -> Ordering {
-    let (mut a, mut b) = (a.as_bytes(), b.as_bytes());
-    loop {
-        let (Some(x), Some(y)) = (a.first(), b.first()) else { return a.len().cmp(&b.len()) };
-        if x.is_ascii_digit() && y.is_ascii_digit() {
-            let ((m, rest_a), (n, rest_b)) = (number(a), number(b));
-            match m.len().cmp(&n.len()).then_with(|| m.cmp(n)) {
-                Ordering::Equal => (a, b) = (rest_a, rest_b),
-                unequal => return unequal,
-            }
-        } else {
-            match x.cmp(y) {
-                Ordering::Equal => (a, b) = (&a[1..], &b[1..]),
-                unequal => return unequal,
-            }
-        }
-    }
-}
-
-/// The digits at the head of a text, without zeros before them, and what follows.
-fn number(text: &[u8]) -> (&[u8], &[u8]) {
-    let zeros = text.iter().take_while(|b| **b == b'0').count();
-    let end = zeros + text[zeros..].iter().take_while(|b| b.is_ascii_digit()).count();
-    (&text[zeros..end], &text[end..])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,15 +237,6 @@ mod tests {
 
     fn ids(sources: &[Source]) -> Vec<&str> {
         sources.iter().map(|s| s.release.id.as_str()).collect()
-    }
-
-    #[test]
-    fn versions_compare_as_people_do() {
-        for (a, b) in [("2013", "2018"), ("9", "10"), ("2024", "2024-04"), ("2024-04", "2025"), ("v9", "v10"), ("1.2", "1.10")] {
-            assert_eq!(compare_versions(a, b), Ordering::Less, "{a} {b}");
-            assert_eq!(compare_versions(b, a), Ordering::Greater, "{b} {a}");
-        }
-        assert_eq!(compare_versions("2018", "2018"), Ordering::Equal);
     }
 
     #[test]

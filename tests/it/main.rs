@@ -26,6 +26,7 @@ mod repairs;
 mod review;
 mod search;
 mod snomed;
+mod targets;
 mod tidy;
 mod validity;
 #[cfg(feature = "serve")]

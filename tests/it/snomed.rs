@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use xwalk::compile::{self, Bytes, Content, Input};
-use xwalk::engine::{Age, Asked, Engine, Facts, Outcome, Sex, Translation, TranslatorOptions};
+use xwalk::engine::{Age, Asked, Engine, Facts, Outcome, Policy, Sex, Translation, TranslatorOptions};
 use xwalk::index::Index;
 use xwalk::model::system::verhoeff_digit;
 use xwalk::model::{MapKind, Relationship, Status};
@@ -65,7 +65,11 @@ fn release(folder: &TempDir, maps: &[(u32, &str)], history: &[(u32, u64, u32)]) 
         "id¦effectiveTime¦active¦moduleId¦refsetId¦referencedComponentId¦mapGroup¦mapPriority¦mapRule¦mapAdvice¦mapTarget¦correlationId¦mapCategoryId",
         maps.iter()
             .enumerate()
-            .map(|(i, (concept, rest))| format!("{}¦{rest}¦447561005¦447637006", member(i, ids::MAP_ICD10CM, *concept)))
+            .map(|(i, (concept, rest))| {
+                // A sixth column is the correlation.
+                let correlation = if rest.matches('¦').count() == 5 { "" } else { "¦447561005" };
+                format!("{}¦{rest}{correlation}¦447637006", member(i, ids::MAP_ICD10CM, *concept))
+            })
             .collect(),
     );
     write(
@@ -178,7 +182,9 @@ fn retired_concepts_are_answered_through_their_history() {
         (7, ids::POSSIBLY_EQUIVALENT_TO, 2),
         (8, ids::ALTERNATIVE, 2),
     ];
-    let (engine, _) = build(&folder, &[release(&folder, &maps, &history)]);
+    let codes = "00001 A000    1 Cholera\r\n00002 B000    1 Eczema herpeticum\r\n";
+    let icd10cm = crate::kit::system("cm", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, codes);
+    let (engine, _) = build(&folder, &[release(&folder, &maps, &history), icd10cm]);
     let answer = |n: u32| ask(&engine, &to_icd10cm(), &id(n), &Facts::default());
     assert_eq!(told(&answer(5)), "approximate! A00.0");
     let t = answer(6);
@@ -188,11 +194,33 @@ fn retired_concepts_are_answered_through_their_history() {
     // What may be meant is offered, never taken.
     assert_eq!(told(&answer(7)), "choice A00.0 / B00.0");
     assert_eq!(told(&answer(8)), "approximate B00.0");
+    let first = TranslatorOptions { policy: Policy::First, ..to_icd10cm() };
+    assert!(ask(&engine, &first, &id(7), &Facts::default()).picked.is_none(), "a policy takes no guess either");
     assert_eq!(told(&answer(9)), "unmapped");
     // A record from before the retirement is not refused for its date; one from after it is.
     let translator = engine.translator(to_icd10cm()).unwrap();
     let on = |day: &str| told(&translator.translate(&Asked { date: day.parse().ok(), ..Asked::code(&id(5)) }));
     assert_eq!((on("2019-12-31").as_str(), on("2020-01-01").as_str()), ("approximate! A00.0", "not-valid-on-date"));
+}
+
+#[test]
+fn the_way_back_is_no_equivalence_where_others_or_a_rule_are_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    let maps = [
+        (1, "1¦1¦TRUE¦¦A00.0¦447557004"),
+        (2, "1¦1¦TRUE¦¦B00.0¦447557004"),
+        (2, "2¦1¦TRUE¦¦B01.0¦447557004"),
+        (3, "1¦1¦IFA 248152002 |Female|¦¦C01.0¦447557004"),
+        (3, "1¦2¦OTHERWISE TRUE¦¦C02.0¦447557004"),
+    ];
+    let (engine, _) = build(&folder, &[release(&folder, &maps, &[])]);
+    let back = TranslatorOptions { from: "icd10cm".into(), to: "snomed".into(), reverse: true, ..TranslatorOptions::default() };
+    for (code, outcome) in
+        [("A00.0", "exact"), ("B00.0", "approximate"), ("B01.0", "approximate"), ("C01.0", "approximate"), ("C02.0", "approximate")]
+    {
+        let t = ask(&engine, &back, code, &Facts::default());
+        assert_eq!((t.outcome.code(), t.automatic), (outcome, false), "{code}");
+    }
 }
 
 #[test]
@@ -233,6 +261,7 @@ fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
         row("c", &[(3, "source-is-narrower-than-target")]),
         row("d", &[(4, "equivalent")]),
         r#"{"code": "e", "noMap": true}"#.to_owned(),
+        row("f", &[(1, "equivalent"), (4, "equivalent")]),
     ];
     let maps = [
         (1, "1¦1¦TRUE¦¦A00.0"),
@@ -257,6 +286,9 @@ fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
     let hops: Vec<_> = target.hops.iter().map(|h| (h.from.code().to_owned(), h.to.code(), h.row.map().id())).collect();
     assert_eq!(hops, [(id(1), "A00.0", "rf2-6011000124106")]);
     assert_eq!(t.message.to_string(), "by way of snomed (local, then rf2-6011000124106)");
+    let t = ask(&engine, &options, "f", &Facts::default());
+    assert_eq!(told(&t), "approximate A00.0");
+    assert!(t.message.to_string().ends_with(&format!("; rf2-6011000124106 has no row for {}", id(4))), "{}", t.message);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::super::answer::{Group, Hop, Need, Origin, Outcome, Scenario, Scenarios, Target, Translation};
 use super::super::succession;
 use super::scenarios::{self, Reading, number};
-use super::{Asked, Translator, by_precedence};
+use super::{Asked, Translator, in_order};
 use crate::index::{CodeSystem, Concept, ConceptMap, Index};
 use crate::model::map::Unmapped;
 use crate::model::{MapKind, Relationship};
@@ -19,7 +19,7 @@ const MOST_SCENARIOS: usize = 64;
 /// Pairs of maps that lead from one system over a third to another, in the order in which they are tried.
 pub(super) fn chains<'e>(index: &'e Index, from: CodeSystem<'e>, to: CodeSystem<'e>) -> Vec<(ConceptMap<'e>, ConceptMap<'e>)> {
     let between_systems = |m: &ConceptMap<'e>| m.kind() != MapKind::Succession && m.source() != m.target();
-    let leading = |fits: &dyn Fn(&ConceptMap<'e>) -> bool| by_precedence(index.maps().filter(|m| between_systems(m) && fits(m)).collect());
+    let leading = |fits: &dyn Fn(&ConceptMap<'e>) -> bool| in_order(index.maps().filter(|m| between_systems(m) && fits(m)).collect());
     let (first, second) = (leading(&|m| m.source() == from), leading(&|m| m.target() == to));
     let mut chains = Vec::new();
     for &one in &first {
@@ -165,8 +165,14 @@ impl<'e> Translator<'e> {
                 found.scenarios.extend(all_of(parts));
             }
             found.scenarios.truncate(MOST_SCENARIOS);
+            let lost_codes = std::mem::take(&mut found.lost);
             if found.tell(t) {
-                t.message = format!("by way of {} ({}, then {})", one.target().alias(), one.id(), two.id()).into();
+                let gap = match &lost_codes[..] {
+                    [] => String::new(),
+                    [a, b, c, _, ..] => format!("; {} has no row for {a}, {b}, {c} and {} more", two.id(), lost_codes.len() - 3),
+                    lost => format!("; {} has no row for {}", two.id(), lost.join(", ")),
+                };
+                t.message = format!("by way of {} ({}, then {}){gap}", one.target().alias(), one.id(), two.id()).into();
                 return true;
             }
         }
@@ -177,7 +183,12 @@ impl<'e> Translator<'e> {
     fn onward(&self, group: &Group<'e>, two: ConceptMap<'e>, asked: &Asked<'_>, found: &mut Found<'e>) -> Vec<Scenario<'e>> {
         let mut alternatives: Vec<Scenario<'e>> = Vec::new();
         for step in &group.options {
-            let Some(mut reading) = self.reading(two, step.concept, asked) else { continue };
+            let Some(mut reading) = self.reading(two, step.concept, asked) else {
+                if !found.lost.contains(&step.concept.code()) {
+                    found.lost.push(step.concept.code());
+                }
+                continue;
+            };
             found.holes |= reading.outcome == Outcome::NoMap;
             found.needs.append(&mut reading.needs);
             for option in options(&mut reading.scenarios) {
@@ -193,9 +204,7 @@ impl<'e> Translator<'e> {
         if alternatives.len() > 1 && alternatives.iter().all(|s| s.groups.len() == 1) {
             let mut merged: SmallVec<[Target<'e>; 1]> = SmallVec::new();
             for option in alternatives.into_iter().flat_map(|s| s.groups).flat_map(|g| g.options) {
-                if !merged.iter().any(|m| m.concept == option.concept) {
-                    merged.push(Target { priority: 0, ..option });
-                }
+                merged.push(Target { priority: 0, ..option });
             }
             number(&mut merged);
             alternatives = vec![Scenario::of(merged)];
@@ -228,6 +237,8 @@ struct Found<'e> {
     needs: Vec<Need>,
     /// Some map says that there is nothing.
     holes: bool,
+    /// Codes between two maps for which the second has no row.
+    lost: Vec<&'e str>,
 }
 
 impl<'e> Found<'e> {

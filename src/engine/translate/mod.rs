@@ -5,17 +5,21 @@
 //! targets where a target date was given, names the outcome, and lets a policy pick if one was chosen.
 
 mod beyond;
+mod decided;
+mod fold;
 mod pick;
 mod scenarios;
 
 use super::answer::{Message, Origin, Outcome, Policy, Repair, Scenario, Scenarios, Target, TargetState, Translation, coverage};
 use super::search::{SearchOptions, Searcher};
-use super::{Engine, Refusal, overlay, succession, suggest};
+use super::{Engine, Refusal, succession, suggest};
 use crate::index::{CodeSystem, Concept, ConceptMap};
 use crate::model::rule::Facts;
-use crate::model::{Date, MapKind, Relationship, Status};
+use crate::model::{Date, MapKind, Relationship, Status, compare_versions};
+use decided::Decided;
 use scenarios::Reading;
 use smallvec::SmallVec;
+use std::cmp::Ordering;
 
 /// What to translate, and how.
 #[derive(Clone, Debug, Default)]
@@ -75,13 +79,13 @@ pub struct Translator<'e> {
 }
 
 /// Among maps of one pair, the greatest answers first: by the manifest's precedence, then the newest version.
-pub(super) fn precedence(map: ConceptMap<'_>) -> (i32, &str) {
-    (map.meta().precedence, map.version())
+pub(super) fn by_precedence(a: ConceptMap<'_>, b: ConceptMap<'_>) -> Ordering {
+    a.meta().precedence.cmp(&b.meta().precedence).then_with(|| compare_versions(a.version(), b.version()))
 }
 
 /// The maps that answer, the first first. An older version of a map never answers for a newer one: what the newer one dropped, it dropped.
-fn by_precedence(mut maps: Vec<ConceptMap<'_>>) -> Vec<ConceptMap<'_>> {
-    maps.sort_by(|a, b| precedence(*b).cmp(&precedence(*a)));
+fn in_order(mut maps: Vec<ConceptMap<'_>>) -> Vec<ConceptMap<'_>> {
+    maps.sort_by(|a, b| by_precedence(*b, *a));
     let mut seen: Vec<&str> = Vec::new();
     maps.retain(|m| {
         !seen.contains(&m.id()) && {
@@ -123,7 +127,7 @@ impl<'e> Translator<'e> {
             }
             None => {
                 let maps: Vec<_> = engine.index().maps().filter(|m| fits(m) && m.kind() != MapKind::Succession).collect();
-                by_precedence(maps)
+                in_order(maps)
             }
         };
         let chains = if maps.is_empty() && !options.reverse && source != target {
@@ -193,8 +197,12 @@ impl<'e> Translator<'e> {
             t.message = format!("{} is not valid on {date}{}", source.code(), doubt.map_or_else(String::new, |d| format!("; {d}"))).into();
             return t;
         }
-        if self.options.policy == Policy::Decision && self.decided(source.code(), asked, &mut t) {
-            return t;
+        let mut denied = Vec::new();
+        if self.options.policy == Policy::Decision {
+            match self.by_decision(source.code(), asked, &mut t) {
+                Decided::Settled => return t,
+                Decided::Open(denials) => denied = denials,
+            }
         }
         // Why a decision was not used; the maps may have something to say as well.
         let held = std::mem::replace(&mut t.message, Message::None);
@@ -212,7 +220,10 @@ impl<'e> Translator<'e> {
         if let Some(date) = self.options.target_date {
             self.follow(date, &mut t);
         }
-        self.settle(&mut t);
+        for &concept in &denied {
+            scenarios::deny(&mut t.scenarios, concept);
+        }
+        self.settle(asked.date, &mut t);
         if t.outcome == Outcome::Choice {
             if let Some(text) = asked.text.filter(|text| !text.trim().is_empty()) {
                 pick::weigh(&self.searcher, text, &mut t);
@@ -247,16 +258,18 @@ impl<'e> Translator<'e> {
         t.message = format!("`{code}` is not a code of {system}{elsewhere}").into();
         // Reviewers settle these too: a local code, or one that was mistyped the same way a thousand times.
         if self.options.policy == Policy::Decision {
-            self.decided(asked.code.trim(), asked, t);
+            self.by_decision(asked.code.trim(), asked, t);
         }
     }
 
-    /// Records of mixed systems hold codes of the target system too: such a code stands for itself. A header does not, in any system.
+    /// Records of mixed systems hold codes of the target system too: such a code stands for itself, without a person if it may be
+    /// recorded on the day asked, else today. A header does not, in any system.
     fn as_it_is(&self, source: Concept<'e>, date: Option<Date>, t: &mut Translation<'e>) {
         let status = date.map_or(source.status(), |d| source.status_on(d));
         if source.is_listed() && status != Some(Status::Header) {
             let target = scenarios::target(source, Relationship::Equivalent, 1, Origin::Same);
             t.scenarios = Scenarios::from_buf([Scenario::of([target])]);
+            t.outcome = Outcome::Exact;
         }
     }
 
@@ -294,6 +307,10 @@ impl<'e> Translator<'e> {
             return;
         }
         let (from, to) = (self.source.alias(), self.target.alias());
+        if self.source == self.target {
+            t.message = format!("{} is named by a map, but no loaded release of {from} lists it", source.code()).into();
+            return;
+        }
         let other_way =
             self.other_way().map_or_else(String::new, |map| format!("; {} leads the other way (ask in reverse for candidates)", map.id()));
         t.message = format!("no map leads from {from} to {to}{other_way}").into();
@@ -302,53 +319,6 @@ impl<'e> Translator<'e> {
     fn other_way(&self) -> Option<ConceptMap<'e>> {
         let (from, to) = if self.options.reverse { (self.source, self.target) } else { (self.target, self.source) };
         self.engine.index().maps().find(|m| m.source() == from && m.target() == to && m.kind() != MapKind::Succession)
-    }
-
-    /// A reviewer's decision settles the question, if its codes are still there.
-    fn decided(&self, code: &str, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
-        let question = overlay::Question {
-            source_system: self.source.alias(),
-            code,
-            target_system: self.target.alias(),
-            text: asked.text,
-            facts: asked.facts,
-        };
-        let Some(decision) = self.engine.overlay().and_then(|o| o.decision(question)) else { return false };
-        let targets = match &decision.decided {
-            overlay::Decided::NoMap => {
-                t.outcome = Outcome::NoMap;
-                t.message = format!("no map, by decision {}", decision.id).into();
-                t.picked = Some(super::Picked {
-                    scenario: 0,
-                    options: Vec::new(),
-                    policy: Policy::Decision,
-                    margin: None,
-                    decision: Some(decision.id),
-                });
-                return true;
-            }
-            overlay::Decided::Held(why) => {
-                t.message = format!("decision {} is held back: {why}", decision.id).into();
-                return false;
-            }
-            overlay::Decided::Targets(targets) => targets,
-        };
-        let mut groups = Vec::with_capacity(targets.len());
-        for (code, relationship) in targets {
-            let Some(concept) = self.target.concept(code) else {
-                t.message = format!("decision {} names {code}, which this index does not have; it was not used", decision.id).into();
-                return false;
-            };
-            let mut target = scenarios::target(concept, *relationship, 1, Origin::Decision(decision.id));
-            target.state = state(concept, self.options.target_date);
-            groups.push(super::Group { options: SmallVec::from_buf([target]) });
-        }
-        let options = vec![0; groups.len()];
-        t.scenarios = Scenarios::from_buf([Scenario { groups: groups.into() }]);
-        t.outcome = outcome(&t.scenarios);
-        t.automatic = true;
-        t.picked = Some(super::Picked { scenario: 0, options, policy: Policy::Decision, margin: None, decision: Some(decision.id) });
-        true
     }
 
     /// Replaces targets that are no codes on the target date by their successors, each with its hops.
@@ -386,17 +356,17 @@ impl<'e> Translator<'e> {
         }
     }
 
-    /// Names the outcome of what the maps gave, and whether it may be taken without a person.
-    fn settle(&self, t: &mut Translation<'e>) {
+    /// Names the outcome of what the maps gave, and whether it may be taken without a person. `asked` is the day of the source.
+    fn settle(&self, asked: Option<Date>, t: &mut Translation<'e>) {
         if t.scenarios.is_empty() || t.outcome == Outcome::NeedsFacts {
             return;
         }
+        fold::equals(&mut t.scenarios);
         t.outcome = outcome(&t.scenarios);
-        let dated = self.options.target_date.is_some();
-        if dated && t.targets().all(|o| o.state != TargetState::Valid) {
+        let dated = self.options.target_date;
+        if let Some(date) = dated.filter(|_| t.targets().all(|o| o.state != TargetState::Valid)) {
             t.outcome = Outcome::NotValidOnDate;
             let code = t.targets().next().map_or("", |o| o.concept.code()).to_owned();
-            let date = self.options.target_date.map_or_else(String::new, |d| d.to_string());
             t.message = format!("the target {code} is not valid on {date}, and no successor is known").into();
             return;
         }
@@ -405,20 +375,40 @@ impl<'e> Translator<'e> {
             Outcome::Approximate | Outcome::Combination => !self.options.strict,
             _ => false,
         };
-        t.automatic = may
-            && t.targets().all(|o| {
-                !o.reversed
-                    && o.ancestor.is_none()
-                    && (!dated || o.state == TargetState::Valid)
-                    && is_one_map(o)
-                    && !beyond::guesses(o)
-                    && is_whole(o)
-            });
-        if t.automatic && !dated && t.message.is_empty() {
-            let gone = t.targets().find(|o| o.state == TargetState::Expired).map(|o| o.concept);
-            t.message = gone.map_or(Message::None, Message::Expired);
+        t.automatic = may && t.targets().all(|o| vouched(o) && self.is_recordable(o, asked));
+        if t.outcome == Outcome::Choice || !t.message.is_empty() {
+            return;
+        }
+        let denied = t.targets().find(|o| o.denied).map(|o| o.concept);
+        let lapsed = t.targets().find(|o| o.state != TargetState::Valid && !is_all_there_is(o)).map(|o| (o.concept, o.state));
+        t.message = match (denied, lapsed, dated) {
+            (Some(target), ..) => Message::Denied(target),
+            (None, Some((target, _)), Some(date)) => format!("{} is not valid on {date}", target.code()).into(),
+            (None, Some((target, state)), None) => Message::NotRecordable(target, state),
+            (None, None, _) => return,
+        };
+    }
+
+    /// Whether a target is enough of a code to be taken without a person: on the target date, where there is one. Without one the map's
+    /// word is taken for codes that have expired or become headers since (the answer says so), but not for what no release lists.
+    fn is_recordable(&self, target: &Target<'_>, asked: Option<Date>) -> bool {
+        match (self.options.target_date, target.origin) {
+            (Some(_), _) => target.state == TargetState::Valid,
+            (None, Origin::Same) => target.concept.is_valid_on(asked),
+            (None, _) => target.state != TargetState::Unlisted || is_all_there_is(target),
         }
     }
+}
+
+/// Whether a target is named by a map alone because no release of its system is loaded at all.
+fn is_all_there_is(target: &Target<'_>) -> bool {
+    target.state == TargetState::Unlisted && target.concept.system().releases().is_empty()
+}
+
+/// Whether the map says it of the source itself, from source to target, and nobody denies it: what else is found is for a person.
+fn vouched(target: &Target<'_>) -> bool {
+    let of_itself = !target.reversed && target.ancestor.is_none() && is_one_map(target);
+    of_itself && !target.denied && !beyond::guesses(target) && is_whole(target)
 }
 
 /// Whether no second map stands between source and target: successors within the target system do not count.

@@ -2,7 +2,7 @@
 
 use super::super::answer::{Group, Picked, Policy, Scenario, Target, TargetState, Translation};
 use super::super::search::Searcher;
-use super::TranslatorOptions;
+use super::{TranslatorOptions, vouched};
 
 /// By how much the best must lead the next best under [`Policy::Text`] if nobody says otherwise: near ties go to a person. The smallest tenth
 /// at which 99 of 100 picks among the neighbours of the right code were right on all three sets of titles (typing errors, other vintage,
@@ -60,9 +60,10 @@ fn by_score(scenarios: &[Scenario<'_>], margin: f32) -> Option<(usize, Vec<usize
     (best > 0.0 && lead.is_finite() && lead >= margin).then_some((s, picked, Some(lead)))
 }
 
-/// Whether a policy may take it: a code that nobody can record is never picked.
+/// Whether a policy may take it: never a code that nobody can record, nor what a person must see (read backwards, over a second map, by an
+/// ancestor, by a history that is not certain).
 fn usable(target: &Target<'_>) -> bool {
-    target.state == TargetState::Valid && !target.reversed
+    target.state == TargetState::Valid && vouched(target)
 }
 
 /// The first scenario in the map's order, in each of its groups the first option that is a code.

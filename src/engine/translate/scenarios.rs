@@ -2,7 +2,7 @@
 
 use super::super::answer::{Group, Message, Need, Origin, Outcome, Scenario, Scenarios, Target};
 use super::super::rules::{Condition, RuleRow, Verdict, decide};
-use super::state;
+use super::{fold, state};
 use crate::index::{CodeSystem, Concept, ConceptMap, Row};
 use crate::model::rule::{self, Facts, Program};
 use crate::model::{Date, MapKind, Relationship};
@@ -52,7 +52,7 @@ pub(super) fn none_holds(map: ConceptMap<'_>, source: Concept<'_>, when: When) -
     Some(format!("no row of {}|{} for {} holds on {}{until}", map.id(), map.version(), source.code(), when.day()))
 }
 
-/// The rows of a source, as its map means them. `None`: the map has none that holds.
+/// The rows of a source, as its map means them. `None`: the map has none that holds, or none but such as say what the source is not.
 ///
 /// `findings` is the system of co-existing findings, in which their kinds are looked up.
 pub(super) fn of_rows<'e>(
@@ -63,7 +63,7 @@ pub(super) fn of_rows<'e>(
     findings: Option<CodeSystem<'e>>,
 ) -> Option<Reading<'e>> {
     let rows = map.rows_of(source);
-    if rows.len() == 0 {
+    if rows.len() == 0 || rows.clone().all(is_denial) {
         return None;
     }
     if may_be_dated(map) && !rows.clone().all(|row| when.holds(&row)) {
@@ -75,7 +75,7 @@ pub(super) fn of_rows<'e>(
             reading.message =
                 Message::Words(format!("{out} of {all} rows do not hold today and were left out; give a date to ask of another day"));
         }
-        return (!holding.is_empty()).then_some(reading);
+        return (!holding.into_iter().all(is_denial)).then_some(reading);
     }
     match map.kind() {
         MapKind::Gem | MapKind::Succession => Some(by_flags(rows)),
@@ -83,6 +83,11 @@ pub(super) fn of_rows<'e>(
         MapKind::Table => Some(by_conditions(&rows.collect::<Vec<_>>(), facts, &kinds(findings))),
         MapKind::Rules => Some(by_rules(&rows.collect::<SmallVec<[Row<'e>; 4]>>(), facts, &kinds(findings))),
     }
+}
+
+/// Whether a row only says what its source is not.
+fn is_denial(row: Row<'_>) -> bool {
+    row.relationship() == Relationship::NotRelatedTo && !row.is_no_map()
 }
 
 /// Whether one concept of a system is a kind of another, both by their numbers.
@@ -95,17 +100,25 @@ fn kinds(system: Option<CodeSystem<'_>>) -> impl Fn(u64, u64) -> bool {
 
 /// Rows that hold whatever the facts.
 fn by_flags<'e>(rows: impl ExactSizeIterator<Item = Row<'e>>) -> Reading<'e> {
+    let mut denied: SmallVec<[Concept<'e>; 2]> = SmallVec::new();
     let all = rows.len();
-    let mut options = rows.filter_map(|row| {
-        let relationship = row.relationship();
-        let concept = row.target().filter(|_| relationship != Relationship::NotRelatedTo)?;
+    let as_option = |row: Row<'e>| {
+        let (concept, relationship) = (row.target()?, row.relationship());
+        if relationship == Relationship::NotRelatedTo {
+            denied.push(concept);
+            return None;
+        }
         Some((row, target(concept, relationship, row.priority(), Origin::Row(row))))
-    });
-    let scenarios = match all {
-        // Most sources: nothing to sort out.
-        1 => options.next().map_or_else(Scenarios::new, |(_, only)| Scenarios::from_buf([Scenario::of([Target { priority: 1, ..only }])])),
-        _ => grouped(options, all),
     };
+    let mut scenarios = match all {
+        // Most sources: nothing to sort out.
+        1 => rows
+            .filter_map(as_option)
+            .next()
+            .map_or_else(Scenarios::new, |(_, only)| Scenarios::from_buf([Scenario::of([Target { priority: 1, ..only }])])),
+        _ => grouped(rows.filter_map(as_option), all),
+    };
+    denied.into_iter().for_each(|concept| deny(&mut scenarios, concept));
     // Rows there are, but none that translates: the map says no.
     let outcome = if scenarios.is_empty() { Outcome::NoMap } else { Outcome::Choice };
     Reading { scenarios, needs: Vec::new(), outcome, message: Message::None }
@@ -185,7 +198,10 @@ fn by_rules<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Reading
                 open
             }
         };
-        let as_target = |row: Row<'e>| Some(target(row.target()?, row.relationship(), row.priority(), Origin::Row(row)));
+        let as_target = |row: Row<'e>| {
+            let concept = row.target().filter(|_| row.relationship() != Relationship::NotRelatedTo)?;
+            Some(target(concept, row.relationship(), row.priority(), Origin::Row(row)))
+        };
         let mut options: SmallVec<[Target<'e>; 1]> = options.into_iter().filter_map(|at| as_target(rows[at])).collect();
         number(&mut options);
         scenario.groups.push(Group { options });
@@ -228,17 +244,25 @@ fn first_row<'e>(group: &Group<'e>) -> Option<Row<'e>> {
     group.options.first()?.origin.row()
 }
 
+/// Marks a target as one that somebody says is not what the source means.
+pub(super) fn deny<'e>(scenarios: &mut [Scenario<'e>], concept: Concept<'e>) {
+    let options = scenarios.iter_mut().flat_map(|s| &mut s.groups).flat_map(|g| &mut g.options);
+    options.filter(|o| o.concept == concept).for_each(|o| o.denied = true);
+}
+
 /// The rows that name the asked code as their target, each source a candidate.
 pub(super) fn reversed<'e>(map: ConceptMap<'e>, asked: Concept<'e>, when: When) -> Option<Reading<'e>> {
     let mut options: SmallVec<[Target<'e>; 1]> = SmallVec::new();
+    let mut denied = Vec::new();
     for row in map.rows_to(asked).filter(|row| !may_be_dated(map) || when.holds(row)) {
         let Some(concept) = row.source() else { continue };
-        if options.iter().any(|o| o.concept == concept) {
+        if row.relationship() == Relationship::NotRelatedTo {
+            denied.push(concept);
             continue;
         }
         let mut option = target(concept, row.relationship().inverse(), 0, Origin::Row(row));
-        // A row of a combination says that the source needs this code among others: the way back is no equivalence.
-        if needs_others(row) {
+        // Where the source needs this code among others, or only under a condition, the way back is no equivalence.
+        if option.relationship != Relationship::RelatedTo && (needs_others(row) || is_conditional(row)) {
             option.relationship = Relationship::RelatedTo;
         }
         option.reversed = true;
@@ -248,12 +272,24 @@ pub(super) fn reversed<'e>(map: ConceptMap<'e>, asked: Concept<'e>, when: When) 
         return None;
     }
     number(&mut options);
-    let scenarios = Scenarios::from_buf([Scenario::of(options)]);
+    let mut scenarios = Scenarios::from_buf([Scenario::of(options)]);
+    denied.into_iter().for_each(|concept| deny(&mut scenarios, concept));
     Some(Reading { scenarios, needs: Vec::new(), outcome: Outcome::Choice, message: Message::None })
 }
 
+/// Whether a row is of a combination. The groups of a GEM are lists, which its flag makes a combination.
 fn needs_others(row: Row<'_>) -> bool {
-    row.gem_flags().is_some_and(|f| f.combination) || (row.map().kind() != MapKind::Gem && row.group() > 1)
+    let another_group = |other: Row<'_>| other.scenario() == row.scenario() && other.group() != row.group() && !other.is_no_map();
+    match row.gem_flags() {
+        Some(flags) => flags.combination,
+        None => row.source().is_some_and(|source| row.map().rows_of(source).any(another_group)),
+    }
+}
+
+/// Whether a row holds under a rule only: `OTHERWISE` is one, `TRUE` is none.
+fn is_conditional(row: Row<'_>) -> bool {
+    let condition = condition(row);
+    condition.is_otherwise() || condition.truth(&Facts::default(), &|_, _| false) != rule::Truth::True
 }
 
 pub(super) fn target<'e>(concept: Concept<'e>, relationship: Relationship, priority: u16, origin: Origin<'e>) -> Target<'e> {
@@ -266,18 +302,21 @@ pub(super) fn target<'e>(concept: Concept<'e>, relationship: Relationship, prior
         hops: Vec::new(),
         score: None,
         reversed: false,
+        denied: false,
         ancestor: None,
     }
 }
 
-/// Orders alternatives by the map's own priority, else by how often they are used, else as in the file, and counts them from one.
-pub(super) fn number(options: &mut [Target<'_>]) {
+/// Orders alternatives by the map's own priority, else by how often they are used, else as in the file, each code once, and counts them
+/// from one.
+pub(super) fn number(options: &mut SmallVec<[Target<'_>; 1]>) {
     if options.iter().any(|o| o.priority != 0) {
         options.sort_by_key(|o| o.priority);
     } else if options.len() > 1 && options[0].origin.map().is_some_and(|map| map.kind() == MapKind::Table) {
         let usage = |o: &Target<'_>| o.origin.row().and_then(|row| row.detail().usage).unwrap_or(0.0);
         options.sort_by(|a, b| usage(b).total_cmp(&usage(a)));
     }
+    fold::options(options);
     for (i, option) in options.iter_mut().enumerate() {
         option.priority = u16::try_from(i + 1).unwrap_or(u16::MAX);
     }

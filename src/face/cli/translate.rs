@@ -222,6 +222,9 @@ fn target_rows(table: &mut Table, indent: usize, mark: &str, target: &Target<'_>
     if target.reversed {
         remarks.push("read backwards".to_owned());
     }
+    if target.denied {
+        remarks.push("denied by another row".to_owned());
+    }
     if let Some(ancestor) = &target.ancestor {
         remarks.push(format!("by its ancestor {}", ancestor.code));
     }

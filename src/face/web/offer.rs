@@ -106,6 +106,7 @@ fn one(t: &Target<'_>, name: &str, value: usize, number: usize, picked: bool) ->
                 @if let Some(score) = t.score { span { "fits the words " (format!("{score:.2}")) } }
                 @for hop in &t.hops { span { "by " (hop.from.code()) " to " (hop.to.code()) } }
                 @if t.reversed { span.bad { "map read backwards" } }
+                @if t.denied { span.bad { "denied by another row" } }
                 @if let Some(a) = t.ancestor { span.bad { "row of its ancestor " (a.code()) } }
             }
             (layout::notes(c))

@@ -77,6 +77,9 @@ pub struct Target<'a> {
     pub score: Option<f32>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reversed: bool,
+    /// Another row, or a reviewer, says that this is not what the source means.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub denied: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ancestor: Option<CodeAndDisplay<'a>>,
 }
@@ -214,6 +217,7 @@ impl<'a> Target<'a> {
             hops: target.hops.iter().map(Hop::of).collect(),
             score: target.score,
             reversed: target.reversed,
+            denied: target.denied,
             ancestor: target.ancestor.map(CodeAndDisplay::from),
         }
     }

@@ -269,6 +269,9 @@ impl<'i> Place<'_, 'i> {
             if target.state != TargetState::Valid {
                 extension(a, "state", |e| e.field("valueCode", target.state.code()));
             }
+            if target.denied {
+                extension(a, "denied", |e| e.key("valueBoolean").bool(true));
+            }
             match target.origin {
                 Origin::Row(row) => extension(a, "row", |e| e.key("valuePositiveInt").number(row.line().max(1))),
                 Origin::Unmapped(_) => extension(a, "unmapped", |e| e.key("valueBoolean").bool(true)),
