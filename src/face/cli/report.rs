@@ -133,8 +133,7 @@ fn diff_text(d: &Diff, most: usize, paint: Paint) -> String {
         let (before, after) = (thousands(d.not_compared.0), thousands(d.not_compared.1));
         let _ = writeln!(
             page,
-            "{} texts that are no codes before, {} after: reports do not show them, so they cannot be compared one by one",
-            before, after
+            "{before} texts that are no codes before, {after} after: reports do not show them, so they cannot be compared one by one"
         );
     }
     page

@@ -456,7 +456,7 @@ pub(super) fn repaired(run: &Run) -> Vec<RepairedPart> {
         codes,
     };
     let mut repaired: Vec<RepairedPart> = pairs.into_iter().map(part).collect();
-    repaired.sort_by(|a, b| b.codes.cmp(&a.codes));
+    repaired.sort_by_key(|r| std::cmp::Reverse(r.codes));
     repaired
 }
 
@@ -472,7 +472,7 @@ fn invalid_targets(engine: &Engine, run: &Run) -> InvalidTargetsPart {
     }
     part.distinct = codes.keys().map(|(system, _, code, ..)| (system, code)).collect::<std::collections::BTreeSet<_>>().len() as u64;
     let mut codes: Vec<_> = codes.into_iter().collect();
-    codes.sort_by(|a, b| b.1.cmp(&a.1));
+    codes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     let listed = codes.into_iter().take(TOP).map(|((system, to, code, target, state), codes)| InvalidTargetPart {
         system: system.to_owned(),
         code: code.to_owned(),

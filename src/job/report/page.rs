@@ -52,7 +52,7 @@ fn head(d: &Document) -> Markup {
         h1 { "Conversion report" }
         p.dim { (d.input.name) " to " (d.output.name) ", " (d.run.started.replace('T', " ").trim_end_matches('Z')) " UTC, xwalk " (d.xwalk) }
         p { span class={ "verdict " (if good { "good" } else { "bad" }) } { (d.verdict) } "  " (sentence)
-            @if !by_policy.is_empty() { " No map alone settled " (by_policy.join(", ")) "." }
+            @if !by_policy.is_empty() { " Not by the map alone: " (by_policy.join(", ")) "." }
             @if d.invalid_targets.codes > 0 { " " b { (thousands(d.invalid_targets.codes)) " codes were given targets that are no codes." } }
         }
         @if !d.thresholds.is_empty() {
