@@ -98,7 +98,7 @@ fn proposals_run() {
     run("sub/p.csv", claims.as_bytes(), "p.toml", &|_| {});
     run("sub/p.csv", claims.as_bytes(), "jobs/p.toml", &|_| {});
     run("p.dat", claims.replace(',', "~").as_bytes(), "p.toml", &|job| job.delimiter = Some('~'));
-    run("p.dat", claims["id,dx,day\n".len()..].as_bytes(), "p.toml", &|job| job.header = false);
+    run("p.dat", &claims.as_bytes()["id,dx,day\n".len()..], "p.toml", &|job| job.header = false);
     run("p.csv", &claims.encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<_>>(), "p.toml", &|job| {
         job.encoding = Some("utf-16be".into())
     });

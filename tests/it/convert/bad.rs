@@ -128,7 +128,8 @@ fn nothing_is_destroyed() {
 #[test]
 fn no_two_places_are_one_file() {
     let text = "id,dx\n1,401.9\n2\n";
-    let changes: [&dyn Fn(&Place, &mut Job); 7] = [
+    type Change = dyn Fn(&Place, &mut Job);
+    let changes: [&Change; 7] = [
         &|p, job| job.rejects = Some(p.input.clone()),
         &|p, job| job.rejects = Some(p.output.clone()),
         &|p, job| job.rejects = Some(p.path("./out-in.csv.part")),
