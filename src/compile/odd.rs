@@ -20,8 +20,10 @@ pub(super) fn against_each_other(meta: &MapMeta, rows: &mut Vec<ReadRow>, source
         return Vec::new();
     }
     let mut repeated = Kind::new("rows that stand twice", "merged into one; remove the repetition");
-    let mut denied = Kind::new("rows that are denied by others", "the assertion answers; keep the one that is right");
-    let mut unlike = Kind::new("rows of which others say another strength", "both are alternatives now; keep the one that is right");
+    let mut denied =
+        Kind::new("rows that are denied by others", "the assertion is offered and never automatic; keep the one that is right");
+    let mut unlike =
+        Kind::new("rows of which others say another strength", "they answer as one, merely related; keep the one that is right");
     let mut holes = Kind::new("rows beside a declared hole", "the targets answer; keep what is right");
     let mut merged = vec![false; rows.len()];
     let mut start = 0;

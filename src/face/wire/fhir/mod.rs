@@ -13,6 +13,7 @@
 //! | `scenario` | `$translate` match | which whole reading of the source the match belongs to, from 1 |
 //! | `group`, `option` | `$translate` match | its place, where the combinations of a scenario are too many to be written out as products |
 //! | `state` | `$translate` match | `header`, `expired` or `unlisted`: a target that cannot be recorded |
+//! | `denied` | `$translate` match | another row, or a reviewer, says that this is not what the source means: never automatic |
 //! | `row` | `$translate` match | the line of the release file that says so |
 //! | `unmapped`, `decision`, `text` | `$translate` match | where the match comes from, if not from a row |
 //! | `rule`, `advice`, `comment` | `$translate` match | what the row says beside its target |
