@@ -6,12 +6,12 @@
 use super::super::reply::Failure;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Looks at a code, by one condition of one part of a set: about a second of them.
-const MOST: u64 = 50_000_000;
+/// Looks at a code, by one condition of one part of a set: some seconds of them at worst, on a busy machine.
+const MOST: u64 = 10_000_000;
 /// Of resolving a value set, in looks.
 pub(super) const SET: u64 = 10_000;
 /// Of a regular expression, and of a code that a set lists, which is kept as long as the request lasts.
-pub(super) const PATTERN: u64 = 5_000;
+pub(super) const PATTERN: u64 = 100_000;
 pub(super) const LISTED: u64 = 20;
 
 #[derive(Default)]
