@@ -9,8 +9,8 @@ use std::path::Path;
 /// Where codes of a system usually have to go.
 const TARGETS: [(&str, &str); 3] = [("icd9cm", "icd10cm"), ("icd9proc", "icd10pcs"), ("snomed", "icd10cm")];
 
-/// A person's life is longer than an extract: dates so many years apart are not those of services.
-const YEARS: i16 = 30;
+/// Lives go back further than services: dates so many years apart are those of births.
+const YEARS: i16 = 60;
 
 pub(super) fn toml(job: &Job, job_file: Option<&Path>, columns: &[Column], gathered: &Gathered) -> String {
     let mut out = String::from("# Proposed by xwalk profile. Look it through, then: xwalk convert --job FILE\n");

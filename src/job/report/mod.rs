@@ -75,7 +75,7 @@ pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Res
             found.listed.iter().map(|(record, what, first)| [record.to_string().into(), what.code().into(), first.to_string().into()]);
         put("duplicates.csv", &table("record,repeats,first", rows))?;
     }
-    if job.rejects.is_none() && !folder.join("rejects.csv").exists() {
+    if job.rejects.is_none() && run.rejects.is_none() {
         put("rejects.csv", b"line,reason,record\n")?;
     }
     document.files = files;

@@ -257,6 +257,11 @@ fn nothing_is_signed_that_the_run_did_not_leave() {
         assert!(error.contains(why), "{file}: {error}");
         assert!(!place.path("r/signature.json").exists());
     }
+    // Rejects within the report are a part of it.
+    let place = Place::with("in.csv", "id,dx\n1,250.00\n2\n");
+    run(&Job { report: Some(place.path("r")), ..place.job() }).unwrap();
+    sign(&place, "A. Coder").unwrap();
+    assert!(verify(&place).holds(), "{:?}", verify(&place));
     let place = made();
     std::fs::remove_file(&place.output).unwrap();
     assert!(sign(&place, "A. Coder").unwrap_err().contains("--output FILE"));
