@@ -6,14 +6,16 @@
 
 use super::Error;
 use super::input::TextEncoding;
-use super::ledger::{Ledger, Tally};
+use super::ledger::{Ledger, Place, Tally};
 use super::memo::{Given, Hit, Looked, Memo};
 use super::spec::{CodeColumn, Unsettled};
 use super::words::Words;
 use crate::engine::{Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Translation, Translator, TranslatorOptions};
+use crate::index::ConceptMap;
 use crate::model::Date;
 use compact_str::{CompactString, format_compact};
 use hashbrown::HashMap;
+use smallvec::{SmallVec, smallvec};
 
 /// Distinct questions kept; a column of free text must not fill the memory.
 const MOST_ANSWERS: usize = 1 << 16;
@@ -49,13 +51,16 @@ pub(super) struct Context<'q> {
 /// What is counted when an answer is given.
 struct Counted {
     /// None of a blank cell.
-    tally: Option<u32>,
+    first: Option<Place>,
     /// Of the further codes in the cell.
     further: Box<[Further]>,
 }
 
-/// Tally, outcome, and whether settled, of a code beyond the first of a cell.
-pub(super) type Further = (u32, u8, bool);
+/// Where it is counted, its outcome, and whether it is settled, of a code beyond the first of a cell.
+pub(super) type Further = (Place, u8, bool);
+
+/// Kinds of repair, and what stood there.
+type Repair = Option<(u8, CompactString)>;
 
 const SETTLED: u8 = 1;
 /// The job rejects records with this answer.
@@ -84,6 +89,7 @@ pub(super) struct Answers<'e> {
     arena: Vec<u8>,
     /// Where in the arena bytes stand that came before.
     written: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
+    rendered: Vec<u8>,
 }
 
 impl Hit {
@@ -130,6 +136,7 @@ impl<'e> Answers<'e> {
             counted: Vec::new(),
             arena: Vec::new(),
             written: HashMap::default(),
+            rendered: Vec::new(),
         };
         match &spec.from {
             Some(_) if spec.is_text() => answers.words = Some(Words::new(engine, spec)?),
@@ -235,14 +242,14 @@ impl<'e> Answers<'e> {
 
     /// Of the first code, for the sample.
     pub fn tally_of(&self, hit: Hit) -> Option<u32> {
-        self.counted[hit.answer as usize].tally
+        self.counted[hit.answer as usize].first.map(|place| place.tally)
     }
 
     /// Brings into the ledger how often each answer was given.
     pub fn settle_counts(&mut self, ledger: &mut Ledger) {
         for (count, counted) in self.memo.take_counts().zip(&self.counted) {
-            for tally in counted.tally.into_iter().chain(counted.further.iter().map(|f| f.0)) {
-                ledger.tallies[tally as usize].count += count;
+            for place in counted.first.into_iter().chain(counted.further.iter().map(|f| f.0)) {
+                ledger.count(place, count);
             }
         }
     }
@@ -282,63 +289,71 @@ impl<'e> Answers<'e> {
     fn make(&mut self, cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {
         if cell.trim_ascii().is_empty() {
             let (start, size) = self.write([""; 5]);
-            return (Given { start, size, outcome: 0, flags: BLANK }, Counted { tally: None, further: Box::default() });
+            return (Given { start, size, outcome: 0, flags: BLANK }, Counted { first: None, further: Box::default() });
         }
         let text = self.encoding.decode(cell);
-        let parts: Vec<&str> = match &self.spec.split {
+        let mut parts: SmallVec<[&str; 1]> = match &self.spec.split {
             Some(split) => text.split(split.as_str()).filter(|p| !p.trim().is_empty()).collect(),
-            None => vec![&text],
+            None => smallvec![&*text],
         };
         // Only separators: nothing to ask, and nothing that may vanish either.
-        let parts = if parts.is_empty() { vec![&*text] } else { parts };
-        let tallies: Vec<Tally> = parts.iter().map(|p| self.tally(p, source, context)).collect();
-        let between = self.spec.split.as_deref().unwrap_or(" ");
-        let joined = |value: &dyn Fn(&Tally) -> &str| tallies.iter().map(value).collect::<Vec<_>>().join(between);
-        let targets: Vec<&str> = tallies
-            .iter()
-            .zip(&parts)
-            .map(|(t, given)| if !t.settled && self.spec.unsettled == Unsettled::Source { given.trim() } else { &t.target })
-            .collect();
-        let (start, size) = self.write([
-            &targets.join(between),
-            &joined(&|t| t.outcome.map_or("", Outcome::code)),
-            &joined(&|t| &t.relationship),
-            &joined(&|t| &t.map),
-            &joined(&|t| &t.policy),
-        ]);
-        let reject = self.spec.unsettled == Unsettled::Reject && tallies.iter().any(|t| !t.settled);
-        let mut places = tallies.into_iter().map(|t| (t.outcome.map_or(0, |o| o as u8), t.settled, ledger.place(t)));
-        let (outcome, settled, tally) = places.next().unwrap_or_default();
-        let further: Box<[Further]> = places.map(|(outcome, settled, tally)| (tally, outcome, settled)).collect();
+        if parts.is_empty() {
+            parts.push(&text);
+        }
+        let tallies: SmallVec<[(Tally, Repair); 1]> = parts.iter().map(|p| self.tally(p, source, context)).collect();
+        let by_source = self.spec.unsettled == Unsettled::Source;
+        let values = |at: usize| {
+            let t = &tallies[at].0;
+            let target = if by_source && !t.settled { parts[at].trim() } else { &t.target };
+            [target, t.outcome.map_or("", Outcome::code), &t.relationship, &t.map, &t.policy]
+        };
+        let (start, size) = if parts.len() == 1 {
+            self.write(values(0))
+        } else {
+            let all: Vec<[&str; 5]> = (0..parts.len()).map(values).collect();
+            let between = self.spec.split.as_deref().unwrap_or(" ");
+            let joined: [String; 5] = std::array::from_fn(|value| all.iter().map(|v| v[value]).collect::<Vec<_>>().join(between));
+            self.write(joined.each_ref().map(String::as_str))
+        };
+        let reject = self.spec.unsettled == Unsettled::Reject && tallies.iter().any(|(t, _)| !t.settled);
+        let mut places = tallies.into_iter().map(|(t, r)| (t.outcome.map_or(0, |o| o as u8), t.settled, ledger.place(t, r)));
+        let (outcome, settled, first) = places.next().map_or((0, false, None), |(outcome, settled, place)| (outcome, settled, Some(place)));
+        let further: Box<[Further]> = places.map(|(outcome, settled, place)| (place, outcome, settled)).collect();
         let flag = |is: bool, flag: u8| if is { flag } else { 0 };
         let flags = flag(settled, SETTLED) | flag(reject, REJECT) | flag(!further.is_empty(), FURTHER);
-        (Given { start, size, outcome, flags }, Counted { tally: Some(tally), further })
+        (Given { start, size, outcome, flags }, Counted { first, further })
     }
 
     /// Puts the bytes to append into the arena. Spellings of one code mostly have the same answer, which is kept once.
     fn write(&mut self, values: [&str; 5]) -> (u32, u32) {
-        let mut bytes = Vec::with_capacity(64);
+        let mut bytes = std::mem::take(&mut self.rendered);
+        bytes.clear();
         self.render(values, &mut bytes);
-        let size = bytes.len() as u32;
-        let start = *self.written.entry(bytes.into()).or_insert_with_key(|bytes| {
+        let start = self.written.get(&bytes[..]).copied().unwrap_or_else(|| {
             let start = self.arena.len() as u32;
-            self.arena.extend_from_slice(bytes);
+            self.arena.extend_from_slice(&bytes);
+            self.written.insert(bytes.as_slice().into(), start);
             start
         });
+        let size = bytes.len() as u32;
+        self.rendered = bytes;
         (start, size)
     }
 
     /// Asks the engine.
-    fn tally(&self, code: &str, source: u8, context: Context<'_>) -> Tally {
+    fn tally(&self, code: &str, source: u8, context: Context<'_>) -> (Tally, Repair) {
         if let Some(words) = &self.words {
-            return words.tally(code);
+            return (words.tally(code), None);
         }
         let Some(Some(translator)) = self.translators.get(usize::from(source)) else {
             let message = format!("no code system `{}`", self.encoding.decode(context.from).trim());
-            return Tally { code: code.trim().into(), outcome: Some(Outcome::UnknownSystem), message, ..Tally::default() };
+            let outcome = Some(Outcome::UnknownSystem);
+            return (Tally { code: code.trim().into(), outcome, message, ..Tally::default() }, None);
         };
         let asked = Asked { code, date: context.date, facts: context.facts, text: context.text };
-        tally(translator, &translator.translate(&asked))
+        let t = translator.translate(&asked);
+        let kinds = t.repairs.iter().fold(0, |bits, r| bits | bit(r.kind));
+        (tally(translator, &t), (kinds != 0).then(|| (kinds, t.given.clone())))
     }
 
     fn render(&self, values: [&str; 5], out: &mut Vec<u8>) {
@@ -421,18 +436,24 @@ fn tally(translator: &Translator<'_>, t: &Translation<'_>) -> Tally {
         }
         joined
     };
-    let mut maps: Vec<CompactString> = chosen
+    let named = |m: ConceptMap<'_>| {
+        let mut name = CompactString::from(m.id());
+        name.push('|');
+        name.push_str(m.version());
+        name
+    };
+    let mut maps: SmallVec<[CompactString; 1]> = chosen
         .iter()
         .map(|o| match o.origin {
             Origin::Decision(number) => format_compact!("decision {number}"),
             Origin::Text => CompactString::const_new("text"),
             Origin::Same => CompactString::const_new("same system"),
-            _ => o.origin.map().map_or_else(CompactString::default, |m| format_compact!("{}|{}", m.id(), m.version())),
+            _ => o.origin.map().map_or_else(CompactString::default, named),
         })
         .collect();
     maps.dedup();
     if maps.is_empty() {
-        maps.extend(t.map.filter(|_| t.source.is_some()).map(|m| format_compact!("{}|{}", m.id(), m.version())));
+        maps.extend(t.map.filter(|_| t.source.is_some()).map(named));
     }
     let policy = t.picked.as_ref().map_or_else(CompactString::default, |p| match p.margin {
         Some(margin) => format_compact!("{} {margin:.2}", p.policy.code()),
@@ -450,8 +471,6 @@ fn tally(translator: &Translator<'_>, t: &Translation<'_>) -> Tally {
         map: join(&mut maps.iter().map(CompactString::as_str)),
         target_state: join(&mut chosen.iter().map(|o| o.state.code())),
         policy,
-        repairs: t.repairs.iter().fold(0, |bits, r| bits | bit(r.kind)),
-        given: if t.repairs.is_empty() { CompactString::default() } else { t.given.clone() },
         options: if settled { String::new() } else { options(t) },
         message: if settled { String::new() } else { message(t) },
         count: 0,
@@ -462,7 +481,7 @@ fn bit(kind: RepairKind) -> u8 {
     RepairKind::ALL.iter().position(|k| *k == kind).map_or(0, |at| 1 << at)
 }
 
-/// The kinds of repair that a tally's bits stand for.
+/// The kinds of repair that bits stand for.
 pub(super) fn repair_kinds(bits: u8) -> impl Iterator<Item = RepairKind> {
     RepairKind::ALL.into_iter().filter(move |k| bits & bit(*k) != 0)
 }

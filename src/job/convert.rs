@@ -109,7 +109,7 @@ fn prepare<'e>(job: &Job, engine: &'e Engine, format: RecordFormat) -> Result<(S
     if matches!(format, RecordFormat::Parquet | RecordFormat::Arrow) {
         return prepare_table(job, engine, format);
     }
-    let input = Input::open(&job.input, job.encoding.as_deref(), job.block)?;
+    let input = Input::open(&job.input, job.encoding.as_deref())?;
     if matches!(format, RecordFormat::Ndjson) {
         if input.sample.iter().all(u8::is_ascii_whitespace) {
             return Err(Error::Empty { file });

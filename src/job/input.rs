@@ -7,30 +7,9 @@ use encoding_rs::Encoding;
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::thread::{Scope, ScopedJoinHandle};
 
-/// Room in front of each block for the record that began in the one before.
-pub(super) const HEADROOM: usize = 1 << 16;
 /// What encoding and dialect are detected from.
 const SAMPLE: usize = 1 << 16;
-
-/// Some bytes of the input, in a buffer that is used again.
-pub(super) struct Block {
-    /// `HEADROOM` bytes to write the begun record into, then what was read.
-    pub bytes: Vec<u8>,
-    /// Nothing comes after it.
-    pub last: bool,
-    /// ASCII without NUL: records need no look at their encoding.
-    pub clean: bool,
-}
-
-/// Gives the blocks of the input in order.
-pub(super) trait Blocks {
-    fn next(&mut self) -> Result<Option<Block>, Error>;
-    /// A block that is done with.
-    fn reuse(&mut self, block: Block);
-}
 
 /// How the text is encoded.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -137,15 +116,12 @@ pub(super) struct Input {
     compression: Option<&'static str>,
     /// The first bytes, as UTF-8 if they were UTF-16.
     pub sample: Vec<u8>,
-    block: usize,
-    done: bool,
     metadata: Option<Metadata>,
     tally: std::sync::Arc<std::sync::Mutex<(blake3::Hasher, u64)>>,
-    spare: Vec<Block>,
 }
 
 impl Input {
-    pub fn open(path: &Path, encoding: Option<&str>, block: usize) -> Result<Input, Error> {
+    pub fn open(path: &Path, encoding: Option<&str>) -> Result<Input, Error> {
         let name = display_name(path);
         let stdin = path.as_os_str() == "-";
         let (raw, metadata): (Box<dyn Read + Send>, _) = if stdin {
@@ -195,7 +171,7 @@ impl Input {
             _ => (reader, sample),
         };
         let path = path.to_owned();
-        Ok(Input { path, reader, encoding, compression, sample, block: block.max(1), done: false, metadata, tally, spare: Vec::new() })
+        Ok(Input { path, reader, encoding, compression, sample, metadata, tally })
     }
 
     /// Bytes as stored, if that can be known before reading.
@@ -234,48 +210,35 @@ impl Input {
         Ok(())
     }
 
-    fn fill(&mut self, block: &mut Block) -> io::Result<()> {
-        block.bytes.resize(HEADROOM + self.block, 0);
-        let mut at = HEADROOM;
-        while at < block.bytes.len() {
-            match self.reader.read(&mut block.bytes[at..]) {
-                Ok(0) => {
-                    self.done = true;
-                    break;
-                }
+    /// Reads until the buffer is full or the input ends; how many bytes, and whether nothing comes after them.
+    pub fn fill(&mut self, buffer: &mut [u8]) -> Result<(usize, bool), Error> {
+        let before = self.tally.lock().map(|t| t.1).unwrap_or(0);
+        let mut at = 0;
+        while at < buffer.len() {
+            match self.reader.read(&mut buffer[at..]) {
+                Ok(0) => return Ok((at, true)),
                 Ok(n) => at += n,
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
+                Err(e) => return Err(self.unreadable(e, before)),
             }
         }
-        block.bytes.truncate(at);
-        block.last = self.done;
-        let read = &block.bytes[HEADROOM..];
-        let ascii = matches!(self.encoding, TextEncoding::SingleByte(_)) || read.is_ascii();
-        block.clean = ascii && memchr::memchr(0, read).is_none();
-        Ok(())
+        Ok((at, false))
     }
-}
 
-impl Blocks for Input {
-    fn next(&mut self) -> Result<Option<Block>, Error> {
-        if self.done {
-            return Ok(None);
-        }
-        let mut block = self.spare.pop().unwrap_or(Block { bytes: Vec::new(), last: false, clean: false });
-        let before = self.tally.lock().map(|t| t.1).unwrap_or(0);
-        self.fill(&mut block).map_err(|e| match e.kind() {
+    fn unreadable(&self, e: io::Error, before: u64) -> Error {
+        match e.kind() {
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof | io::ErrorKind::Other => {
                 let what = format!("unreadable after byte {before}: {e}; nothing was kept, mend or fetch the file again");
                 Error::Encoding { file: display_name(&self.path), what }
             }
             _ => Error::io("read", &self.path, e),
-        })?;
-        Ok(Some(block))
+        }
     }
 
-    fn reuse(&mut self, block: Block) {
-        self.spare.push(block);
+    /// ASCII without NUL: records need no look at their encoding.
+    pub fn is_clean(&self, text: &[u8]) -> bool {
+        let ascii = matches!(self.encoding, TextEncoding::SingleByte(_)) || text.is_ascii();
+        ascii && memchr::memchr(0, text).is_none()
     }
 }
 
@@ -299,60 +262,6 @@ pub(super) fn display_name(path: &Path) -> String {
         Some(_) if path.as_os_str() == "-" => String::from("standard input"),
         Some(name) => name.to_string_lossy().into_owned(),
         None => path.display().to_string(),
-    }
-}
-
-/// Reads ahead on a thread of its own.
-pub(super) struct Ahead<'s> {
-    full: Receiver<Result<Block, Error>>,
-    empty: SyncSender<Block>,
-    reader: ScopedJoinHandle<'s, Input>,
-}
-
-impl<'s> Ahead<'s> {
-    /// `ring` buffers are all there are.
-    pub fn start<'e>(scope: &'s Scope<'s, 'e>, mut input: Input, ring: usize) -> Ahead<'s> {
-        let (send_full, full) = sync_channel(ring);
-        let (empty, take_empty) = sync_channel(ring);
-        for _ in 0..ring {
-            input.reuse(Block { bytes: Vec::new(), last: false, clean: false });
-        }
-        let reader = scope.spawn(move || {
-            loop {
-                if input.spare.is_empty() {
-                    match take_empty.recv() {
-                        Ok(block) => input.reuse(block),
-                        Err(_) => return input,
-                    }
-                }
-                let block = match input.next() {
-                    Ok(None) => return input,
-                    Ok(Some(block)) => Ok(block),
-                    Err(e) => Err(e),
-                };
-                let failed = block.is_err();
-                if send_full.send(block).is_err() || failed {
-                    return input;
-                }
-            }
-        });
-        Ahead { full, empty, reader }
-    }
-
-    /// The input again, when its last block has come.
-    pub fn join(self) -> Result<Input, Error> {
-        drop((self.full, self.empty));
-        self.reader.join().map_err(|_| Error::Unbalanced { what: String::from("the reading thread panicked") })
-    }
-}
-
-impl Blocks for Ahead<'_> {
-    fn next(&mut self) -> Result<Option<Block>, Error> {
-        self.full.recv().ok().transpose()
-    }
-    fn reuse(&mut self, block: Block) {
-        // The reader may have come to its end; then nobody needs the buffer.
-        let _ = self.empty.send(block);
     }
 }
 
@@ -452,7 +361,7 @@ mod tests {
         let file = folder.path().join("a.csv");
         std::fs::write(&file, "\u{feff}id,dx1\n".encode_utf16().flat_map(u16::to_be_bytes).collect::<Vec<u8>>()).unwrap();
         for label in ["utf-16", "utf-16le", "utf-16be"] {
-            let input = Input::open(&file, Some(label), 64).unwrap();
+            let input = Input::open(&file, Some(label)).unwrap();
             assert_eq!((input.encoding.name(), &input.sample[..]), ("UTF-16BE", "\u{feff}id,dx1\n".as_bytes()), "{label}");
         }
     }

@@ -38,11 +38,6 @@ pub struct Tally {
     pub target_state: CompactString,
     /// What settled a choice; empty if nothing had to.
     pub policy: CompactString,
-    /// Kinds of repair, one bit each in the order of [`crate::engine::RepairKind::ALL`].
-    pub repairs: u8,
-    /// What stood there, if it had to be repaired to be this code.
-    #[serde(default)]
-    pub given: CompactString,
     /// Of an unsettled code: what it may be, `A + B / C | D`: scenarios, groups, options.
     pub options: String,
     pub message: String,
@@ -55,6 +50,26 @@ impl Tally {
     pub fn invalid_target(&self) -> Option<&str> {
         self.target_state.split(' ').find(|state| !state.is_empty() && *state != TargetState::Valid.code())
     }
+}
+
+/// What stood there for a code and had to be repaired to be it.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Repaired {
+    /// Of the code.
+    pub tally: u32,
+    /// Kinds of repair, one bit each in the order of [`crate::engine::RepairKind::ALL`].
+    pub kinds: u8,
+    pub given: CompactString,
+    /// How many stand for it in the input.
+    pub count: u64,
+}
+
+/// Where a code is counted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Place {
+    pub tally: u32,
+    /// What was repaired, from 1; 0: nothing.
+    pub repaired: u32,
 }
 
 mod outcome_code {
@@ -186,6 +201,7 @@ pub struct Ledger {
     pub met: Vec<usize>,
     pub columns: Vec<Codes>,
     pub tallies: Vec<Tally>,
+    pub repaired: Vec<Repaired>,
     /// By outcome, in the order of [`Outcome::ALL`].
     pub samples: Vec<Vec<Sampled>>,
     /// Cells of fact columns that were not understood: age, sex.
@@ -196,9 +212,12 @@ pub struct Ledger {
     places: Places,
 }
 
-/// Where tallies stand, by their hash. It says nothing that they do not say.
+/// Where tallies stand, and what was repaired, by their hashes. It says nothing that they do not say.
 #[derive(Clone, Debug, Default)]
-struct Places(HashTable<u32>);
+struct Places {
+    tallies: HashTable<u32>,
+    repaired: HashTable<u32>,
+}
 
 impl PartialEq for Places {
     fn eq(&self, _: &Places) -> bool {
@@ -219,12 +238,21 @@ impl Ledger {
     pub(super) fn find_places(&mut self) {
         self.places = Places::default();
         for at in 0..self.tallies.len() {
-            self.note_place(at);
+            self.note_tally(at);
+        }
+        for at in 0..self.repaired.len() {
+            self.note_repaired(at);
         }
     }
 
-    fn note_place(&mut self, at: usize) {
-        self.places.0.insert_unique(hash(&self.tallies[at]), at as u32, |&other| hash(&self.tallies[other as usize]));
+    fn note_tally(&mut self, at: usize) {
+        let of = |at: usize| tally_hash(&self.tallies[at]);
+        self.places.tallies.insert_unique(of(at), at as u32, |&other| of(other as usize));
+    }
+
+    fn note_repaired(&mut self, at: usize) {
+        let of = |at: usize| hash(&repaired_key(&self.repaired[at]));
+        self.places.repaired.insert_unique(of(at), at as u32, |&other| of(other as usize));
     }
 
     pub fn rejected_total(&self) -> u64 {
@@ -249,8 +277,43 @@ impl Ledger {
         sums
     }
 
+    /// Where a code is counted that is like this one, and what was repaired for it: kinds, and what stood there.
+    pub(super) fn place(&mut self, tally: Tally, repaired: Option<(u8, CompactString)>) -> Place {
+        let tally = self.tally(tally);
+        let repaired = repaired.map_or(0, |(kinds, given)| self.repair(Repaired { tally, kinds, given, count: 0 }) + 1);
+        Place { tally, repaired }
+    }
+
+    /// Counts a code.
+    pub(super) fn count(&mut self, place: Place, count: u64) {
+        self.tallies[place.tally as usize].count += count;
+        if let Some(repaired) = place.repaired.checked_sub(1) {
+            self.repaired[repaired as usize].count += count;
+        }
+    }
+
+    /// The place of the repair that is like this one but for its count.
+    fn repair(&mut self, mut repaired: Repaired) -> u32 {
+        let find = |repaired: &Repaired| {
+            let key = repaired_key(repaired);
+            self.places.repaired.find(hash(&key), |&at| repaired_key(&self.repaired[at as usize]) == key).copied()
+        };
+        if let Some(at) = find(&repaired) {
+            return at;
+        }
+        if self.repaired.len() >= MOST_TALLIES {
+            repaired.given = CompactString::const_new("(others)");
+            if let Some(at) = find(&repaired) {
+                return at;
+            }
+        }
+        self.repaired.push(repaired);
+        self.note_repaired(self.repaired.len() - 1);
+        self.repaired.len() as u32 - 1
+    }
+
     /// The place of the tally that is like this one but for its count.
-    pub(super) fn place(&mut self, tally: Tally) -> u32 {
+    fn tally(&mut self, tally: Tally) -> u32 {
         if let Some(at) = self.find(&tally) {
             return at;
         }
@@ -264,8 +327,6 @@ impl Ledger {
                 message: String::new(),
                 target: CompactString::default(),
                 relationship: CompactString::default(),
-                repairs: 0,
-                given: CompactString::default(),
                 ..tally
             };
             if let Some(at) = self.find(&others) {
@@ -275,12 +336,13 @@ impl Ledger {
         };
         let at = self.tallies.len();
         self.tallies.push(tally);
-        self.note_place(at);
+        self.note_tally(at);
         at as u32
     }
 
     fn find(&self, tally: &Tally) -> Option<u32> {
-        self.places.0.find(hash(tally), |&at| key(&self.tallies[at as usize]) == key(tally)).copied()
+        let key_of = key(tally);
+        self.places.tallies.find(tally_hash(tally), |&at| key(&self.tallies[at as usize]) == key_of).copied()
     }
 
     /// Holds invariant 13: records in = records out + records rejected, codes in = the sum of all outcomes, counted in two places.
@@ -303,14 +365,23 @@ impl Ledger {
 }
 
 /// What makes two tallies one.
-fn key(t: &Tally) -> ([&str; 10], u8, bool, bool) {
+fn key(t: &Tally) -> ([&str; 9], bool, bool) {
     let outcome = t.outcome.map_or("", Outcome::code);
-    let texts: [&str; 10] = [&t.system, &t.to, &t.code, outcome, &t.target, &t.relationship, &t.map, &t.target_state, &t.policy, &*t.given];
-    (texts, t.repairs, t.known, t.settled)
+    let texts: [&str; 9] = [&t.system, &t.to, &t.code, outcome, &t.target, &t.relationship, &t.map, &t.target_state, &t.policy];
+    (texts, t.known, t.settled)
 }
 
-fn hash(t: &Tally) -> u64 {
-    foldhash::fast::FixedState::default().hash_one(key(t))
+fn repaired_key(r: &Repaired) -> (u32, u8, &str) {
+    (r.tally, r.kinds, &r.given)
+}
+
+/// Mostly the code tells one tally from another.
+fn tally_hash(t: &Tally) -> u64 {
+    hash(&(&*t.code, &*t.target, &*t.policy))
+}
+
+fn hash(key: &impl std::hash::Hash) -> u64 {
+    foldhash::fast::FixedState::default().hash_one(key)
 }
 
 #[cfg(test)]
@@ -321,8 +392,13 @@ mod tests {
     fn invariant_13_is_held() {
         let mut ledger = Ledger::new([String::from("dx")]);
         let tally = Tally { code: "250.00".into(), outcome: Some(Outcome::Exact), settled: true, ..Tally::default() };
-        let at = ledger.place(tally.clone());
-        assert_eq!(at, ledger.place(tally));
+        let at = ledger.place(tally.clone(), None);
+        assert_eq!(at, ledger.place(tally.clone(), None));
+        let repaired = ledger.place(tally.clone(), Some((1, "25000".into())));
+        assert_eq!((repaired.tally, repaired.repaired), (at.tally, 1));
+        assert_eq!(repaired, ledger.place(tally.clone(), Some((1, "25000".into()))));
+        assert_eq!(ledger.place(tally, Some((1, "250 00".into()))).repaired, 2);
+        ledger.count(repaired, 0);
         ledger.records_in = 3;
         ledger.records_out = 2;
         *ledger.rejected.entry(RejectReason::Fields).or_default() += 1;

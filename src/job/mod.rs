@@ -16,6 +16,7 @@
 
 mod answers;
 mod convert;
+mod cut;
 mod duplicates;
 mod facts;
 mod format;
@@ -35,7 +36,7 @@ mod work;
 pub use convert::{ColumnFacts, Progress, Run, convert};
 pub use duplicates::{Duplicates, Repetition};
 pub use input::InputFacts;
-pub use ledger::{Codes, Ledger, Longest, RejectReason, Sampled, Tally};
+pub use ledger::{Codes, Ledger, Longest, RejectReason, Repaired, Sampled, Tally};
 pub use output::OutputFacts;
 pub use spec::{CodeColumn, Job, Quote, RecordFormat, Unsettled};
 

@@ -129,9 +129,9 @@ impl Output {
     /// Goes on writing where a run was killed: behind what `state` speaks of, if that is still there, byte by byte.
     pub fn resume(path: &Path, encoding: TextEncoding, sync: bool, state: &OutputState) -> Result<Option<Output>, Error> {
         let part = part_of(path);
-        // The kill may have come after it was put in place.
-        let found = [part.as_path(), path].into_iter().find(|p| p.is_file());
-        let Some(found) = found.filter(|f| begins_with(f, state).unwrap_or(false)) else { return Ok(None) };
+        // The kill may have come after it was put in place, and what was there before stand beside it.
+        let found = [part.as_path(), path].into_iter().find(|p| p.is_file() && begins_with(p, state).unwrap_or(false));
+        let Some(found) = found else { return Ok(None) };
         if found != part {
             std::fs::rename(found, &part).map_err(|e| Error::io("rename to", &part, e))?;
         }
@@ -218,6 +218,10 @@ impl Output {
     /// Puts the complete file into its place.
     pub fn publish(self) -> Result<(), Error> {
         let (Some(place), Some(part)) = (&self.place, &self.part) else { return Ok(()) };
+        if !self.sync && exchange(part, place) {
+            let _ = std::fs::remove_file(part);
+            return Ok(());
+        }
         std::fs::rename(part, place).map_err(|e| Error::io("rename to", place, e))
     }
 
@@ -227,6 +231,18 @@ impl Output {
             let _ = std::fs::remove_file(part);
         }
     }
+}
+
+/// Lets two files change their places, if both are there. A file system may write what is renamed over another to the disk at once, which
+/// takes as long as the conversion; whoever wants it on the disk says so (`--sync`).
+#[cfg(target_os = "linux")]
+fn exchange(a: &Path, b: &Path) -> bool {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE).is_ok()
+}
+#[cfg(not(target_os = "linux"))]
+fn exchange(_: &Path, _: &Path) -> bool {
+    false
 }
 
 /// That no other run is writing beside this place.

@@ -1,15 +1,16 @@
 //! Blocks in, records through the answers, text out: the threads of a run.
 //!
-//! One thread reads ahead and hashes, one converts, one writes behind and hashes, over a fixed ring of buffers that are used again;
-//! memory does not grow with records. (Parting the input among converting threads was tried by others and lost: codes follow Zipf, so the
+//! One thread reads ahead, hashes and finds the records, one converts, one writes behind and hashes, over a fixed ring of buffers that are
+//! used again; memory does not grow with records. (Parting the input among converting threads was tried by others and lost: codes follow Zipf, so the
 //! converting thread mostly copies.)
 
+use super::cut::{Ahead, Cut, Cuts, Cutter, Ending};
 use super::format::{delimited::Delimited, ndjson::Ndjson};
-use super::input::{Ahead, Blocks, HEADROOM, Input, display_name};
+use super::input::{Input, display_name};
 use super::ledger::Longest;
 use super::output::{Behind, Output, Sink, Stopped};
 use super::spec::Job;
-use super::work::{Work, lines};
+use super::work::Work;
 use super::{Error, Progress, resume};
 use std::time::Instant;
 
@@ -43,10 +44,17 @@ impl Reader {
         }
     }
 
-    fn run(&mut self, data: &[u8], clean: bool, last: bool, work: &mut Work<'_>) -> Result<usize, Error> {
+    fn ending(&self) -> Ending {
         match self {
-            Reader::Delimited(d) => d.run(data, clean, last, work),
-            Reader::Ndjson(n) => n.run(data, clean, last, work),
+            Reader::Delimited(d) => Ending::Delimited(*d),
+            Reader::Ndjson(_) => Ending::Line,
+        }
+    }
+
+    fn run(&mut self, cut: &Cut, work: &mut Work<'_>) -> Result<(), Error> {
+        match self {
+            Reader::Delimited(d) => d.run(cut, work),
+            Reader::Ndjson(n) => n.run(cut, work),
         }
     }
 }
@@ -54,24 +62,24 @@ impl Reader {
 /// Starts the threads, and stops them whatever happens. After a failure the output comes back, as far as it was written.
 pub(super) fn pump(
     job: &Job,
-    mut input: Input,
+    input: Input,
     mut output: Output,
     reader: &mut Reader,
     work: &mut Work<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(Input, Output), Stopped> {
+    let meter = Meter { read: input.read_so_far(), of: input.size() };
+    let mut cutter = Cutter::new(job, input, reader.ending(), work.first_line, work.text == 0);
     if job.threads <= 1 {
-        let meter = Meter { read: input.read_so_far(), of: input.size() };
-        return match blocks(job, &mut input, &mut output, reader, work, &meter, progress) {
-            Ok(()) => Ok((input, output)),
+        return match cuts(job, &mut cutter, &mut output, reader, work, &meter, progress) {
+            Ok(()) => Ok((cutter.into_input(), output)),
             Err(e) => Err(Box::new((e, Some(output)))),
         };
     }
     std::thread::scope(|scope| {
-        let meter = Meter { read: input.read_so_far(), of: input.size() };
-        let mut ahead = Ahead::start(scope, input, RING);
+        let mut ahead = Ahead::start(scope, cutter, RING);
         let mut behind = Behind::start(scope, output, RING);
-        let done = blocks(job, &mut ahead, &mut behind, reader, work, &meter, progress);
+        let done = cuts(job, &mut ahead, &mut behind, reader, work, &meter, progress);
         let input = ahead.join();
         let (output, written) = behind.join();
         // What stopped the writer is the cause; that its channel is gone is only how we learn of it.
@@ -88,51 +96,20 @@ struct Meter {
     of: Option<u64>,
 }
 
-/// Takes block after block; the record that a block breaks off is carried in front of the next.
-fn blocks(
+/// Takes cut after cut.
+fn cuts(
     job: &Job,
-    source: &mut dyn Blocks,
+    source: &mut dyn Cuts,
     sink: &mut dyn Sink,
     reader: &mut Reader,
     work: &mut Work<'_>,
     meter: &Meter,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<(), Error> {
-    let mut carry = Vec::new();
-    // A record longer than the headroom is gathered here, and looked at again only when it has doubled.
-    let mut long: Vec<u8> = Vec::new();
-    let mut look_at = 0;
-    let mut unclean = false;
     let (note, mut noted) = (resume::place(job), Instant::now());
-    while let Some(mut block) = source.next()? {
-        unclean |= !block.clean;
-        if long.is_empty() && carry.len() <= HEADROOM {
-            let start = HEADROOM - carry.len();
-            block.bytes[start..HEADROOM].copy_from_slice(&carry);
-            let data = &block.bytes[start..];
-            let used = step(job, data, !unclean, block.last, reader, work)?;
-            carry.clear();
-            carry.extend_from_slice(&data[used..]);
-            unclean = !block.clean && !carry.is_empty();
-        } else {
-            if long.is_empty() {
-                long = std::mem::take(&mut carry);
-                look_at = long.len() * 2;
-            }
-            long.extend_from_slice(&block.bytes[HEADROOM..]);
-            if block.last || long.len() >= look_at || long.len() > job.max_record {
-                let used = step(job, &long, false, block.last, reader, work)?;
-                look_at = (long.len() - used) * 2;
-                long.drain(..used);
-                if long.len() <= HEADROOM {
-                    carry = std::mem::take(&mut long);
-                }
-            }
-        }
-        if carry.len().max(long.len()) > job.max_record {
-            return Err(Error::RecordTooLong { file: display_name(&job.input), line: work.first_line, limit: job.max_record });
-        }
-        source.reuse(block);
+    while let Some(cut) = source.next()? {
+        step(job, &cut, reader, work)?;
+        source.reuse(cut);
         if !work.out.is_empty() {
             sink.take(&mut work.out)?;
         }
@@ -147,20 +124,20 @@ fn blocks(
     Ok(())
 }
 
-fn step(job: &Job, data: &[u8], clean: bool, last: bool, reader: &mut Reader, work: &mut Work<'_>) -> Result<usize, Error> {
-    let before = reader.ended(work);
-    let used = reader.run(data, clean, last, work)?;
-    let (lines, ended) = (lines(&data[..used]), reader.ended(work) - before);
-    if lines > ended {
-        several_lines(job, &data[..used], lines - ended, reader, work)?;
+fn step(job: &Job, cut: &Cut, reader: &mut Reader, work: &mut Work<'_>) -> Result<(), Error> {
+    let (before, used) = (reader.ended(work), cut.data().len() as u64);
+    reader.run(cut, work)?;
+    let ended = reader.ended(work) - before;
+    if cut.lines > ended {
+        several_lines(job, cut.data(), cut.lines - ended, reader, work)?;
     }
-    work.text += used as u64;
+    work.text += used;
     // The memo counts in 32 bits.
-    if work.text >> 31 != (work.text - used as u64) >> 31 {
+    if work.text >> 31 != (work.text - used) >> 31 {
         work.settle_counts();
     }
-    work.first_line += lines;
-    Ok(used)
+    work.first_line += cut.lines;
+    Ok(())
 }
 
 /// Among these records some have several lines. That is told: a quote that nobody meant may have swallowed the lines of others.

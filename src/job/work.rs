@@ -171,9 +171,6 @@ impl<'e> Work<'e> {
     pub fn is_plain(&self) -> bool {
         !self.contextual && self.repetitions.is_none()
     }
-    pub fn is_at_start(&self) -> bool {
-        self.first_line == 1 && self.ledger.records_in == 0
-    }
 
     /// The names of the appended columns, in order.
     pub fn appended_texts(&self) -> Vec<String> {

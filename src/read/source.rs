@@ -67,7 +67,7 @@ fn visit_reader<R: BufRead + Seek>(
         for i in 0..archive.len() {
             let member = archive.by_index_raw(i).map_err(|e| at(name, e.into()))?;
             if member.is_file() {
-                members.push((member.name().to_owned(), i));
+                members.push((member.name().map_err(torn)?.into_owned(), i));
             }
         }
         members.sort();

@@ -173,7 +173,7 @@ fn order_file(folder: &Path, year: i16) -> Vec<(String, bool)> {
         let mut archive = zip::ZipArchive::new(std::fs::File::open(zip).expect("a zip")).expect("an archive");
         for i in 0..archive.len() {
             let file = archive.by_index(i).expect("a member");
-            let name = file.name().to_ascii_lowercase();
+            let name = file.name().unwrap().to_ascii_lowercase();
             if name.contains("order") && name.ends_with(".txt") && !name.contains("addenda") {
                 let lines = std::io::BufReader::new(file.take(1 << 30)).lines().map(|l| l.expect("ASCII"));
                 return lines.filter(|l| l.len() > 16).map(|l| (l[6..13].trim().to_owned(), &l[14..15] == "1")).collect();

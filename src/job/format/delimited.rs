@@ -12,6 +12,8 @@ use std::borrow::Cow;
 mod convert;
 mod scan;
 
+pub(in super::super) use scan::Records;
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(in super::super) struct Delimited {
     pub delimiter: u8,
@@ -21,7 +23,7 @@ pub(in super::super) struct Delimited {
     pub fields: usize,
 }
 
-const BOM: &[u8] = b"\xef\xbb\xbf";
+pub(in super::super) const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// What stands at a place in the text.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -2,6 +2,7 @@
 //! the object, whose own bytes stay as they are.
 
 use super::super::Error;
+use super::super::cut::Cut;
 use super::super::ledger::RejectReason;
 use super::super::spec::Job;
 use super::super::work::Work;
@@ -48,21 +49,15 @@ impl Ndjson {
         }
     }
 
-    pub fn run(&mut self, data: &[u8], clean: bool, last: bool, work: &mut Work<'_>) -> Result<usize, Error> {
-        let mut at = if work.is_at_start() && data.starts_with(b"\xef\xbb\xbf") {
-            work.out.extend_from_slice(&data[..3]);
-            3
-        } else {
-            0
-        };
+    /// Converts whole records.
+    pub fn run(&mut self, cut: &Cut, work: &mut Work<'_>) -> Result<(), Error> {
+        let data = cut.data();
+        let mut at = cut.mark;
+        work.out.extend_from_slice(&data[..at]);
         self.unmet.retain(|place| !work.ledger.met.contains(place));
         let appended = work.appended_texts();
         while at < data.len() {
-            let next = match memchr::memchr(b'\n', &data[at..]) {
-                Some(end) => at + end + 1,
-                None if last => data.len(),
-                None => break,
-            };
+            let next = memchr::memchr(b'\n', &data[at..]).map_or(data.len(), |end| at + end + 1);
             let start = std::mem::replace(&mut at, next);
             let line = &data[start..next];
             let record = line.trim_ascii_end();
@@ -71,7 +66,9 @@ impl Ndjson {
                 continue;
             }
             work.ledger.records_in += 1;
-            if !clean && let Some(reason) = work.damage(record) {
+            if !cut.clean
+                && let Some(reason) = work.damage(record)
+            {
                 work.reject(data, start, next, reason)?;
                 continue;
             }
@@ -119,7 +116,7 @@ impl Ndjson {
             work.ledger.records_out += 1;
         }
         work.ledger.met = (0..self.pointers.len()).filter(|place| !self.unmet.contains(place)).collect();
-        Ok(at)
+        Ok(())
     }
 
     /// After the last record: that every pointer led somewhere at least once. A name that is misspelt must not pass for a file without codes.

@@ -2,7 +2,7 @@
 
 use super::super::format::delimited::{Delimited, Seen};
 use super::super::format::ndjson;
-use super::super::input::{Blocks, HEADROOM, Input, InputFacts, TextEncoding};
+use super::super::input::{Input, InputFacts, TextEncoding};
 use super::super::spec::called;
 use super::super::work::damage;
 use super::super::{Error, Job, RecordFormat};
@@ -14,7 +14,7 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
     if matches!(format, RecordFormat::Parquet | RecordFormat::Arrow) {
         return table(job, format, gathered);
     }
-    let mut input = Input::open(&job.input, job.encoding.as_deref(), job.block)?;
+    let mut input = Input::open(&job.input, job.encoding.as_deref())?;
     let name = super::super::input::display_name(&job.input);
     let encoding = input.encoding;
     let mut delimited = match format {
@@ -30,10 +30,13 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
     };
     let mut text: Vec<u8> = Vec::new();
     let mut begin = true;
-    while let Some(block) = input.next()? {
-        text.extend_from_slice(&block.bytes[HEADROOM..]);
-        let last = block.last;
-        input.reuse(block);
+    let mut last = false;
+    while !last {
+        let kept = text.len();
+        text.resize(kept + job.block.max(1), 0);
+        let (read, end) = input.fill(&mut text[kept..])?;
+        text.truncate(kept + read);
+        last = end;
         if std::mem::take(&mut begin) && text.starts_with(b"\xef\xbb\xbf") {
             text.drain(..3);
         }

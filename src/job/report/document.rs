@@ -290,13 +290,17 @@ pub struct Threshold {
 
 impl Document {
     pub fn new(job: &Job, engine: &Engine, run: &Run) -> Document {
+        Document::with(job, engine, run, &repaired(run))
+    }
+
+    pub(super) fn with(job: &Job, engine: &Engine, run: &Run, repaired: &[RepairedCode<'_>]) -> Document {
         let ledger = &run.ledger;
         let tallies = || ledger.tallies.iter().filter(|t| t.count > 0);
         let outcome_code = |t: &Tally| t.outcome.map_or("", Outcome::code).to_owned();
         let codes = ledger.codes();
         let share = |part: u64, whole: u64| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
         let invalid = invalid_targets(engine, run);
-        // One code may have several tallies: spelt in several ways, or differing by date.
+        // One code may have several tallies, differing by date.
         let mut distinct: HashMap<(&str, &str), bool, FixedState> = HashMap::default();
         for t in tallies() {
             let settled = distinct.entry((&t.system, &t.code)).or_insert(true);
@@ -310,8 +314,8 @@ impl Document {
             OutcomePart { outcome: o.code().into(), codes: of().map(|t| t.count).sum(), distinct: distinct.len() as u64, settled }
         });
         let repairs = RepairKind::ALL.iter().map(|kind| {
-            let of = || tallies().filter(|t| repair_kinds(t.repairs).any(|k| k == *kind));
-            RepairPart { kind: kind.code().into(), codes: of().map(|t| t.count).sum(), distinct: of().count() as u64 }
+            let of = || ledger.repaired.iter().filter(|r| r.count > 0 && repair_kinds(r.kinds).any(|k| k == *kind));
+            RepairPart { kind: kind.code().into(), codes: of().map(|r| r.count).sum(), distinct: of().count() as u64 }
         });
         let mut policies = BTreeMap::new();
         for t in tallies().filter(|t| !t.policy.is_empty()) {
@@ -399,7 +403,7 @@ impl Document {
             },
             outcomes: outcomes.collect(),
             repairs: repairs.filter(|r| r.codes > 0).collect(),
-            repaired: repaired(run).into_iter().take(TOP).collect(),
+            repaired: repaired.iter().take(TOP).map(RepairedCode::part).collect(),
             invalid_targets: invalid,
             duplicates: run.duplicates.as_ref().map(|d| DuplicatesPart { key: job.key.clone(), records: d.records, pairs: d.pairs }),
             policies,
@@ -441,28 +445,48 @@ fn verdict(run: &Run, thresholds: &[Threshold], invalid: &InvalidTargetsPart) ->
     if invalid.codes > 0 { "invalid-targets" } else { "settled" }
 }
 
-/// What was read as what, the most frequent first.
-pub(super) fn repaired(run: &Run) -> Vec<RepairedPart> {
-    let mut pairs: BTreeMap<(&str, &str, &str), (u8, u64)> = BTreeMap::new();
-    for t in run.ledger.tallies.iter().filter(|t| t.count > 0 && !t.given.is_empty()) {
-        let pair = pairs.entry((&t.system, &t.given, &t.code)).or_default();
-        *pair = (pair.0 | t.repairs, pair.1 + t.count);
+/// What was read as what.
+pub(super) struct RepairedCode<'r> {
+    pub system: &'r str,
+    pub given: &'r str,
+    pub used: &'r str,
+    kinds: u8,
+    pub codes: u64,
+}
+
+impl RepairedCode<'_> {
+    pub fn kinds(&self) -> impl Iterator<Item = &'static str> {
+        repair_kinds(self.kinds).map(RepairKind::code)
     }
-    let part = |((system, given, used), (kinds, codes)): ((&str, &str, &str), (u8, u64))| RepairedPart {
-        system: system.to_owned(),
-        given: given.to_owned(),
-        used: used.to_owned(),
-        kinds: repair_kinds(kinds).map(|k| k.code().to_owned()).collect(),
-        codes,
-    };
-    let mut repaired: Vec<RepairedPart> = pairs.into_iter().map(part).collect();
-    repaired.sort_by_key(|r| std::cmp::Reverse(r.codes));
+
+    fn part(&self) -> RepairedPart {
+        RepairedPart {
+            system: self.system.to_owned(),
+            given: self.given.to_owned(),
+            used: self.used.to_owned(),
+            kinds: self.kinds().map(str::to_owned).collect(),
+            codes: self.codes,
+        }
+    }
+}
+
+/// What was read as what, the most frequent first.
+pub(super) fn repaired(run: &Run) -> Vec<RepairedCode<'_>> {
+    let mut pairs: HashMap<(&str, &str, &str), (u8, u64), FixedState> = HashMap::default();
+    for r in run.ledger.repaired.iter().filter(|r| r.count > 0) {
+        let Some(t) = run.ledger.tallies.get(r.tally as usize) else { continue };
+        let pair = pairs.entry((&t.system, &r.given, &t.code)).or_default();
+        *pair = (pair.0 | r.kinds, pair.1 + r.count);
+    }
+    let mut repaired: Vec<_> =
+        pairs.into_iter().map(|((system, given, used), (kinds, codes))| RepairedCode { system, given, used, kinds, codes }).collect();
+    repaired.sort_unstable_by(|a, b| b.codes.cmp(&a.codes).then_with(|| (a.system, a.given, a.used).cmp(&(b.system, b.given, b.used))));
     repaired
 }
 
 fn invalid_targets(engine: &Engine, run: &Run) -> InvalidTargetsPart {
     let mut part = InvalidTargetsPart::default();
-    let mut codes: BTreeMap<(&str, &str, &str, &str, &str), u64> = BTreeMap::new();
+    let mut codes: HashMap<(&str, &str, &str, &str, &str), u64, FixedState> = HashMap::default();
     for t in run.ledger.tallies.iter().filter(|t| t.count > 0) {
         if let Some(state) = t.invalid_target() {
             part.codes += t.count;
@@ -470,9 +494,9 @@ fn invalid_targets(engine: &Engine, run: &Run) -> InvalidTargetsPart {
             *codes.entry((&t.system, &t.to, &t.code, &t.target, &t.target_state)).or_default() += t.count;
         }
     }
-    part.distinct = codes.keys().map(|(system, _, code, ..)| (system, code)).collect::<std::collections::BTreeSet<_>>().len() as u64;
+    part.distinct = codes.keys().map(|(system, _, code, ..)| (system, code)).collect::<HashSet<_, FixedState>>().len() as u64;
     let mut codes: Vec<_> = codes.into_iter().collect();
-    codes.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    codes.sort_unstable_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
     let listed = codes.into_iter().take(TOP).map(|((system, to, code, target, state), codes)| InvalidTargetPart {
         system: system.to_owned(),
         code: code.to_owned(),

@@ -61,7 +61,8 @@ fn shown(t: &Tally) -> Cow<'_, str> {
 /// Writes the report into a folder that is not yet in its place.
 pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Result<(), Error> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("make folder", folder, e))?;
-    let mut document = Document::new(job, engine, run);
+    let repaired = document::repaired(run);
+    let mut document = Document::with(job, engine, run, &repaired);
     let mut files = BTreeMap::new();
     let mut put = |name: &str, bytes: &[u8]| {
         files.insert(name.to_owned(), blake3::hash(bytes).to_hex().to_string());
@@ -69,7 +70,7 @@ pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Res
     };
     put("review.csv", &review(engine, run))?;
     put("codes.csv", &codes(run))?;
-    put("repairs.csv", &repairs(run))?;
+    put("repairs.csv", &repairs(&repaired))?;
     if let Some(found) = &run.duplicates {
         let rows =
             found.listed.iter().map(|(record, what, first)| [record.to_string().into(), what.code().into(), first.to_string().into()]);
@@ -138,16 +139,19 @@ fn codes(run: &Run) -> Vec<u8> {
             [&t.target, &t.relationship, &t.map, &t.policy, &t.target_state].map(|v| (**v).into());
         [(*t.system).into(), shown(t), outcome.into(), target, relationship, map, policy, state]
     }
-    let mut tallies: Vec<&Tally> = run.ledger.tallies.iter().filter(|t| t.count > 0).collect();
-    tallies.sort_by(|a, b| (&a.system, shown(a)).cmp(&(&b.system, shown(b))).then_with(|| becomes(a).cmp(&becomes(b))));
-    let rows = tallies.chunk_by(|a, b| becomes(a) == becomes(b)).map(|alike| {
-        let [s, c, o, t, r, m, p, state] = becomes(alike[0]);
-        [s, c, o, t, r, m, p, alike.iter().map(|t| t.count).sum::<u64>().to_string().into(), state]
+    let mut rows: Vec<_> = run.ledger.tallies.iter().filter(|t| t.count > 0).map(|t| (becomes(t), t.count)).collect();
+    rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    let rows = rows.chunk_by(|(a, _), (b, _)| a == b).map(|alike| {
+        let [s, c, o, t, r, m, p, state] = alike[0].0.clone();
+        [s, c, o, t, r, m, p, alike.iter().map(|(_, count)| count).sum::<u64>().to_string().into(), state]
     });
     table("system,code,outcome,target,relationship,map,policy,count,target_state", rows)
 }
 
-fn repairs(run: &Run) -> Vec<u8> {
-    let rows = repaired(run).into_iter().map(|r| [r.system, r.given, r.used, r.kinds.join(" "), r.codes.to_string()].map(Cow::Owned));
+fn repairs(repaired: &[RepairedCode<'_>]) -> Vec<u8> {
+    let rows = repaired.iter().map(|r| {
+        let kinds: Vec<&str> = r.kinds().collect();
+        [r.system.into(), r.given.into(), r.used.into(), kinds.join(" ").into(), r.codes.to_string().into()]
+    });
     table("system,given,used,kinds,count", rows)
 }

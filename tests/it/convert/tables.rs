@@ -2,10 +2,11 @@
 #![cfg(feature = "parquet")]
 
 use super::{Place, appended, claims, column, converted, run};
-use arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, DictionaryArray, Int64Array, ListBuilder, RecordBatch, StringArray, StringBuilder,
-};
-use arrow::datatypes::{DataType, Field, Int32Type, Schema};
+use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, Date32Array, DictionaryArray, Int64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
 use std::path::Path;
 use std::sync::Arc;
 use xwalk::job::{Error, RejectReason, Unsettled};
@@ -17,7 +18,7 @@ fn write(path: &Path, batches: &[RecordBatch]) {
         batches.iter().for_each(|b| w.write(b).unwrap());
         w.close().unwrap();
     } else {
-        let mut w = arrow::ipc::writer::FileWriter::try_new(file, &batches[0].schema()).unwrap();
+        let mut w = arrow_ipc::writer::FileWriter::try_new(file, &batches[0].schema()).unwrap();
         batches.iter().for_each(|b| w.write(b).unwrap());
         w.finish().unwrap();
     }
@@ -29,7 +30,7 @@ fn read(path: &Path) -> Vec<RecordBatch> {
         let reader = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap();
         reader.map(Result::unwrap).collect()
     } else {
-        arrow::ipc::reader::FileReader::try_new(file, None).unwrap().map(Result::unwrap).collect()
+        arrow_ipc::reader::FileReader::try_new(file, None).unwrap().map(Result::unwrap).collect()
     }
 }
 

@@ -5,10 +5,11 @@
 
 use super::super::super::Error;
 use super::super::super::answers;
+use super::super::super::cut::Cut;
 use super::super::super::ledger::RejectReason;
 use super::super::super::work::{Cell, Work};
-use super::scan::Scanner;
-use super::{BOM, Delimited, Found, raw};
+use super::scan::{Kind, Mark};
+use super::{Delimited, raw};
 
 /// Records taken at a time.
 const AT_ONCE: usize = 32;
@@ -28,28 +29,22 @@ struct Batch {
 }
 
 impl Delimited {
-    /// Converts the records that are complete, and says how many bytes they took.
-    pub fn run(&mut self, data: &[u8], clean: bool, last: bool, work: &mut Work<'_>) -> Result<usize, Error> {
-        let mut at = 0;
-        if self.header || work.is_at_start() {
-            at = if data.starts_with(BOM) { BOM.len() } else { 0 };
-            work.out.extend_from_slice(&data[..at]);
-        }
-        if self.header {
-            let Some(next) = self.run_header(data, at, last, work) else { return Ok(0) };
-            at = next;
-        }
-        let plain = clean && work.is_plain();
+    /// Converts whole records.
+    pub fn run(&mut self, cut: &Cut, work: &mut Work<'_>) -> Result<(), Error> {
+        let data = cut.data();
+        let mut at = cut.mark;
+        work.out.extend_from_slice(&data[..at]);
+        let plain = cut.clean && work.is_plain();
         let mut batch = Batch { records: Vec::with_capacity(AT_ONCE), cells: Vec::with_capacity(AT_ONCE * work.columns()) };
-        let mut records = Scanner::new(*self, data, at, last);
-        loop {
-            let start = at;
-            let found = records.next();
-            if plain
-                && let Found::Record { next } = found
-                && let Some(ends) = records.ends()
+        let mut whole = cut.records.ends.chunks_exact(self.fields.max(1));
+        for &Mark { kind, next } in &cut.records.marks {
+            let (start, next) = (at, next as usize);
+            at = next;
+            let ends = if kind == Kind::Whole { whole.next() } else { None };
+            if let Some(ends) = ends
+                && plain
+                && !self.header
             {
-                at = next;
                 batch.records.push(Record { start, end: ends[ends.len() - 1] as usize, next });
                 for column in 0..work.columns() {
                     let (from, to) = raw(start, ends, work.place(column));
@@ -61,26 +56,23 @@ impl Delimited {
                 continue;
             }
             self.write(data, &mut batch, work)?;
-            match found {
-                Found::Incomplete => return Ok(at),
-                Found::Blank { next } => {
-                    at = next;
-                    work.blank_line(&data[start..next]);
-                }
-                Found::Open => {
+            match kind {
+                Kind::Blank => work.blank_line(&data[start..next]),
+                Kind::Whole | Kind::Torn if std::mem::take(&mut self.header) => self.write_header(&data[start..next], work),
+                Kind::Open => {
+                    self.header = false;
                     work.ledger.records_in += 1;
-                    work.reject(data, start, data.len(), RejectReason::Quotation)?;
-                    return Ok(data.len());
+                    work.reject(data, start, next, RejectReason::Quotation)?;
                 }
-                Found::Record { next } => {
-                    at = next;
+                Kind::Whole | Kind::Torn => {
                     work.ledger.records_in += 1;
-                    if let Some(reason) = self.record(data, start, next, records.ends(), clean, work)? {
+                    if let Some(reason) = self.record(data, start, next, ends, cut.clean, work)? {
                         work.reject(data, start, next, reason)?;
                     }
                 }
             }
         }
+        self.write(data, &mut batch, work)
     }
 
     /// Writes the records that wait.
@@ -137,38 +129,16 @@ impl Delimited {
         Ok(is_rejected.then_some(RejectReason::Unsettled))
     }
 
-    /// Writes the header with the names of what is appended. `None`: it is not complete.
-    fn run_header(&mut self, data: &[u8], mut at: usize, last: bool, work: &mut Work<'_>) -> Option<usize> {
-        let mut ends = Vec::new();
-        loop {
-            match self.find(data, at, &mut ends, last) {
-                Found::Blank { next } => {
-                    work.blank_line(&data[at..next]);
-                    at = next;
-                }
-                Found::Record { next } => {
-                    let end = ends[ends.len() - 1] as usize;
-                    self.header = false;
-                    work.out.extend_from_slice(&data[at..end]);
-                    for name in work.appended_names() {
-                        work.out.push(self.delimiter);
-                        answers::delimited(&name, self.delimiter, self.quote, &mut work.out);
-                    }
-                    work.out.extend_from_slice(if end == next { b"\n" } else { &data[end..next] });
-                    return Some(next);
-                }
-                Found::Incomplete => {
-                    work.out.clear();
-                    work.ledger.blank_lines = 0;
-                    return None;
-                }
-                // It is rejected as a record.
-                Found::Open => {
-                    self.header = false;
-                    return Some(at);
-                }
-            }
+    /// Writes the header with the names of what is appended.
+    fn write_header(&self, line: &[u8], work: &mut Work<'_>) {
+        let names = line.strip_suffix(b"\n").unwrap_or(line);
+        let names = names.strip_suffix(b"\r").filter(|_| names.len() < line.len()).unwrap_or(names);
+        work.out.extend_from_slice(names);
+        for name in work.appended_names() {
+            work.out.push(self.delimiter);
+            answers::delimited(&name, self.delimiter, self.quote, &mut work.out);
         }
+        work.out.extend_from_slice(if names.len() == line.len() { b"\n" } else { &line[names.len()..] });
     }
 }
 

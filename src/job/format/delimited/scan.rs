@@ -3,8 +3,62 @@
 
 use super::{Delimited, Found, record_end};
 
+/// Where the records of a text lie.
+#[derive(Default)]
+pub(in super::super::super) struct Records {
+    pub(super) marks: Vec<Mark>,
+    /// Where the fields end of those records that are whole, as many of each as in the header.
+    pub(super) ends: Vec<u32>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Mark {
+    pub kind: Kind,
+    /// Where the next one begins.
+    pub next: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Kind {
+    Whole,
+    /// More or fewer fields than the header.
+    Torn,
+    /// A line without anything.
+    Blank,
+    /// A quotation that nobody closes.
+    Open,
+}
+
+impl Records {
+    /// Finds the records that are complete, and says where they end; 0 if there is none.
+    pub fn find(&mut self, of: Delimited, data: &[u8], from: usize, last: bool) -> usize {
+        self.marks.clear();
+        self.ends.clear();
+        let mut scanner = Scanner::new(of, data, from, last);
+        let mut at = from;
+        loop {
+            let before = self.ends.len();
+            let (kind, next) = match scanner.next(&mut self.ends) {
+                Found::Incomplete => return if self.marks.is_empty() && !last { 0 } else { at },
+                Found::Record { next } if self.ends.len() - before == of.fields => (Kind::Whole, next),
+                Found::Record { next } => (Kind::Torn, next),
+                Found::Blank { next } => (Kind::Blank, next),
+                Found::Open => (Kind::Open, data.len()),
+            };
+            if kind != Kind::Whole {
+                self.ends.truncate(before);
+            }
+            self.marks.push(Mark { kind, next: next as u32 });
+            at = next;
+            if kind == Kind::Open {
+                return at;
+            }
+        }
+    }
+}
+
 /// Goes from record to record.
-pub(super) struct Scanner<'d> {
+struct Scanner<'d> {
     of: Delimited,
     data: &'d [u8],
     /// The text ends where the data do.
@@ -19,47 +73,35 @@ pub(super) struct Scanner<'d> {
     inside: u64,
     /// Whether a quote at `ahead` would open a quotation, or go on with it as the second of two: the lowest bit.
     opens: u64,
-    /// Where the fields of the record at hand end, as far as there should be any, and how many there are.
-    ends: Vec<u32>,
-    count: usize,
 }
 
 impl<'d> Scanner<'d> {
-    pub fn new(mut of: Delimited, data: &'d [u8], at: usize, last: bool) -> Scanner<'d> {
+    fn new(mut of: Delimited, data: &'d [u8], at: usize, last: bool) -> Scanner<'d> {
         // Mostly there is none; then nobody needs to ask again.
         of.quote = of.quote.filter(|q| memchr::memchr(*q, data).is_some());
-        Scanner { of, data, last, at, ahead: at, separators: 0, inside: 0, opens: 1, ends: vec![0; of.fields], count: 0 }
+        Scanner { of, data, last, at, ahead: at, separators: 0, inside: 0, opens: 1 }
     }
 
-    /// Where the fields of the record at hand end; `None`: there are more or fewer than in the header.
+    /// Goes to the next record, and puts the ends of its fields behind those that are there.
     #[inline]
-    pub fn ends(&self) -> Option<&[u32]> {
-        (self.count == self.ends.len()).then_some(&self.ends)
-    }
-
-    /// Goes to the next record.
-    #[inline]
-    pub fn next(&mut self) -> Found {
-        let start = self.at;
-        let mut count = 0;
+    fn next(&mut self, ends: &mut Vec<u32>) -> Found {
+        let (start, before) = (self.at, ends.len());
         loop {
             while self.separators == 0 {
                 if !self.look() {
-                    return self.find();
+                    ends.truncate(before);
+                    return self.find(ends);
                 }
             }
             let hit = self.ahead - 64 + self.separators.trailing_zeros() as usize;
             self.separators &= self.separators - 1;
-            let is_last = self.data[hit] == b'\n';
-            let end = if is_last { record_end(self.data, start, hit) } else { hit as u32 };
-            if let Some(place) = self.ends.get_mut(count) {
-                *place = end;
-            }
-            count += 1;
-            if is_last {
-                (self.at, self.count) = (hit + 1, count);
+            if self.data[hit] == b'\n' {
+                let end = record_end(self.data, start, hit);
+                ends.push(end);
+                self.at = hit + 1;
                 return if end as usize == start { Found::Blank { next: hit + 1 } } else { Found::Record { next: hit + 1 } };
             }
+            ends.push(hit as u32);
         }
     }
 
@@ -90,11 +132,8 @@ impl<'d> Scanner<'d> {
 
     /// Finds the record byte by byte, and goes on behind it.
     #[cold]
-    fn find(&mut self) -> Found {
-        let mut ends = Vec::new();
-        let found = self.of.find(self.data, self.at, &mut ends, self.last);
-        self.count = ends.len();
-        self.ends.iter_mut().zip(ends).for_each(|(place, end)| *place = end);
+    fn find(&mut self, ends: &mut Vec<u32>) -> Found {
+        let found = self.of.find(self.data, self.at, ends, self.last);
         if let Found::Record { next } | Found::Blank { next } = found {
             (self.at, self.ahead, self.separators, self.inside, self.opens) = (next, next, 0, 0, 1);
         }
@@ -139,15 +178,16 @@ mod tests {
             let of = Delimited { delimiter: b',', quote: quoted.then_some(b'"'), header: false, fields: 3 };
             let data = text.as_bytes();
             let mut scanner = Scanner::new(of, data, 0, last);
-            let (mut at, mut ends) = (0, Vec::new());
+            let (mut at, mut ends, mut scanned) = (0, Vec::new(), Vec::new());
             loop {
                 ends.clear();
+                scanned.clear();
                 let found = of.find(data, at, &mut ends, last);
-                prop_assert_eq!(scanner.next(), found);
+                prop_assert_eq!(scanner.next(&mut scanned), found);
                 at = match found {
                     Found::Blank { next } => next,
                     Found::Record { next } => {
-                        prop_assert_eq!(scanner.ends(), (ends.len() == 3).then_some(&ends[..]));
+                        prop_assert_eq!(&scanned, &ends);
                         next
                     }
                     Found::Incomplete | Found::Open => break,
