@@ -2,9 +2,10 @@
 
 use super::concept::Concept;
 use super::format::{
-    self, Bytes, Column, ConceptRecord, DesignationRecord, Kind, LONG, LONG_CODE, Lists, NoteRecord, Section, Toc, ValidityRecord,
+    Bytes, Column, ConceptRecord, DesignationRecord, Kind, LONG, LONG_CODE, Lists, NoteRecord, Section, Toc, ValidityRecord,
 };
 use super::slots::{self, Found};
+use super::texts::Texts;
 use super::writer::{ReleaseMeta, SystemMeta};
 use super::{Error, Index};
 use crate::model::{CodeForm, Date};
@@ -22,7 +23,7 @@ pub(super) struct SystemPart {
     pub concepts: Column<ConceptRecord>,
     pub validities: Lists<ValidityRecord>,
     pub designations: Column<DesignationRecord>,
-    pub texts: Section,
+    pub texts: Texts,
     pub parents: Lists<U32>,
     pub children: Lists<U32>,
     pub ancestors: Lists<U32>,
@@ -52,7 +53,7 @@ impl SystemPart {
             concepts: column(section(Kind::Concepts)),
             validities: Lists { offsets: column(section(Kind::ValidityOffsets)), records: column(section(Kind::Validities)) },
             designations: column(section(Kind::Designations)),
-            texts: section(Kind::Texts),
+            texts: Texts::new(section(Kind::Texts), count),
             parents: Lists { offsets: column(section(Kind::ParentOffsets)), records: column(section(Kind::Parents)) },
             children: Lists { offsets: column(section(Kind::ChildOffsets)), records: column(section(Kind::Children)) },
             ancestors: Lists { offsets: column(section(Kind::AncestorOffsets)), records: column(section(Kind::Ancestors)) },
@@ -77,7 +78,7 @@ impl SystemPart {
             LONG_CODE => self.first_text(this).unwrap_or_else(|| self.texts_end(ordinal)),
             length => start.saturating_add(u32::from(length)),
         };
-        format::text(&self.texts, start, end)
+        self.texts.get(&self.concepts, ordinal, start, end)
     }
 
     /// What is known of a concept before anything is looked up.
@@ -93,7 +94,7 @@ impl SystemPart {
             (LONG, _) | (_, LONG_CODE) => Some(self.text(ordinal, self.designations_of(ordinal).start)),
             (length, code) => {
                 let start = this.text.get().saturating_add(u32::from(code));
-                Some(format::text(&self.texts, start, start.saturating_add(u32::from(length))))
+                Some(self.texts.get(&self.concepts, ordinal, start, start.saturating_add(u32::from(length))))
             }
         }
     }
@@ -102,7 +103,7 @@ impl SystemPart {
     pub fn text(&self, ordinal: u32, designation: usize) -> &str {
         let Some(record) = self.designations.get(designation) else { return "" };
         let next = self.designations.get(designation + 1).filter(|_| designation + 1 < self.designations_of(ordinal).end);
-        format::text(&self.texts, record.text.get(), next.map_or_else(|| self.texts_end(ordinal), |next| next.text.get()))
+        self.texts.get(&self.concepts, ordinal, record.text.get(), next.map_or_else(|| self.texts_end(ordinal), |next| next.text.get()))
     }
 
     fn first_text(&self, concept: &ConceptRecord) -> Option<u32> {

@@ -267,17 +267,26 @@ impl AsRef<[u8]> for Bytes {
     }
 }
 
-/// A range of the file that keeps the file alive; what the automata are laid over.
+/// A part of the file that keeps the file alive. Where it lies is found once and not again whenever something is read.
+type Part<T> = yoke::Yoke<&'static T, Arc<Bytes>>;
+
+/// A part of the file that has been found to be UTF-8.
+pub(super) type Text = Part<str>;
+
+/// A range of the file; what the automata are laid over.
 #[derive(Clone)]
 pub(super) struct Section {
-    bytes: Arc<Bytes>,
-    start: usize,
-    length: usize,
+    bytes: Part<[u8]>,
     checksum: u64,
     name: &'static str,
 }
 
 impl Section {
+    fn new(bytes: &Arc<Bytes>, range: std::ops::Range<usize>, checksum: u64, name: &'static str) -> Section {
+        let bytes = Part::attach_to_cart(bytes.clone(), |bytes| bytes.as_ref().get(range).unwrap_or(&[]));
+        Section { bytes, checksum, name }
+    }
+
     /// The bytes, once their checksum has been found right.
     pub fn checked(&self) -> Result<&[u8], Error> {
         let bytes = self.as_ref();
@@ -287,11 +296,17 @@ impl Section {
             Err(Error::damaged(format!("the section `{}` does not match its checksum", self.name)))
         }
     }
+
+    /// A range of the section as text; `None` if it is not all UTF-8.
+    pub fn text(&self, range: std::ops::Range<usize>) -> Option<Text> {
+        let text = self.bytes.clone().try_map_project(|bytes, _| bytes.get(range).and_then(|b| std::str::from_utf8(b).ok()).ok_or(()));
+        text.ok()
+    }
 }
 
 impl AsRef<[u8]> for Section {
     fn as_ref(&self) -> &[u8] {
-        self.bytes.as_ref().as_ref().get(self.start..self.start + self.length).unwrap_or(&[])
+        self.bytes.get()
     }
 }
 
@@ -351,24 +366,17 @@ impl Toc {
     pub fn section(&self, bytes: &Arc<Bytes>, kind: Kind, owner: u16) -> Section {
         let found = self.sections.binary_search_by_key(&(kind, owner), |s| (s.kind, s.owner)).ok().map(|i| &self.sections[i]);
         let (start, length, checksum) = found.map_or((0, 0, xxh3_64(&[])), |s| (s.offset as usize, s.length as usize, s.checksum));
-        Section { bytes: bytes.clone(), start, length, checksum, name: kind.name() }
+        Section::new(bytes, start..start + length, checksum, kind.name())
     }
 }
 
 /// A column of records. Out of bounds gives `None`, a section of a wrong length an empty column.
 #[derive(Clone)]
-pub(super) struct Column<T> {
-    bytes: Arc<Bytes>,
-    start: usize,
-    count: usize,
-    record: std::marker::PhantomData<T>,
-}
+pub(super) struct Column<T: 'static>(Part<[T]>);
 
 impl<T: FromBytes + Immutable + KnownLayout + Unaligned> Column<T> {
     pub fn new(section: Section) -> Column<T> {
-        let is_whole = section.length.is_multiple_of(size_of::<T>());
-        let count = if is_whole { section.length / size_of::<T>() } else { 0 };
-        Column { bytes: section.bytes, start: section.start, count, record: std::marker::PhantomData }
+        Column(section.bytes.map_project(|bytes, _| <[T]>::ref_from_bytes(bytes).unwrap_or(&[])))
     }
     /// A column in memory.
     #[cfg(test)]
@@ -376,31 +384,22 @@ impl<T: FromBytes + Immutable + KnownLayout + Unaligned> Column<T> {
     where
         T: IntoBytes,
     {
-        let (bytes, count) = (records.as_bytes(), records.len());
-        let bytes = Bytes::copied(if bytes.is_empty() { &[0] } else { bytes }).expect("memory");
-        Column { bytes: Arc::new(bytes), start: 0, count, record: std::marker::PhantomData }
+        let records = records.as_bytes();
+        let bytes = Bytes::copied(if records.is_empty() { &[0] } else { records }).expect("memory");
+        Column::new(Section::new(&Arc::new(bytes), 0..records.len(), 0, ""))
     }
     pub fn len(&self) -> usize {
-        self.count
+        self.as_slice().len()
     }
     pub fn as_slice(&self) -> &[T] {
-        self.slice(0..self.count)
+        self.0.get()
     }
     pub fn get(&self, at: usize) -> Option<&T> {
-        if at >= self.count {
-            return None;
-        }
-        let start = self.start + at * size_of::<T>();
-        T::ref_from_bytes((*self.bytes).as_ref().get(start..start + size_of::<T>())?).ok()
+        self.as_slice().get(at)
     }
     /// The records of a range; empty if it is none of the column.
     pub fn slice(&self, range: std::ops::Range<usize>) -> &[T] {
-        if range.start > range.end || range.end > self.count {
-            return &[];
-        }
-        let (start, count) = (self.start + range.start * size_of::<T>(), range.len());
-        let bytes = (*self.bytes).as_ref().get(start..start + count * size_of::<T>());
-        bytes.and_then(|b| <[T]>::ref_from_bytes_with_elems(b, count).ok()).unwrap_or(&[])
+        self.as_slice().get(range).unwrap_or(&[])
     }
 }
 
@@ -414,7 +413,7 @@ impl Column<U32> {
 
 /// Rows of different lengths: `offsets[i]..offsets[i + 1]` of the records.
 #[derive(Clone)]
-pub(super) struct Lists<T> {
+pub(super) struct Lists<T: 'static> {
     pub offsets: Column<U32>,
     pub records: Column<T>,
 }

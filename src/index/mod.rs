@@ -23,6 +23,7 @@ mod edges;
 mod format;
 mod slots;
 pub mod terms;
+mod texts;
 mod verify;
 mod writer;
 
