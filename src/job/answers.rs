@@ -7,7 +7,7 @@
 use super::Error;
 use super::input::TextEncoding;
 use super::ledger::{Ledger, Place, Tally};
-use super::memo::{Given, Hit, Looked, Memo};
+use super::memo::{Given, HEAD, Hit, Looked, MOST_ANSWERS, Memo};
 use super::spec::{CodeColumn, Unsettled};
 use super::words::Words;
 use crate::engine::{Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Translation, Translator, TranslatorOptions};
@@ -17,8 +17,6 @@ use compact_str::{CompactString, format_compact};
 use hashbrown::HashMap;
 use smallvec::{SmallVec, smallvec};
 
-/// Distinct questions kept; a column of free text must not fill the memory.
-const MOST_ANSWERS: usize = 1 << 16;
 /// Bytes of ready-made output kept.
 const MOST_BYTES: usize = 1 << 23;
 /// Options named for review.
@@ -86,28 +84,32 @@ pub(super) struct Answers<'e> {
     places: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
     /// By the number of the answer.
     counted: Vec<Counted>,
+    /// What stands in front of the first value appended.
+    opening: Vec<u8>,
+    /// Where in the arena the tails lie.
+    tails: Vec<(u32, u32)>,
     arena: Vec<u8>,
-    /// Where in the arena bytes stand that came before.
-    written: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
+    /// The numbers of tails that came before.
+    written: HashMap<Box<[u8]>, u16, foldhash::fast::FixedState>,
     rendered: Vec<u8>,
 }
 
 impl Hit {
     pub fn outcome(self) -> u8 {
-        self.given.outcome
+        self.given.outcome()
     }
     pub fn settled(self) -> bool {
-        self.given.flags & SETTLED != 0
+        self.given.flags() & SETTLED != 0
     }
     /// The job rejects records with this answer.
     pub fn rejects(self) -> bool {
-        self.given.flags & REJECT != 0
+        self.given.flags() & REJECT != 0
     }
     pub fn has_further(self) -> bool {
-        self.given.flags & FURTHER != 0
+        self.given.flags() & FURTHER != 0
     }
     pub fn is_blank(self) -> bool {
-        self.given.flags & BLANK != 0
+        self.given.flags() & BLANK != 0
     }
 }
 
@@ -134,9 +136,15 @@ impl<'e> Answers<'e> {
             memo: Memo::new(),
             places: HashMap::default(),
             counted: Vec::new(),
+            opening: Vec::new(),
+            tails: Vec::new(),
             arena: Vec::new(),
             written: HashMap::default(),
             rendered: Vec::new(),
+        };
+        answers.opening = match &answers.dialect {
+            Dialect::Delimited { delimiter, .. } => vec![*delimiter],
+            _ => Vec::new(),
         };
         match &spec.from {
             Some(_) if spec.is_text() => answers.words = Some(Words::new(engine, spec)?),
@@ -225,6 +233,7 @@ impl<'e> Answers<'e> {
             self.places.clear();
             self.counted.clear();
             self.written.clear();
+            self.tails.clear();
             self.arena.clear();
         }
     }
@@ -232,7 +241,15 @@ impl<'e> Answers<'e> {
     /// Writes what is appended to a record with this answer.
     #[inline]
     pub fn append(&self, hit: Hit, out: &mut Vec<u8>) {
-        copy(&self.arena, hit.given.start as usize, hit.given.size as usize, out);
+        let Given { head, size, tail, .. } = hit.given;
+        if usize::from(size) <= HEAD {
+            out.extend_from_slice(&self.opening);
+            let end = out.len() + usize::from(size);
+            out.extend_from_slice(&head);
+            out.truncate(end);
+        }
+        let (start, size) = self.tails[usize::from(tail)];
+        copy(&self.arena, start as usize, size as usize, out);
     }
 
     /// The codes beyond the first of a cell.
@@ -288,8 +305,7 @@ impl<'e> Answers<'e> {
 
     fn make(&mut self, cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {
         if cell.trim_ascii().is_empty() {
-            let (start, size) = self.write([""; 5]);
-            return (Given { start, size, outcome: 0, flags: BLANK }, Counted { first: None, further: Box::default() });
+            return (self.write([""; 5]).counting(0, BLANK), Counted { first: None, further: Box::default() });
         }
         let text = self.encoding.decode(cell);
         let mut parts: SmallVec<[&str; 1]> = match &self.spec.split {
@@ -307,7 +323,7 @@ impl<'e> Answers<'e> {
             let target = if by_source && !t.settled { parts[at].trim() } else { &t.target };
             [target, t.outcome.map_or("", Outcome::code), &t.relationship, &t.map, &t.policy]
         };
-        let (start, size) = if parts.len() == 1 {
+        let given = if parts.len() == 1 {
             self.write(values(0))
         } else {
             let all: Vec<[&str; 5]> = (0..parts.len()).map(values).collect();
@@ -321,23 +337,29 @@ impl<'e> Answers<'e> {
         let further: Box<[Further]> = places.map(|(outcome, settled, place)| (place, outcome, settled)).collect();
         let flag = |is: bool, flag: u8| if is { flag } else { 0 };
         let flags = flag(settled, SETTLED) | flag(reject, REJECT) | flag(!further.is_empty(), FURTHER);
-        (Given { start, size, outcome, flags }, Counted { first, further })
+        (given.counting(outcome, flags), Counted { first, further })
     }
 
-    /// Puts the bytes to append into the arena. Spellings of one code mostly have the same answer, which is kept once.
-    fn write(&mut self, values: [&str; 5]) -> (u32, u32) {
+    /// What is appended: a first value that is kept with the answer, if it can be, and the number of the rest. The rest of one code is
+    /// mostly that of another.
+    fn write(&mut self, values: [&str; 5]) -> Given {
         let mut bytes = std::mem::take(&mut self.rendered);
         bytes.clear();
         self.render(values, &mut bytes);
-        let start = self.written.get(&bytes[..]).copied().unwrap_or_else(|| {
-            let start = self.arena.len() as u32;
-            self.arena.extend_from_slice(&bytes);
-            self.written.insert(bytes.as_slice().into(), start);
-            start
+        let head = Some(values[0].as_bytes()).filter(|head| {
+            let behind = bytes.strip_prefix(&self.opening[..]).and_then(|b| b.strip_prefix(*head));
+            head.len() <= HEAD && !self.opening.is_empty() && behind.is_some_and(|b| b.starts_with(&self.opening))
         });
-        let size = bytes.len() as u32;
+        let rest = &bytes[head.map_or(0, |head| self.opening.len() + head.len())..];
+        let tail = self.written.get(rest).copied().unwrap_or_else(|| {
+            let tail = self.tails.len() as u16;
+            self.tails.push((self.arena.len() as u32, rest.len() as u32));
+            self.arena.extend_from_slice(rest);
+            self.written.insert(rest.into(), tail);
+            tail
+        });
         self.rendered = bytes;
-        (start, size)
+        Given::new(head, tail)
     }
 
     /// Asks the engine.

@@ -1,21 +1,51 @@
 //! From what stands in a cell to its answer, a few nanoseconds a look.
 //!
 //! Answers stand in the order in which they were first asked for; codes follow Zipf, so those that come often stand close together and
-//! stay in the nearest cache. Only numbers of them lie scattered in a hash table.
+//! stay in the nearest cache. Only numbers of them lie scattered in a hash table. What counts is how many bytes a row touches that are
+//! not in a near cache: an answer is half a cache line with its key, and mostly the code that it is, since what stands behind the code is
+//! the same for many.
 
 /// Bytes of the longest key that is kept here.
 const MOST: usize = 15;
 /// Slots at the beginning; twice as many whenever three quarters are taken.
 const SLOTS: usize = 1 << 10;
 
-/// What every record needs of an answer.
+/// Answers that are kept: as many as a slot can number.
+pub(super) const MOST_ANSWERS: usize = u16::MAX as usize;
+
+/// Bytes of a value that is kept with its answer.
+pub(super) const HEAD: usize = 8;
+
+/// What every record needs of an answer: its bytes, `head[..size]` and then those with the number `tail`, and how it counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Given {
-    /// Where the ready-made bytes are.
-    pub start: u32,
-    pub size: u32,
-    pub outcome: u8,
-    pub flags: u8,
+    pub head: [u8; HEAD],
+    pub tail: u16,
+    /// More than there can be: the tail is all.
+    pub size: u8,
+    /// Outcome, and flags in the upper half.
+    bits: u8,
+}
+
+impl Given {
+    pub fn new(head: Option<&[u8]>, tail: u16) -> Given {
+        let mut given = Given { head: [0; HEAD], tail, size: u8::MAX, bits: 0 };
+        if let Some(head) = head {
+            given.head[..head.len()].copy_from_slice(head);
+            given.size = head.len() as u8;
+        }
+        given
+    }
+
+    pub fn counting(self, outcome: u8, flags: u8) -> Given {
+        Given { bits: outcome | flags << 4, ..self }
+    }
+    pub fn outcome(self) -> u8 {
+        self.bits & 0xf
+    }
+    pub fn flags(self) -> u8 {
+        self.bits >> 4
+    }
 }
 
 /// An answer that was found.
@@ -34,10 +64,10 @@ pub(super) struct Memo {
 
 #[derive(Clone, Copy, Default)]
 struct Slot {
-    /// The upper half of the key's hash.
-    tag: u32,
+    /// The uppermost bits of the key's hash.
+    tag: u16,
     /// The number of the entry, from 1; 0: nothing here.
-    entry: u32,
+    entry: u16,
 }
 
 /// What is known of a key half-way to its answer.
@@ -46,7 +76,7 @@ pub(super) struct Looked {
     low: u64,
     high: u64,
     /// From 1; 0: there is none.
-    entry: u32,
+    entry: u16,
 }
 
 /// Half a cache line.
@@ -78,7 +108,7 @@ impl Memo {
         loop {
             at &= self.slots.len() - 1;
             let Slot { tag, entry } = self.slots[at];
-            if entry == 0 || tag == (hash >> 32) as u32 {
+            if entry == 0 || tag == (hash >> 48) as u16 {
                 return Looked { low, high, entry };
             }
             at += 1;
@@ -88,7 +118,7 @@ impl Memo {
     /// The answer, if it is there; it counts as given.
     #[inline]
     pub fn take(&mut self, Looked { low, high, entry }: Looked) -> Option<Hit> {
-        let answer = entry.checked_sub(1)?;
+        let answer = u32::from(entry.checked_sub(1)?);
         let entry = self.entries.get_mut(answer as usize).filter(|e| e.low == low && e.high == high)?;
         entry.count += 1;
         Some(Hit { answer, given: entry.given })
@@ -128,7 +158,7 @@ impl Memo {
         while self.slots[at].entry != 0 {
             at = (at + 1) & (self.slots.len() - 1);
         }
-        self.slots[at] = Slot { tag: (hash >> 32) as u32, entry: entry as u32 };
+        self.slots[at] = Slot { tag: (hash >> 48) as u16, entry: entry as u16 };
     }
 
     /// How often each answer was given since the last call, in the order of their numbers.
@@ -208,11 +238,11 @@ mod tests {
             let mut memo = Memo::new();
             let mut map: HashMap<&str, (u32, u64)> = HashMap::new();
             for key in &keys {
-                let found = memo.take(memo.look(key.as_bytes(), 0, key.len())).map(|hit| (hit.answer, hit.given.start));
+                let found = memo.take(memo.look(key.as_bytes(), 0, key.len())).map(|hit| (hit.answer, hit.given.tail));
                 match map.get_mut(&**key) {
                     Some((number, count)) => {
                         if let Some(found) = found {
-                            prop_assert_eq!(found, (*number, *number * 7));
+                            prop_assert_eq!(found, (*number, *number as u16 * 7));
                         } else {
                             prop_assert!(key.len() > MOST);
                             memo.give(*number);
@@ -221,8 +251,8 @@ mod tests {
                     }
                     None => {
                         prop_assert_eq!(found, None);
-                        let start = map.len() as u32 * 7;
-                        let (number, kept) = memo.add(key.as_bytes(), Given { start, ..Given::default() });
+                        let tail = map.len() as u16 * 7;
+                        let (number, kept) = memo.add(key.as_bytes(), Given { tail, ..Given::default() });
                         prop_assert_eq!(kept, key.len() <= MOST);
                         map.insert(key, (number, 0));
                     }
