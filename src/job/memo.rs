@@ -74,9 +74,11 @@ struct Slot {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Looked {
     low: u64,
+    /// 0: the key is too long.
     high: u64,
-    /// From 1; 0: there is none.
-    entry: u16,
+    hash: u64,
+    /// What stands at the first place where it may be. It is not looked at before it is needed: until then others can be waited for, too.
+    slot: Slot,
 }
 
 /// Half a cache line.
@@ -104,21 +106,25 @@ impl Memo {
     pub fn look(&self, data: &[u8], start: usize, length: usize) -> Looked {
         let Some((low, high)) = key(data, start, length) else { return Looked::default() };
         let hash = hash(low, high);
-        let mut at = hash as usize;
-        loop {
-            at &= self.slots.len() - 1;
-            let Slot { tag, entry } = self.slots[at];
-            if entry == 0 || tag == (hash >> 48) as u16 {
-                return Looked { low, high, entry };
-            }
+        Looked { low, high, hash, slot: self.slots[hash as usize & (self.slots.len() - 1)] }
+    }
+
+    /// The number of the entry that may be meant, from 1; 0: there is none.
+    #[inline]
+    fn entry(&self, looked: &Looked) -> u16 {
+        let (mut slot, mut at, tag) = (looked.slot, looked.hash as usize, (looked.hash >> 48) as u16);
+        while slot.entry != 0 && slot.tag != tag {
             at += 1;
+            slot = self.slots[at & (self.slots.len() - 1)];
         }
+        slot.entry
     }
 
     /// The answer, if it is there; it counts as given.
     #[inline]
-    pub fn take(&mut self, Looked { low, high, entry }: Looked) -> Option<Hit> {
-        let answer = u32::from(entry.checked_sub(1)?);
+    pub fn take(&mut self, looked: Looked) -> Option<Hit> {
+        let Looked { low, high, .. } = looked;
+        let answer = u32::from(self.entry(&looked).checked_sub(1)?);
         let entry = self.entries.get_mut(answer as usize).filter(|e| e.low == low && e.high == high)?;
         entry.count += 1;
         Some(Hit { answer, given: entry.given })
@@ -134,8 +140,9 @@ impl Memo {
     /// Adds the answer to a key that is not found, and says its number. `false`: it will not be found by its key, which is too long, or too
     /// like another.
     pub fn add(&mut self, data: &[u8], given: Given) -> (u32, bool) {
-        let Looked { low, high, entry } = self.look(data, 0, data.len());
-        let kept = high != 0 && entry == 0;
+        let looked = self.look(data, 0, data.len());
+        let kept = looked.high != 0 && self.entry(&looked) == 0;
+        let Looked { low, high, .. } = looked;
         let (low, high) = if kept { (low, high) } else { (0, 0) };
         self.entries.push(Entry { low, high, given, count: 0 });
         if kept {
