@@ -10,6 +10,7 @@ use super::input::{Input, InputFacts, TextEncoding, display_name};
 use super::ledger::Ledger;
 use super::output::{self, Output, OutputFacts, OutputState, Stopped, part_of};
 use super::pump::{self, Reader};
+use super::report::Document;
 use super::spec::{CodeColumn, Job, RecordFormat};
 use super::work::{Layout, Work, appended};
 use super::{Error, places, resume};
@@ -36,6 +37,8 @@ pub struct Run {
     pub format: RecordFormat,
     pub started: jiff::Timestamp,
     pub seconds: f64,
+    /// What the report says, if one was written.
+    pub document: Option<Box<Document>>,
 }
 
 /// One code column of a run.
@@ -76,7 +79,7 @@ pub fn convert(job: &Job, engine: &Engine, progress: &mut dyn FnMut(Progress)) -
     match source.run(job, format, &mut work, &stage, progress).and_then(|done| balance(done, job, engine, format, &mut work)) {
         Ok((output, mut run)) => {
             run.seconds = clock.elapsed().as_secs_f64();
-            stage.publish(job, engine, &run, output, work)?;
+            run.document = stage.publish(job, engine, &run, output, work)?.map(Box::new);
             Ok(run)
         }
         Err(stopped) => {
@@ -209,6 +212,7 @@ fn balance(
                 format,
                 started: work.started.parse().unwrap_or_else(|_| jiff::Timestamp::now()),
                 seconds: 0.0,
+                document: None,
             };
             Ok((output, run))
         }
@@ -298,15 +302,16 @@ impl Stage {
     }
 
     /// The report first, the output last: where the output stands, everything does.
-    fn publish(&self, job: &Job, engine: &Engine, run: &Run, output: Output, mut work: Work<'_>) -> Result<(), Error> {
-        if let Some(folder) = &self.report
-            && let Err(e) = super::report::write(folder, job, engine, run)
-        {
-            output.discard();
-            work.discard();
-            self.discard();
-            return Err(e);
-        }
+    fn publish(&self, job: &Job, engine: &Engine, run: &Run, output: Output, mut work: Work<'_>) -> Result<Option<Document>, Error> {
+        let document = match self.report.as_ref().map(|folder| super::report::write(folder, job, engine, run)).transpose() {
+            Ok(document) => document,
+            Err(e) => {
+                output.discard();
+                work.discard();
+                self.discard();
+                return Err(e);
+            }
+        };
         if let Some(rejects) = work.rejects.take() {
             rejects.publish()?;
         }
@@ -317,7 +322,7 @@ impl Stage {
         if let Some(state) = &self.state {
             resume::clear(state);
         }
-        Ok(())
+        Ok(document)
     }
 
     fn discard(&self) {

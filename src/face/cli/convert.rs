@@ -151,13 +151,13 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     let opened = session.engine()?;
     let engine = options::deciding(&opened, job.decisions.as_deref(), wanted)?;
     let mut progress = Reporter::new(session);
-    let run = match job::convert(&job, &engine, &mut |p| progress.tell(p)) {
+    let mut run = match job::convert(&job, &engine, &mut |p| progress.tell(p)) {
         Err(job::Error::BrokenPipe) if job.report.is_none() => return Ok(Verdict::Settled),
         Err(job::Error::BrokenPipe) => bail!("the reader of the output went before the end; the report was not written"),
         run => run?,
     };
     progress.finish();
-    let document = Document::new(&job, &engine, &run);
+    let document = run.document.take().unwrap_or_else(|| Document::new(&job, &engine, &run).into());
     let paint = session.error_paint();
     if job.output.as_os_str() == "-" {
         session.warn(text(&run, &document, paint).trim_end());

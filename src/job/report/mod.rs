@@ -58,19 +58,20 @@ fn shown(t: &Tally) -> Cow<'_, str> {
     }
 }
 
-/// Writes the report into a folder that is not yet in its place.
-pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Result<(), Error> {
+/// Writes the report into a folder that is not yet in its place, and gives what it says.
+pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Result<Document, Error> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("make folder", folder, e))?;
     let repaired = document::repaired(run);
-    let mut document = Document::with(job, engine, run, &repaired);
+    let (mut document, (review, codes, repairs)) =
+        rayon::join(|| Document::with(job, engine, run, &repaired), || (review(engine, run), codes(run), repairs(&repaired)));
     let mut files = BTreeMap::new();
     let mut put = |name: &str, bytes: &[u8]| {
         files.insert(name.to_owned(), blake3::hash(bytes).to_hex().to_string());
         put(&folder.join(name), bytes, job.sync)
     };
-    put("review.csv", &review(engine, run))?;
-    put("codes.csv", &codes(run))?;
-    put("repairs.csv", &repairs(&repaired))?;
+    put("review.csv", &review)?;
+    put("codes.csv", &codes)?;
+    put("repairs.csv", &repairs)?;
     if let Some(found) = &run.duplicates {
         let rows =
             found.listed.iter().map(|(record, what, first)| [record.to_string().into(), what.code().into(), first.to_string().into()]);
@@ -86,7 +87,8 @@ pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Res
         path: folder.join("report.json").display().to_string(),
         source: e.into(),
     })?;
-    self::put(&folder.join("report.json"), (json + "\n").as_bytes(), job.sync)
+    self::put(&folder.join("report.json"), (json + "\n").as_bytes(), job.sync)?;
+    Ok(document)
 }
 
 fn put(path: &Path, bytes: &[u8], sync: bool) -> Result<(), Error> {
