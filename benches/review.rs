@@ -33,7 +33,8 @@ fn main() {
 
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
     let served = Arc::clone(&engine);
-    let config = web::Config { store, engine: Arc::new(move || Arc::clone(&served)), sign_in: SignIn::Name, tls: false };
+    let approved = Arc::new(approved);
+    let config = web::Config { store, approved, engine: Arc::new(move || Arc::clone(&served)), sign_in: SignIn::Name, tls: false };
     let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).expect("a port");
     let address = listener.local_addr().expect("an address");
     runtime.spawn(async move { axum::serve(listener, web::router(config)).await });
@@ -67,11 +68,15 @@ fn fill(path: &Path, engine: &Engine) -> Store {
         chapter: codes[n % codes.len()].chars().take(2).collect(),
         offer: xwalk::decisions::Offer::default(),
     };
+    // As people work: under the index that is served.
+    let index = engine.index().fingerprint();
+    let by = |who: &'static str| By { who, why: "", index: &index };
     for from in (0..ITEMS).step_by(50_000) {
         store.ask(by("job"), "run", (from..from + 50_000).map(asked)).expect("room");
     }
     let verdict = |n: usize| {
-        let code = ["E11.9", "I10", "E08.39"][n % 3].to_owned();
+        // Some are headers: approved, and held back.
+        let code = if n % 60 == 1 { "E11" } else { ["E11.9", "I10", "E08.39"][n % 3] }.to_owned();
         let chosen =
             Chosen { group: 0, code, display: "A title".into(), relationship: Relationship::RelatedTo, map: String::new(), row: 0 };
         Action::Decided(Verdict { targets: vec![chosen], scenario: None, score: Some((n % 100) as f64 / 100.0) })
@@ -97,13 +102,14 @@ fn fill(path: &Path, engine: &Engine) -> Store {
     store
 }
 
-fn by(who: &str) -> By<'_> {
-    By { who, why: "", index: "" }
-}
-
 fn measure(address: SocketAddr) {
     let reply = ask(address, "POST", "/review/sign-in", "", "name=ann");
     let cookie = reply.split("set-cookie: ").nth(1).and_then(|c| c.split(';').next()).expect("a session").to_owned();
+    // The first page finds out what is held back of all that is approved.
+    let began = Instant::now();
+    let page = ask(address, "GET", "/review?status=held", &cookie, "");
+    assert!(page.contains("held back"), "{page}");
+    println!("the first page: {:.0} ms", began.elapsed().as_secs_f64() * 1e3);
     let pages = [
         ("queue, open", "/review"),
         ("queue, all", "/review?status=all"),
@@ -115,6 +121,7 @@ fn measure(address: SocketAddr) {
         ("queue, only mine", "/review?assignee=ann"),
         ("queue, codes with V5", "/review?code=V5"),
         ("queue, in doubt", "/review?finding=any"),
+        ("queue, held back", "/review?status=held"),
         ("queue, score below 0.05", "/review?status=all&score=0.05"),
         ("item, the first", "/review/item/1"),
         ("item, in the middle", "/review/item/100000"),

@@ -2,10 +2,12 @@
 
 use super::Error;
 use super::model::{Asked, Chosen, Item, Offer, Offered, Question, Verdict};
-use crate::engine::{Asked as AskedOfEngine, Engine, Facts, Origin, Outcome, Refusal, Target, Translation, TranslatorOptions};
+use crate::engine::{
+    self, Asked as AskedOfEngine, Engine, Facts, Origin, Outcome, Refusal, Target, TargetState, Translation, TranslatorOptions,
+};
 use crate::index::{CodeSystem, Concept};
+use crate::model::Relationship;
 use crate::model::rule::{Age, Sex};
-use crate::model::{Relationship, Status};
 
 /// Asks the maps what they offer for an item; nothing is picked.
 ///
@@ -135,19 +137,19 @@ pub fn by_codes(engine: &Engine, question: &Question, codes: &[(String, Option<R
     Ok(verdict)
 }
 
-/// What to think of before these codes become an answer: those that nobody can bill today. They may still be meant.
+/// What to think of before these codes become an answer: those that nobody can record today. They may still be meant, but no translation
+/// will use them.
 pub fn doubts(engine: &Engine, question: &Question, verdict: &Verdict) -> Vec<String> {
     let Ok(system) = engine.system(&question.target_system) else { return Vec::new() };
     let concepts = verdict.targets.iter().filter_map(|t| system.concept(&t.code));
     concepts
         .filter_map(|c| {
-            let what = match c.recordable_on(None) {
-                Some(Status::Valid) => return None,
-                Some(Status::Header) => "is a header: it is not billable, a more particular code is wanted",
-                _ if c.is_listed() => "is no longer a code",
-                _ => "is in no loaded release",
+            let what = match engine::lapse(c, None)? {
+                TargetState::Header => "is a header: it is not billable, a more particular code is wanted",
+                TargetState::Expired => "is no longer a code",
+                TargetState::Unlisted | TargetState::Valid => "is in no loaded release",
             };
-            Some(format!("{} {what}", c.code()))
+            Some(format!("{} {what}; translations will not use this answer", c.code()))
         })
         .collect()
 }

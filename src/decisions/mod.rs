@@ -47,6 +47,7 @@ mod reexamine;
 mod rows;
 mod schema;
 mod store;
+mod usage;
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +59,7 @@ pub use overlay::{Approved, Examined};
 pub use queue::{Column, Coverage, Entry, Filter, Tally, share_out};
 pub use reexamine::{Reexamined, examine, reexamine};
 pub use store::{Added, By, Done, Store};
+pub use usage::{Held, Usage};
 
 use crate::engine::Refusal;
 use rusqlite::ErrorCode;
@@ -118,6 +120,8 @@ pub enum Error {
     Twice { code: String },
     #[error("{code} cannot be an answer and not related to what was asked; say that there is no map, or choose another relationship")]
     NotRelated { code: String },
+    #[error("{codes} are alternatives that came from a file, not needed together; decide the item: one of them, or all of them anew")]
+    Alternatives { codes: String },
     #[error("{what} is not on offer")]
     NotOffered { what: String },
     #[error("{groups} codes are needed together, {picks} {}; pick one option of each group", if *picks == 1 { "was picked" } else { "were picked" })]
@@ -133,10 +137,24 @@ pub enum Error {
 impl Error {
     /// Whether it is about the one item that was asked for: with the file all is well.
     pub fn is_of_item(&self) -> bool {
-        use Error::{Blind, BothIn, CodersDiffer, Conflict, NoItem, NotYours, NothingToApprove, NothingToUndo, OwnWork};
+        use Error::{
+            Alternatives, Blind, BothIn, CodersDiffer, Conflict, NoItem, NotRelated, NotYours, NothingToApprove, NothingToUndo, OwnWork,
+            Twice,
+        };
         matches!(
             self,
-            NoItem { .. } | Conflict { .. } | OwnWork | Blind | CodersDiffer | NothingToApprove | NothingToUndo | BothIn | NotYours { .. }
+            NoItem { .. }
+                | Conflict { .. }
+                | OwnWork
+                | Blind
+                | CodersDiffer
+                | NothingToApprove
+                | NothingToUndo
+                | BothIn
+                | NotYours { .. }
+                | Alternatives { .. }
+                | NotRelated { .. }
+                | Twice { .. }
         )
     }
 }

@@ -72,8 +72,19 @@ impl Verdict {
         self.targets.is_empty()
     }
 
-    /// Whether a translation can use it: each code once, and none of them unrelated to what was asked.
+    /// Codes of one group, with blanks between: alternatives, of which somebody has yet to choose. Nothing that is decided here has them; an
+    /// xwalk of old took rows of a file for needed together that were not.
+    pub fn alternatives(&self) -> Option<String> {
+        let twin = |at: usize| self.targets.iter().enumerate().any(|(other, t)| other != at && t.group == self.targets[at].group);
+        let codes: Vec<&str> = (0..self.targets.len()).filter(|&at| twin(at)).map(|at| self.targets[at].code.as_str()).collect();
+        (!codes.is_empty()).then(|| codes.join(" "))
+    }
+
+    /// Whether a translation can use it: each code once, one of each group, and none of them unrelated to what was asked.
     pub fn usable(&self) -> Result<(), Error> {
+        if let Some(codes) = self.alternatives() {
+            return Err(Error::Alternatives { codes });
+        }
         for (at, target) in self.targets.iter().enumerate() {
             let code = || target.code.clone();
             if target.relationship == Relationship::NotRelatedTo {
@@ -148,6 +159,8 @@ pub enum Finding {
     SourceChanged,
     /// The maps offer other codes than when it was decided.
     MapChanged,
+    /// A file gave these codes, with blanks between, as alternatives, and an xwalk of old took them for needed together.
+    Alternatives { codes: String },
 }
 
 impl Finding {
@@ -157,6 +170,7 @@ impl Finding {
             Finding::TargetExpired { .. } => "target-expired",
             Finding::SourceChanged => "source-changed",
             Finding::MapChanged => "map-changed",
+            Finding::Alternatives { .. } => "alternatives",
         }
     }
 }
@@ -169,6 +183,7 @@ impl std::fmt::Display for Finding {
             Finding::TargetExpired { code, successors } => write!(f, "{code} has expired; successor: {successors}"),
             Finding::SourceChanged => f.write_str("the source is no longer a valid code"),
             Finding::MapChanged => f.write_str("the map now offers other codes"),
+            Finding::Alternatives { codes } => write!(f, "a file gave {codes} as alternatives, they are not needed together; decide which"),
         }
     }
 }

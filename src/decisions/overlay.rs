@@ -94,6 +94,8 @@ impl Approved {
                     let verdict = Verdict { targets: rows::targets(c, id)?, ..Verdict::default() };
                     let decided = if verdict.is_no_map() {
                         Decided::NoMap
+                    } else if let Some(codes) = verdict.alternatives() {
+                        Decided::Held(Finding::Alternatives { codes }.to_string())
                     } else {
                         Decided::Targets(verdict.targets.into_iter().map(|t| (t.code, t.relationship)).collect())
                     };
@@ -107,6 +109,15 @@ impl Approved {
             known.decisions.retain(|_, held| !held.is_empty());
             Ok(())
         })
+    }
+
+    /// The last event that was looked at.
+    pub(super) fn seen(&self) -> i64 {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).seen
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.store
     }
 
     fn is_stale(&self) -> bool {

@@ -2,9 +2,11 @@
 
 use super::model::{Action, Question, Status};
 use super::store::{By, Store};
+use super::usage::Held;
 use super::{Error, rows};
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, params_from_iter};
+use std::sync::Arc;
 
 /// Which items. Empty fields do not filter.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +23,8 @@ pub struct Filter {
     pub score_below: Option<f64>,
     /// Only codes that begin with this.
     pub code: String,
+    /// Only these items.
+    pub among: Option<Arc<[i64]>>,
 }
 
 /// One line of the queue. While two people work blind on it, it says nothing of any answer.
@@ -50,13 +54,19 @@ pub struct Entry {
 pub struct Coverage {
     pub items: u64,
     pub records: u64,
+    /// That translations use: what is held back is not among them.
     pub settled_items: u64,
     pub settled_records: u64,
+    /// Approved, and not used.
+    pub held_items: u64,
+    pub held_records: u64,
 }
 
 impl Coverage {
-    pub fn of(tallies: &[Tally]) -> Coverage {
-        let mut coverage = Coverage::default();
+    /// Of everything in a filter, and of what is held back of it.
+    pub fn of(tallies: &[Tally], held: &[Tally]) -> Coverage {
+        let sum = |of: fn(&Tally) -> u64| held.iter().filter(|t| t.status.is_settled()).map(of).sum();
+        let mut coverage = Coverage { held_items: sum(|t| t.items), held_records: sum(|t| t.records), ..Coverage::default() };
         for tally in tallies {
             coverage.items += tally.items;
             coverage.records += tally.records;
@@ -65,6 +75,9 @@ impl Coverage {
                 coverage.settled_records += tally.records;
             }
         }
+        // Somebody may have acted between the two counts.
+        coverage.settled_items = coverage.settled_items.saturating_sub(coverage.held_items);
+        coverage.settled_records = coverage.settled_records.saturating_sub(coverage.held_records);
         coverage
     }
     /// Settled items of all items, 0 to 1.
@@ -126,6 +139,12 @@ impl Filter {
             sql.push_str(" AND q.code >= ? AND q.code < ?");
             values.extend([Value::from(self.code.clone()), format!("{}\u{10ffff}", self.code).into()]);
         }
+        if let Some(among) = &self.among {
+            // One value, however many there are.
+            sql.push_str(" AND i.question IN (SELECT value FROM json_each(?))");
+            let list: Vec<String> = among.iter().map(i64::to_string).collect();
+            values.push(format!("[{}]", list.join(",")).into());
+        }
         (sql, values)
     }
 
@@ -145,7 +164,7 @@ impl Filter {
     }
 
     fn is_for_tally(&self) -> bool {
-        self.assignee.is_empty() && self.finding.is_empty() && self.code.is_empty() && self.score_below.is_none()
+        self.assignee.is_empty() && self.finding.is_empty() && self.code.is_empty() && self.score_below.is_none() && self.among.is_none()
     }
 }
 
@@ -251,9 +270,10 @@ impl Store {
     }
 
     /// Both coverages of a filter (its status does not count).
-    pub fn coverage(&self, filter: &Filter) -> Result<Coverage, Error> {
+    pub fn coverage(&self, filter: &Filter, held: &Held) -> Result<Coverage, Error> {
         let all = Filter { status: Vec::new(), ..filter.clone() };
-        Ok(Coverage::of(&self.tallies(&all)?))
+        let of_held = if held.is_empty() { Vec::new() } else { self.tallies(&held.among(filter))? };
+        Ok(Coverage::of(&self.tallies(&all)?, &of_held))
     }
 
     /// The item after (or before) this one in the order of the queue, whether or not this one is still in the filter.

@@ -25,12 +25,13 @@ pub struct Reexamined {
     pub target_expired: u64,
     pub source_changed: u64,
     pub map_changed: u64,
+    pub alternatives: u64,
 }
 
 impl Reexamined {
     /// Those that people have to look at again.
     pub fn doubtful(&self) -> u64 {
-        self.target_expired + self.source_changed + self.map_changed
+        self.target_expired + self.source_changed + self.map_changed + self.alternatives
     }
 }
 
@@ -51,6 +52,7 @@ pub fn reexamine(store: &Store, engine: &Engine, who: &str) -> Result<Reexamined
                 Finding::TargetExpired { .. } => result.target_expired += 1,
                 Finding::SourceChanged => result.source_changed += 1,
                 Finding::MapChanged => result.map_changed += 1,
+                Finding::Alternatives { .. } => result.alternatives += 1,
             }
             found.push((id, item.state.version, Action::Reexamined(finding)));
         }
@@ -62,10 +64,11 @@ pub fn reexamine(store: &Store, engine: &Engine, who: &str) -> Result<Reexamined
 /// What this index says of one decision; `before` is what was on offer when it was made.
 pub fn examine(engine: &Engine, item: &Item, before: Option<&Offer>) -> Finding {
     let question = &item.question;
-    let (Ok(source), Ok(target)) = (engine.system(&question.source_system), engine.system(&question.target_system)) else {
-        return Finding::SourceChanged;
-    };
+    let Ok(target) = engine.system(&question.target_system) else { return Finding::SourceChanged };
     if let Some(verdict) = &item.state.verdict {
+        if let Some(codes) = verdict.alternatives() {
+            return Finding::Alternatives { codes };
+        }
         for chosen in &verdict.targets {
             let concept = target.concept(&chosen.code);
             if concept.is_none_or(|c| c.is_expired()) {
@@ -74,10 +77,13 @@ pub fn examine(engine: &Engine, item: &Item, before: Option<&Offer>) -> Finding 
             }
         }
     }
-    // A local system has no release; its codes cannot have changed. And what was never a code has not become one less.
-    let was_none = before.is_none() && question.display.is_empty();
-    if !was_none && !question.code.is_empty() && !source.releases().is_empty() && source.concept(&question.code).is_none() {
-        return Finding::SourceChanged;
+    if !question.code.is_empty() {
+        let Ok(source) = engine.system(&question.source_system) else { return Finding::SourceChanged };
+        // A local system has no release; its codes cannot have changed. And what was never a code has not become one less.
+        let was_none = before.is_none() && question.display.is_empty();
+        if !was_none && !source.releases().is_empty() && source.concept(&question.code).is_none() {
+            return Finding::SourceChanged;
+        }
     }
     let now = offered(engine, question).map(|t| Offer::of(&t)).unwrap_or_default();
     match before {
@@ -101,13 +107,14 @@ fn successors(concept: Concept<'_>) -> String {
 }
 
 impl Store {
-    /// The settled items that nobody has decided, approved or examined under this index since.
+    /// The settled items that nobody has decided, approved or examined under this index since, and those that nobody can have meant.
     fn stale(&self, fingerprint: &str) -> Result<Vec<i64>, Error> {
         self.reading(|c| {
             let release: Option<i64> =
                 c.query_row("SELECT id FROM release WHERE fingerprint = ?1", [fingerprint], |row| row.get(0)).optional()?;
             let mut statement = c.prepare(&format!(
-                "SELECT i.question FROM item i WHERE i.status IN ('approved', 'no-map') AND coalesce({}, -1) <> ?1 \
+                "SELECT i.question FROM item i WHERE i.status IN ('approved', 'no-map') AND (coalesce({}, -1) <> ?1 \
+                 OR EXISTS (SELECT 1 FROM target t WHERE t.event = i.decision GROUP BY t.grp HAVING count(*) > 1)) \
                  ORDER BY i.records DESC, i.question",
                 rows::RELEASE_OF_ITEM
             ))?;

@@ -33,6 +33,7 @@ fn event(c: &Connection, row: &Row<'_>) -> Result<Event, Error> {
             "target-expired" => Finding::TargetExpired { code: text(17)?, successors: text(18)? },
             "source-changed" => Finding::SourceChanged,
             "map-changed" => Finding::MapChanged,
+            "alternatives" => Finding::Alternatives { codes: text(18)? },
             _ => Finding::StillValid,
         }),
         other => return Err(Error::Damaged { what: format!("event {id} is of the unknown kind `{other}`") }),
@@ -100,6 +101,7 @@ pub(super) fn insert_event_via(
         Action::Reexamined(f) => {
             finding = match f {
                 Finding::TargetExpired { code, successors } => (Some(f.code()), Some(code), Some(successors)),
+                Finding::Alternatives { codes } => (Some(f.code()), None, Some(codes)),
                 _ => (Some(f.code()), None, None),
             }
         }

@@ -373,6 +373,8 @@ fn permit(c: &Connection, state: &State, who: &str, action: &Action) -> Result<(
             Err(Error::CodersDiffer)
         }
         Action::Approved if state.author == who && !self_approval(c)? => Err(Error::OwnWork),
+        // What no translation can use is not approved anew either.
+        Action::Approved => state.verdict.as_ref().map_or(Ok(()), Verdict::usable),
         Action::Assigned { to, second: Some(second) } if to.is_empty() || to == second => Err(Error::OneCoder),
         _ => Ok(()),
     }

@@ -285,7 +285,7 @@ impl TargetState {
             TargetState::Unlisted => "unlisted",
         }
     }
-    pub(super) fn in_words(self) -> &'static str {
+    pub fn in_words(self) -> &'static str {
         match self {
             TargetState::Valid => "valid",
             TargetState::Header => "a header",

@@ -22,7 +22,7 @@ pub use answer::{
     Suggestion, SuggestionKind, Target, TargetState, Translation, Validation, ValidationIssue, ValidationStatus,
 };
 pub use overlay::{Decided, Decision, Overlay, Question};
-pub use translate::{Asked, Translator, TranslatorOptions, repairs_in_words};
+pub use translate::{Asked, Translator, TranslatorOptions, Upheld, lapse, repairs_in_words};
 
 use crate::index::{CodeSystem, Concept, ConceptMap, Index};
 use crate::model::Date;

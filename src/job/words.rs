@@ -8,7 +8,9 @@ use super::Error;
 use super::ledger::Tally;
 use super::spec::CodeColumn;
 use crate::engine::search::{Match, SearchOptions, Searcher};
-use crate::engine::{Engine, Outcome, TargetState};
+use crate::engine::{Engine, Facts, Outcome, Policy, Question, Target, TargetState, Upheld};
+use crate::model::Date;
+use compact_str::{CompactString, format_compact};
 
 /// How sure the search has to be, unless the job says otherwise.
 const SCORE: f32 = 0.9;
@@ -18,7 +20,12 @@ const MARGIN: f32 = 0.3;
 const CANDIDATES: usize = 8;
 
 pub(super) struct Words<'e> {
+    engine: &'e Engine,
     searcher: Searcher<'e>,
+    /// Whether reviewers' decisions are asked first.
+    decides: bool,
+    target_date: Option<Date>,
+    facts: Facts,
     score: f32,
     margin: f32,
     strict: bool,
@@ -28,14 +35,40 @@ impl<'e> Words<'e> {
     pub fn new(engine: &'e Engine, spec: &CodeColumn) -> Result<Words<'e>, Error> {
         let (score, margin) = (spec.score.unwrap_or(SCORE), spec.margin.unwrap_or(MARGIN));
         let options = SearchOptions { limit: CANDIDATES, billable: true, date: spec.target_date, ..SearchOptions::default() };
-        Ok(Words { searcher: engine.searcher(engine.system(&spec.to)?, options)?, score, margin, strict: spec.strict })
+        Ok(Words {
+            engine,
+            searcher: engine.searcher(engine.system(&spec.to)?, options)?,
+            decides: spec.policy == Policy::Decision,
+            target_date: spec.target_date,
+            facts: Facts::default(),
+            score,
+            margin,
+            strict: spec.strict,
+        })
     }
 
     /// What a text is in the ledger.
     pub fn tally(&self, text: &str) -> Tally {
+        let tally = Tally { system: "text".into(), code: text.trim().into(), ..Tally::default() };
+        match self.reviewed(text) {
+            None => self.found(text, tally),
+            Some((_, Upheld::Held { why, .. })) => {
+                let found = self.found(text, tally);
+                if found.settled { found } else { Tally { message: why, ..found } }
+            }
+            Some((decision, upheld)) => decided(decision, &upheld, tally),
+        }
+    }
+
+    fn reviewed(&self, text: &str) -> Option<(i64, Upheld<'_>)> {
+        let target_system = self.searcher.system().alias();
+        let question = Question { source_system: "text", code: "", target_system, text: Some(text), facts: &self.facts };
+        self.decides.then(|| self.engine.reviewed(question, self.target_date)).flatten()
+    }
+
+    fn found(&self, text: &str, tally: Tally) -> Tally {
         let found = self.searcher.search(text);
         let second = found.get(1).map_or(0.0, |m| m.score);
-        let tally = Tally { system: "text".into(), code: text.trim().into(), ..Tally::default() };
         match found.first() {
             None => Tally { outcome: Some(Outcome::Unmapped), message: String::from("no concept has these words"), ..tally },
             Some(best) if !self.strict && best.score >= self.score && best.score - second >= self.margin => Tally {
@@ -46,11 +79,30 @@ impl<'e> Words<'e> {
                 target_state: TargetState::Valid.code().into(),
                 relationship: "related-to".into(),
                 map: "search".into(),
-                policy: compact_str::format_compact!("search {:.2}", best.score),
+                policy: format_compact!("search {:.2}", best.score),
                 ..tally
             },
             Some(_) => Tally { outcome: Some(Outcome::Choice), map: "search".into(), options: candidates(&found), ..tally },
         }
+    }
+}
+
+/// What reviewers settled.
+fn decided(decision: i64, upheld: &Upheld<'_>, tally: Tally) -> Tally {
+    let targets: Vec<&Target<'_>> = match upheld {
+        Upheld::Targets(scenario) => scenario.groups.iter().flat_map(|g| &g.options).collect(),
+        _ => Vec::new(),
+    };
+    let join = |values: Vec<&str>| CompactString::from(values.join(" "));
+    Tally {
+        outcome: Some(upheld.outcome()),
+        settled: true,
+        target: join(targets.iter().map(|t| t.concept.code()).collect()),
+        target_state: join(targets.iter().map(|t| t.state.code()).collect()),
+        relationship: join(targets.iter().map(|t| t.relationship.code()).collect()),
+        map: format_compact!("decision {decision}"),
+        policy: Policy::Decision.code().into(),
+        ..tally
     }
 }
 

@@ -2,8 +2,9 @@
 """A worked day in the review workbench, in a real browser, by keyboard alone.
 
 A claims file with codes that the GEMs leave ambiguous is converted; the codes that nobody settled become a queue; Ann answers thirty of
-them (one combination, one "no map", one by search, one taken back and answered anew); Bob approves them; the job runs again with the
-decisions. What is settled then must be what the queue predicted, to the record, and the report must name the decisions.
+them (one combination, one "no map", one by search, one taken back and answered anew), and one more with a code that no release lists; Bob
+approves them; the job runs again with the decisions. What is settled then must be what the queue predicted, to the record: what is approved
+and cannot be used is held back, and said to be. The report must name the decisions.
 
 Usage: worked_day.py XWALK [--shots DIR]     XWALK: the program; DIR: where to put a picture of each page, light and dark.
 Needs Playwright (`pip install playwright`) and a Chromium ($CHROMIUM, else /usr/bin/chromium); downloads nothing.
@@ -164,12 +165,23 @@ def ann_answers(ann):
     chosen[without] = []
 
     # The rest: the first option that may be recorded today; a long list is narrowed first.
+    held = {}
     while len(chosen) < 30:
         code = ann.code()
         check(code not in chosen, f"{code} came up twice")
         if ann.page.locator(".group:not(:has(.good))").count():
-            # A group of codes that no release lists any more: an answer with one of them would not be used. Somebody else's.
-            ann.press("j", "**/review/item/*")
+            # A group of codes that no release lists any more. Ann answers the first such item with one of them all the same.
+            if held:
+                ann.press("j", "**/review/item/*")
+                continue
+            for number in ann.page.locator(".scenario").first.locator(".group").evaluate_all(
+                    "groups => groups.map(g => g.querySelector('.option .number').textContent)"):
+                ann.press(number)
+            check(ann.picked() and "?" not in ann.picked(), f"{code}: picked {ann.picked()!r}")
+            held[code] = ann.picked().split(" + ")
+            ann.press("a", "**/review/**")
+            check("translations will not use this answer" in ann.page.locator("form.done").inner_text(), "she is not told that it will not be used")
+            ann.shot("item-after-one-that-is-not-used")
             continue
         if code == "V54.12":
             ann.shot("item-long")
@@ -186,7 +198,8 @@ def ann_answers(ann):
         check(ann.picked() and "?" not in ann.picked(), f"{code}: picked {ann.picked()!r}")
         chosen[code] = ann.picked().split(" + ")
         ann.press("a", "**/review/**")
-    return chosen
+    check(len(held) == 1, "no item could be answered with a code that no release lists")
+    return chosen, held
 
 
 def bob_approves(bob, base, chosen):
@@ -233,7 +246,7 @@ def main():
                 browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
                 ann = Reviewer(browser, base, tokens["ann"], args.shots)
                 ann.shot("queue")
-                chosen = ann_answers(ann)
+                chosen, held = ann_answers(ann)
                 say(f"Ann has answered {len(chosen)} items in {time.time() - began:.0f} s")
                 # Her own answers are not hers to approve: there is no such button, and the service refuses it too.
                 ann.page.goto(base + "/review?status=proposed")
@@ -242,9 +255,17 @@ def main():
                 check(ann.page.locator("button[value=approve]").count() == 0, "Ann may approve her own answer")
 
                 bob = Reviewer(browser, base, tokens["bob"], args.shots)
-                approved = bob_approves(bob, base, chosen)
-                check(approved == chosen, f"Bob saw other answers than Ann gave: {approved} / {chosen}")
+                approved = bob_approves(bob, base, chosen | held)
+                check(approved == chosen | held, f"Bob saw other answers than Ann gave: {approved} / {chosen | held}")
                 say("Bob has approved them")
+                bob.page.goto(base + "/review?status=held")
+                check(bob.page.locator("table.queue td.code a").all_inner_texts() == list(held), "the tab of what is held back has something else")
+                check("in no loaded release" in bob.page.locator("table.queue .finding").inner_text(), "the tab does not say why")
+                bob.shot("queue-held-back")
+                bob.press("j")
+                bob.press("Enter", "**/review/item/*")
+                check("translations do not use it" in bob.page.locator("section.source").inner_text(), "the item does not say why")
+                bob.shot("item-held-back")
 
                 eve = browser.new_page()
                 eve.goto(base + "/review")
@@ -265,6 +286,7 @@ def main():
         # What the queue says it settles is what the next run settles, to the record.
         stats = json.loads(xwalk.run("review", "stats", "--decisions", "d.db", "--format", "json"))
         check(stats["settled_items"] == 30, f"{stats['settled_items']} items are settled")
+        check(stats["held_items"] == 1, f"{stats['held_items']} items are held back")
         predicted = before + stats["settled_records"]
         xwalk.run("convert", *job, "-o", "second.csv", "--report", "second", "--policy", "decision", "--decisions", "d.db")
         after, _ = settled(folder / "second")

@@ -1,6 +1,6 @@
 //! The workbench over a real socket: the program serves, several people work at once, somebody pulls the plug.
 
-use super::review::Place;
+use super::review::{Disk, Place};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -23,15 +23,21 @@ impl Drop for Service {
 }
 
 fn serve(place: &Place, args: &[&str]) -> Service {
+    serve_over(place, "d.db", args)
+}
+
+fn serve_over(place: &Place, decisions: &str, args: &[&str]) -> Service {
     let program = place.xwalk();
-    let mut command = Command::new(program.get_program());
+    // What grows beyond its limit is told so instead of being killed: so a full disk can be had without being root.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).arg(program.get_program());
     for (name, value) in program.get_envs() {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
     }
-    command.current_dir(place.path("")).args(["serve", "--listen", "127.0.0.1:0", "--log-json", "--decisions", "d.db"]).args(args);
+    command.current_dir(place.path("")).args(["serve", "--listen", "127.0.0.1:0", "--log-json", "--decisions", decisions]).args(args);
     let mut child = command.stderr(Stdio::piped()).spawn().expect("a service");
     let mut log = BufReader::new(child.stderr.take().expect("its log"));
     let mut line = String::new();
@@ -167,6 +173,8 @@ fn pages_are_strict_and_ask_no_other_host() {
         assert!(page.status == status && page.body.contains(says), "{path}: {} {}", page.status, page.body);
     }
     assert!(!ann.get("/review/item/1").body.contains("not-related-to"), "no relationship for an answer");
+    let unknown = ann.post("/review/item/1", &format!("action=decide&code=A04.8&{}", ann.form(1))).expect("an answer");
+    assert!(unknown.status == 409 && unknown.body.contains("`A04.8` is not a code of icd10cm; near it: A04.7"), "{}", unknown.body);
     let many = format!("from=icd9cm&to=icd10cm&code=001.9&records=18446744073709551615&csrf={}", ann.get("/review").field("csrf"));
     let told = ann.post("/review/add", &many).expect("an answer");
     assert!(told.status == 400 && told.body.contains("no number of records"), "{} {}", told.status, told.body);
@@ -307,6 +315,97 @@ fn fifty_people_at_once_lose_nothing() {
     assert_eq!(store.count(&proposed).expect("a count"), 50);
     let remarks = store.history(1, "x").expect("a history").iter().filter(|e| matches!(e.action, Action::Commented)).count();
     assert_eq!(remarks, 50, "{} were told that somebody was first, and did it again", conflicts.load(Ordering::Relaxed));
+}
+
+/// Somebody decides while there is no room: told on the item's page, where what was typed and picked still is; done again with room.
+fn decides_without_room(place: &Place, (service, db): (&Service, &str), item: i64, fill: &dyn Fn(), make_room: &dyn Fn()) {
+    let ann = service.sign_in("ann");
+    let path = format!("/review/item/{item}");
+    let sent = format!("{FIRST}&why=typed+words&{}", ann.form(item));
+    let stats = || place.runs(&["review", "stats", "--decisions", db, "--format", "json"]);
+    let before = stats();
+    fill();
+    let told = ann.post(&path, &sent).expect("an answer");
+    assert_eq!(told.status, 503, "{}", told.body);
+    assert!(told.body.to_lowercase().contains("nothing was changed") && told.body.contains("full"), "{}", told.body);
+    assert!(told.body.contains("value=\"typed words\"") && told.body.contains(" checked"), "{}", told.body);
+    let add = format!("from=icd9cm&to=icd10cm&code=001.9&csrf={}", told.field("csrf"));
+    let told = ann.post("/review/add", &add).expect("an answer");
+    assert!(told.status == 503 && told.body.to_lowercase().contains("nothing was changed"), "{} {}", told.status, told.body);
+    for page in ["/review", "/review/progress", path.as_str()] {
+        assert_eq!(ann.get(page).status, 200, "{page} is read as before");
+    }
+    make_room();
+    assert_eq!(stats(), before, "nothing is half");
+    // The version that she saw is still the last.
+    assert_eq!(ann.post(&path, &sent).expect("an answer").status, 303);
+    let shown = ann.get(&path).body;
+    assert!(shown.contains("proposed") && shown.contains("typed words"), "{shown}");
+}
+
+#[test]
+fn a_full_disk_is_told_in_the_workbench_and_nothing_is_lost() {
+    let place = Place::new();
+    place.two_items();
+    if let Some(disk) = Disk::mount("a_full_disk_is_told_in_the_workbench_and_nothing_is_lost", &place) {
+        place.reviews("backup", &["disk/d.db"]);
+        let service = serve_over(&place, "disk/d.db", &[]);
+        let fill = || drop(std::fs::write(disk.0.join("fill"), vec![0; 4 << 20]));
+        let empty = || std::fs::remove_file(disk.0.join("fill")).expect("the filling");
+        decides_without_room(&place, (&service, "disk/d.db"), 1, &fill, &empty);
+        drop(service);
+        assert_eq!(Store::open(&disk.0.join("d.db")).expect("a store").rebuild().expect("whole"), Vec::<i64>::new());
+    }
+    // The same where nobody may mount: no file of the service may grow any more.
+    let service = serve(&place, &[]);
+    let limit = |bytes: &str| {
+        let fsize = format!("--fsize={bytes}:");
+        let done = Command::new("prlimit").args(["--pid", &service.child.id().to_string(), &fsize]).status();
+        assert!(done.is_ok_and(|s| s.success()), "prlimit, of util-linux");
+    };
+    decides_without_room(&place, (&service, "d.db"), 2, &|| limit("1024"), &|| limit("unlimited"));
+    drop(service);
+    assert_eq!(Store::open(&place.path("d.db")).expect("a store").rebuild().expect("whole"), Vec::<i64>::new());
+}
+
+#[test]
+fn a_file_that_can_only_be_read_is_shown_and_says_so() {
+    let place = Place::new();
+    place.two_items();
+    let Some(disk) = Disk::mount("a_file_that_can_only_be_read_is_shown_and_says_so", &place) else { return };
+    place.reviews("backup", &["disk/d.db"]);
+    disk.read_only();
+    let service = serve_over(&place, "disk/d.db", &[]);
+    let ann = service.sign_in("ann");
+    assert!(ann.get("/review").body.contains("001.1"));
+    let told = ann.post("/review/item/1", &format!("{FIRST}&why=typed+words&{}", ann.form(1))).expect("an answer");
+    assert!(told.status == 409 && told.body.contains("can only be read here; nothing was changed"), "{} {}", told.status, told.body);
+    assert!(told.body.contains("value=\"typed words\""), "{}", told.body);
+    let translated = service.ask("GET", "/v1/translate?from=icd9cm&to=icd10cm&code=001.1&policy=decision", &[], "").expect("an answer");
+    assert_eq!(translated.status, 200);
+}
+
+/// Approved is not used: the queue has a tab for it, the item the reason, and no page counts it as settled.
+#[test]
+fn what_is_held_back_has_a_tab_and_a_reason() {
+    let place = Place::new();
+    place.two_items();
+    place.settle("2", &["--codes", "A00"]);
+    let service = serve(&place, &[]);
+    let ann = service.sign_in("ann");
+    let held = ann.get("/review?status=held").body;
+    assert!(held.contains("/review/item/2?") && !held.contains("/review/item/1?") && held.contains("A00, which is a header"), "{held}");
+    for page in ["/review", "/review/progress", "/review/item/1"] {
+        let body = ann.get(page).body;
+        assert!(body.contains("0 of 2") && body.contains("held back"), "{page}: {body}");
+    }
+    let item = ann.get("/review/item/2").body;
+    assert!(item.contains("translations do not use it") && item.contains("A00, which is a header"), "{item}");
+    // Decided anew and approved, here and by the command line: gone at once.
+    assert_eq!(ann.post("/review/item/2", &format!("action=decide&code=A00.0&{}", ann.form(2))).expect("an answer").status, 303);
+    place.reviews("approve", &["--by", "bob", "2"]);
+    let body = ann.get("/review").body;
+    assert!(body.contains("1 of 2") && !body.contains("held back"), "{body}");
 }
 
 /// SIGKILL while people decide: what was answered with "done" is there; what is there is whole.

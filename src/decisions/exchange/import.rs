@@ -29,7 +29,10 @@ pub struct Imported {
 pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &str, by: By<'_>, replace: bool) -> Result<Imported, Error> {
     let mut result = Imported { problems: readout.problems, ..Imported::default() };
     let mut items = Vec::with_capacity(readout.items.len());
-    for item in readout.items {
+    for mut item in readout.items {
+        if let Some(engine) = engine {
+            as_printed(&mut item, engine);
+        }
         if let Some(what) = refuse(&item) {
             result.problems.push(Problem { line: item.line, what });
             continue;
@@ -103,6 +106,19 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
         Ok(())
     })?;
     Ok(result)
+}
+
+/// Codes as their systems print them: a run asks by those, and would not find `25000`.
+fn as_printed(item: &mut Exchanged, engine: &Engine) {
+    let print = |system: &str, code: &mut String| {
+        if let Some(concept) = engine.system(system).ok().and_then(|s| s.concept(code)) {
+            concept.code().clone_into(code);
+        }
+    };
+    print(&item.question.source_system, &mut item.question.code);
+    for target in item.verdict.iter_mut().flat_map(|v| &mut v.targets) {
+        print(&item.question.target_system, &mut target.code);
+    }
 }
 
 /// Why an item cannot be taken in.

@@ -17,6 +17,7 @@ use crate::index::{CodeSystem, Concept, ConceptMap};
 use crate::model::rule::Facts;
 use crate::model::{Date, MapKind, Relationship, Status, compare_versions};
 use decided::Decided;
+pub use decided::Upheld;
 use scenarios::Reading;
 use smallvec::SmallVec;
 use std::cmp::Ordering;
@@ -398,6 +399,14 @@ impl<'e> Translator<'e> {
             (None, _) => target.state != TargetState::Unlisted || is_all_there_is(target),
         }
     }
+}
+
+/// Why a code cannot be recorded on a date (none: today), if it cannot. Where no release of its system is loaded at all, what names it is
+/// all there is.
+pub fn lapse(concept: Concept<'_>, date: Option<Date>) -> Option<TargetState> {
+    let state = state(concept, date);
+    let is_all_there_is = state == TargetState::Unlisted && concept.system().releases().is_empty();
+    (state != TargetState::Valid && !is_all_there_is).then_some(state)
 }
 
 /// Whether a target is named by a map alone because no release of its system is loaded at all.

@@ -127,13 +127,13 @@ fn with_workbench(file: &Path, open: Open, config: &Config) -> Result<(Open, Opt
     let store = Arc::new(store.with_context(|| file.display().to_string())?);
     let approved = Arc::new(Approved::new(Arc::clone(&store))?);
     let examining = Arc::new(Mutex::new(()));
-    let examined = Arc::clone(&store);
+    let (examined, used) = (Arc::clone(&store), Arc::clone(&approved));
     let current: Arc<ArcSwapOption<Engine>> = Arc::default();
     let shown = Arc::clone(&current);
     let open: Open = Box::new(move || {
         let engine = open()?;
         reexamine(Arc::clone(&examined), engine.clone(), Arc::clone(&examining));
-        let overlay = Examined::by(&engine, Arc::clone(&approved));
+        let overlay = Examined::by(&engine, Arc::clone(&used));
         let engine = engine.with_overlay(Arc::new(overlay));
         current.store(Some(Arc::new(engine.clone())));
         Ok(engine)
@@ -149,7 +149,7 @@ fn with_workbench(file: &Path, open: Open, config: &Config) -> Result<(Open, Opt
     };
     let engine = Arc::new(move || shown.load_full().unwrap_or_else(|| Arc::clone(&first)));
     let tls = config.tls.is_some() || config.behind_proxy;
-    Ok((open, Some(web::router(web::Config { store, engine, sign_in, tls }))))
+    Ok((open, Some(web::router(web::Config { store, approved, engine, sign_in, tls }))))
 }
 
 /// Holds what was decided under other indexes against this one, while the service answers: meanwhile each decision is examined before it

@@ -75,16 +75,19 @@ pub async fn act(state: Shared<Arc<State>>, headers: HeaderMap, Address(id, look
                 Ok(Redirect::to(&format!("/review/item/{id}?{}", looking.query())).into_response())
             }
             Ok(()) => Ok(Redirect::to(&item::after(state, id, &looking, Some(id))?).into_response()),
-            // What stands in the way is said on the item's own page, which shows how it is now.
-            Err(Problem::Conflict(told)) => {
-                let page = item::show(state, &session, id, &looking, Some((&told, &form)))?;
-                Ok((StatusCode::CONFLICT, html(page)).into_response())
+            // What stands in the way is said on the item's own page, which shows how it is now and keeps what was typed and picked.
+            Err(problem) => {
+                let (status, told) = match &problem {
+                    Problem::Conflict(told) => (StatusCode::CONFLICT, told),
+                    Problem::BadRequest(told) => (StatusCode::UNPROCESSABLE_ENTITY, told),
+                    Problem::Broken(told) => (StatusCode::SERVICE_UNAVAILABLE, told),
+                    _ => return Err(problem),
+                };
+                match item::show(state, &session, id, &looking, Some((told, &form))) {
+                    Ok(page) => Ok((status, html(page)).into_response()),
+                    Err(_) => Err(problem),
+                }
             }
-            Err(Problem::BadRequest(told)) => {
-                let page = item::show(state, &session, id, &looking, Some((&told, &form)))?;
-                Ok((StatusCode::UNPROCESSABLE_ENTITY, html(page)).into_response())
-            }
-            Err(other) => Err(other),
         }
     })
     .await
@@ -175,7 +178,7 @@ pub async fn assign(state: Shared<Arc<State>>, headers: HeaderMap, looking: Look
         let people: Vec<&str> = form.first("to").split(',').map(str::trim).filter(|p| !p.is_empty()).collect();
         let blind = form.first("blind") == "yes";
         let by = By { who: session.name(), ..By::default() };
-        decisions::share_out(&state.config.store, &looking.filter(), &people, blind, by)?;
+        decisions::share_out(&state.config.store, &looking.filter(&*state.held()?), &people, blind, by)?;
         Ok(Redirect::to(&format!("/review?{}", looking.query())).into_response())
     })
     .await

@@ -35,7 +35,7 @@ pub async fn next(state: Shared<Arc<State>>, headers: HeaderMap, Address(id, loo
 pub fn after(state: &State, id: i64, looking: &Looking, done: Option<i64>) -> Result<String, Problem> {
     let query = looking.query();
     let done = done.map_or_else(String::new, |d| format!("&done={d}"));
-    Ok(match state.config.store.neighbour(&looking.filter(), id, false)? {
+    Ok(match state.config.store.neighbour(&looking.filter(&*state.held()?), id, false)? {
         Some(next) => format!("/review/item/{next}?{query}{done}"),
         None => format!("/review?{query}{done}"),
     })
@@ -52,9 +52,10 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
     let history = store.history(id, session.name())?;
     let own = store.own_coding(id, session.name())?;
     let translation = offered(&engine, &item.question);
-    let filter = looking.filter();
+    let held = state.held()?;
+    let filter = looking.filter(&held);
     let (previous, next) = (store.neighbour(&filter, id, true)?, store.neighbour(&filter, id, false)?);
-    let coverage = store.coverage(&filter)?;
+    let coverage = store.coverage(&filter, &held)?;
     let query = looking.query();
     let address = |id: i64| format!("/review/item/{id}?{query}");
     let (q, s) = (&item.question, &item.state);
@@ -85,6 +86,7 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                 }
                 p.facts {
                     (layout::status(s.status))
+                    @if held.why(id).is_some() { (layout::held()) }
                     span { (q.source_system) " to " (q.target_system) }
                     span { strong { (layout::thousands(s.records)) } @if s.records == 1 { " record" } @else { " records" }
                         @if coverage.records > 0 { ", " (format!("{:.2} %", s.records as f64 * 100.0 / coverage.records as f64)) " of this queue" } }
@@ -96,7 +98,10 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                 @if !q.text.is_empty() { p.text { "In the record: " q { (q.text) } } }
                 @if !q.facts.is_empty() { p.text { "Known: " (q.facts) } }
                 @if blind { p.hint { "Two people work blind on this item: you see only your own answer until both are in." } }
-                @if let Some(finding) = &s.finding { p.problem { "The new release: " (finding) "." } }
+                @if let Some(finding) = &s.finding { p.problem { "Examined again: " (finding) "." } }
+                @if let Some(why) = held.why(id) {
+                    p.problem { "Approved, but translations do not use it: " (why) ". Decide anew, with codes that may be recorded." }
+                }
                 @if let Some((who, why)) = doubt {
                     p.problem { "Flagged by " (who) ": " (why) }
                 }
@@ -109,7 +114,7 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                 input type="hidden" name="csrf" value=(session.secret);
                 input type="hidden" name="seen" value=(s.version);
                 div.columns {
-                    (offer::options(translation.as_ref(), kept))
+                    (offer::options(translation.as_ref(), kept, answered))
                     section.search aria-labelledby="by-search" {
                         h2 #by-search { label for="q" { kbd { "/" } " Search " (q.target_system) } }
                         input #q type="search" autocomplete="off" spellcheck="false" data-system=(q.target_system) value=(looking.q) placeholder="words or a code";

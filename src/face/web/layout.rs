@@ -104,6 +104,7 @@ pub fn coverage(c: Coverage) -> Markup {
             span.label { "Settled in this queue" }
             (meter("Codes", c.settled_items, c.items, c.of_items()))
             (meter("Records", c.settled_records, c.records, c.of_records()))
+            @if c.held_items > 0 { a href="/review?status=held" { (held()) " " (thousands(c.held_items)) } }
         }
     }
 }
@@ -121,6 +122,11 @@ fn meter(name: &str, part: u64, whole: u64, share: f64) -> Markup {
 
 pub fn status(status: Status) -> Markup {
     html! { span class=(format!("status {}", status.code())) { (status.code()) } }
+}
+
+/// The mark of an approved answer that is not used.
+pub fn held() -> Markup {
+    html! { span.status.held { "held back" } }
 }
 
 /// Whether it is a code today, and since or until when.

@@ -22,7 +22,7 @@ mod queue;
 mod reconcile;
 mod search;
 
-use crate::decisions::Store;
+use crate::decisions::{Approved, Held, Store, Usage};
 use crate::engine::Engine;
 use crate::face::Actor;
 use axum::Router;
@@ -30,7 +30,7 @@ use axum::extract::State as Shared;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What somebody may do here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +66,8 @@ pub enum SignIn {
 #[derive(Clone)]
 pub struct Config {
     pub store: Arc<Store>,
+    /// What is approved in it.
+    pub approved: Arc<Approved>,
     /// The engine that answers now; changes when the index is reloaded.
     pub engine: Arc<dyn Fn() -> Arc<Engine> + Send + Sync>,
     pub sign_in: SignIn,
@@ -76,17 +78,36 @@ pub struct Config {
 struct State {
     config: Config,
     sessions: door::Sessions,
+    /// What an engine makes of the approved answers; of the engine that answered last.
+    usage: Mutex<Option<(Arc<Engine>, Arc<Usage>)>>,
 }
 
 impl State {
     fn engine(&self) -> Arc<Engine> {
         (self.config.engine)()
     }
+
+    /// The approved answers that translations do not use just now.
+    fn held(&self) -> Result<Arc<Held>, crate::decisions::Error> {
+        let engine = self.engine();
+        let usage = {
+            let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
+            match &*usage {
+                Some((of, usage)) if Arc::ptr_eq(of, &engine) => Arc::clone(usage),
+                _ => {
+                    let new = Arc::new(Usage::new(&engine, Arc::clone(&self.config.approved), None));
+                    *usage = Some((engine, Arc::clone(&new)));
+                    new
+                }
+            }
+        };
+        usage.held()
+    }
 }
 
 /// The pages, ready to be plugged in.
 pub fn router(config: Config) -> Router {
-    let state = Arc::new(State { config, sessions: door::Sessions::default() });
+    let state = Arc::new(State { config, sessions: door::Sessions::default(), usage: Mutex::default() });
     Router::new()
         .route("/", get(|| async { Redirect::to("/review") }))
         .route("/review", get(queue::page))

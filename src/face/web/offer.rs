@@ -12,8 +12,8 @@ const KEYS: usize = 9;
 /// Longer lists get a box to narrow them.
 const LONG: usize = 12;
 
-/// Everything on offer; `kept` are the picks of a form that could not be saved.
-pub fn options(translation: Option<&Translation<'_>>, kept: &Form) -> Markup {
+/// Everything on offer; `kept` are the picks of a form that could not be saved, `answer` is what stands and is marked.
+pub fn options(translation: Option<&Translation<'_>>, kept: &Form, answer: Option<&decisions::Verdict>) -> Markup {
     let Some(t) = translation else {
         return html! { p.hint { "No map is asked for this item; search for the target." } };
     };
@@ -35,13 +35,21 @@ pub fn options(translation: Option<&Translation<'_>>, kept: &Form) -> Markup {
             }
             @for need in &t.needs { p.hint { "A rule waits for: " (need.fact) } }
             @for (s, scenario) in t.scenarios.iter().enumerate() {
-                (one_scenario(s, scenario, several, &mut number, kept))
+                @let answer = answer.filter(|v| v.scenario.is_none_or(|chosen| usize::from(chosen) == s));
+                (one_scenario(s, scenario, several, &mut number, kept, answer))
             }
         }
     }
 }
 
-fn one_scenario(s: usize, scenario: &Scenario<'_>, several: bool, number: &mut usize, kept: &Form) -> Markup {
+fn one_scenario(
+    s: usize,
+    scenario: &Scenario<'_>,
+    several: bool,
+    number: &mut usize,
+    kept: &Form,
+    answer: Option<&decisions::Verdict>,
+) -> Markup {
     let groups = scenario.groups.len();
     let combined = groups > 1;
     html! {
@@ -69,7 +77,8 @@ fn one_scenario(s: usize, scenario: &Scenario<'_>, several: bool, number: &mut u
                         @let () = *number += 1;
                         @let field = format!("pick-{s}-{g}");
                         @let picked = kept.first(&field) == o.to_string() || combined && group.options.len() == 1;
-                        (one(option, &field, o, *number, picked))
+                        @let answers = answer.is_some_and(|v| v.targets.iter().any(|t| t.code == option.concept.code()));
+                        (one(option, (&field, o), *number, picked, answers))
                     }
                 }
             }
@@ -77,7 +86,7 @@ fn one_scenario(s: usize, scenario: &Scenario<'_>, several: bool, number: &mut u
     }
 }
 
-fn one(t: &Target<'_>, name: &str, value: usize, number: usize, picked: bool) -> Markup {
+fn one(t: &Target<'_>, (name, value): (&str, usize), number: usize, picked: bool, answers: bool) -> Markup {
     let c = t.concept;
     html! {
         div.option {
@@ -88,6 +97,7 @@ fn one(t: &Target<'_>, name: &str, value: usize, number: usize, picked: bool) ->
                 span.title { (c.display().unwrap_or("(no title)")) }
             }
             p.facts {
+                @if answers { strong.answers { "the answer" } }
                 span.relationship { (t.relationship.code()) }
                 @match t.state {
                     TargetState::Valid => span.good { "billable" },

@@ -1,7 +1,7 @@
 //! How far the work is: what is in each status, who did how much, how well two coders agree.
 
 use super::{State, html, layout, work};
-use crate::decisions::{Coverage, Filter};
+use crate::decisions::{Coverage, Filter, Status};
 use crate::face::Actor;
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
@@ -14,11 +14,13 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap) -> Response {
     work(state, Actor { name, operation: "review/progress" }, move |state| {
         let session = state.session(&headers)?;
         let store = &state.config.store;
-        let tallies = store.tallies(&Filter::default())?;
+        let held = state.held()?;
+        let (tallies, of_held) = (store.tallies(&Filter::default())?, store.tallies(&held.among(&Filter::default()))?);
+        let coverage = Coverage::of(&tallies, &of_held);
         let (agreement, workload) = (store.agreement()?, store.workload()?);
         let n = layout::thousands;
         let body = html! {
-            (layout::coverage(Coverage::of(&tallies)))
+            (layout::coverage(coverage))
             main #main data-page="progress" {
                 h1 { "Progress" }
                 div.progress {
@@ -27,11 +29,17 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap) -> Response {
                         table.queue {
                             thead { tr { th scope="col" { "Status" } th.number scope="col" { "Codes" } th.number scope="col" { "Records" } } }
                             tbody { @for t in &tallies { tr {
-                                td { a href=(format!("/review?status={}", if t.status == crate::decisions::Status::Unreviewed { "" } else { t.status.code() })) { (layout::status(t.status)) } }
+                                td { a href=(format!("/review?status={}", if t.status == Status::Unreviewed { "" } else { t.status.code() })) { (layout::status(t.status)) } }
                                 td.number { (n(t.items)) }
                                 td.number { (n(t.records)) }
+                            } }
+                            @if coverage.held_items > 0 { tr {
+                                td { a href="/review?status=held" { (layout::held()) } }
+                                td.number { (n(coverage.held_items)) }
+                                td.number { (n(coverage.held_records)) }
                             } } }
                         }
+                        @if coverage.held_items > 0 { p.hint { "Held back: approved, and not used by translations; not counted as settled." } }
                     }
                     section aria-labelledby="by-person" {
                         h2 #by-person { "By person" }

@@ -2,7 +2,7 @@
 
 use super::door::Session;
 use super::{Problem, State, html, layout, work};
-use crate::decisions::{self, Column, Coverage, Entry, Filter, Status, Tally};
+use crate::decisions::{self, Column, Coverage, Entry, Filter, Held, Status, Tally};
 use crate::face::Actor;
 use axum::extract::{FromRequestParts, Path, Query, State as Shared};
 use axum::http::HeaderMap;
@@ -47,13 +47,15 @@ const TABS: [(&str, &str, &[Status]); 7] = [
     ("no-map", "no map", &[Status::NoMap]),
     ("all", "all", &Status::ALL),
 ];
+/// Approved and not used: a tab of its own, there when there are some.
+const HELD: &str = "held";
 
 impl Looking {
-    pub fn filter(&self) -> Filter {
+    pub fn filter(&self, held: &Held) -> Filter {
         let status = TABS.iter().find(|(value, ..)| *value == self.status).map_or(&OPEN[..], |(_, _, statuses)| statuses);
         // All of them is no condition.
         let status = if status.len() == Status::ALL.len() { Vec::new() } else { status.to_vec() };
-        Filter {
+        let filter = Filter {
             source_system: self.from.clone(),
             target_system: self.to.clone(),
             status,
@@ -63,7 +65,9 @@ impl Looking {
             finding: self.finding.clone(),
             score_below: self.score.trim().parse().ok(),
             code: self.code.trim().to_uppercase(),
-        }
+            among: None,
+        };
+        if self.status == HELD { held.among(&filter) } else { filter }
     }
 
     /// As the query of an address, without page and search.
@@ -142,11 +146,13 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, looking: Lookin
     work(state, actor, move |state| {
         let session = state.session(&headers)?;
         let store = &state.config.store;
-        let filter = looking.filter();
+        let held = state.held()?;
+        let filter = looking.filter(&held);
         let entries = store.queue(&filter, looking.page.saturating_mul(LINES), LINES)?;
-        let tallies = store.tallies(&Filter { status: Vec::new(), ..filter.clone() })?;
-        let coverage = Coverage::of(&tallies);
-        let count = items(&tallies, &filter.status);
+        let all = Filter { status: Vec::new(), among: None, ..filter.clone() };
+        let tallies = store.tallies(&all)?;
+        let coverage = Coverage::of(&tallies, &store.tallies(&held.among(&all))?);
+        let count = if looking.status == HELD { coverage.held_items } else { items(&tallies, &filter.status) };
         let body = html! {
             (layout::coverage(coverage))
             main #main data-page="queue" {
@@ -156,6 +162,7 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, looking: Lookin
                 }
                 nav.tabs aria-label="Status" {
                     @for (value, name, statuses) in TABS { (tab(&looking, value, name, items(&tallies, statuses))) }
+                    @if coverage.held_items > 0 || looking.status == HELD { (tab(&looking, HELD, "held back", coverage.held_items)) }
                     @let mine = if looking.assignee.is_empty() { session.name() } else { "" };
                     span.spacer {}
                     a href=(format!("/review?{}", Looking { assignee: mine.to_owned(), ..looking.clone() }.query())) {
@@ -165,13 +172,13 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, looking: Lookin
                 (filters(state, &looking)?)
                 @if entries.is_empty() {
                     p.empty {
-                        @if coverage.items == 0 && (Filter { status: Vec::new(), ..filter.clone() }) != Filter::default() { "No item fits this filter." }
+                        @if coverage.items == 0 && all != Filter::default() { "No item fits this filter." }
                         @else if coverage.items == 0 { "Nothing here. Fill the queue from a job's report: " code { "xwalk review import --decisions DB REPORT/review.csv" } }
                         @else if looking.status.is_empty() { "Nothing is open here." }
                         @else { "Nothing here." }
                     }
                 } @else {
-                    (table(&entries, &looking, coverage))
+                    (table(&entries, &looking, coverage, &held))
                     (pages(&looking, entries.len() as u64, count))
                 }
                 (by_hand(state, &session))
@@ -226,7 +233,7 @@ pub fn just_done(state: &State, session: &Session, looking: &Looking) -> Result<
 fn filters(state: &State, looking: &Looking) -> Result<Markup, Problem> {
     let values = |of| state.config.store.values(of);
     let (from, to, chapters) = (values(Column::Source)?, values(Column::Target)?, values(Column::Chapter)?);
-    let findings = ["any", "target-expired", "source-changed", "map-changed"].map(str::to_owned);
+    let findings = ["any", "target-expired", "source-changed", "map-changed", "alternatives"].map(str::to_owned);
     Ok(html! {
         form.filters method="get" action="/review" role="search" aria-label="Filter" {
             input type="hidden" name="status" value=(looking.status);
@@ -239,7 +246,7 @@ fn filters(state: &State, looking: &Looking) -> Result<Markup, Problem> {
                 datalist #chapters { @for chapter in &chapters { option value=(chapter) {} } }
             }
             (choice("assignee", "Assigned to", &values(Column::Assignee)?, &looking.assignee))
-            (choice("finding", "New release says", &findings, &looking.finding))
+            (choice("finding", "Examined again", &findings, &looking.finding))
             label { "Score below" input name="score" value=(looking.score) size="4" inputmode="decimal" autocomplete="off"; }
             button type="submit" { "Filter" }
             a href=(format!("/review?{}", Looking { status: looking.status.clone(), ..Looking::default() }.query())) { "Clear" }
@@ -247,7 +254,7 @@ fn filters(state: &State, looking: &Looking) -> Result<Markup, Problem> {
     })
 }
 
-fn table(entries: &[Entry], looking: &Looking, coverage: Coverage) -> Markup {
+fn table(entries: &[Entry], looking: &Looking, coverage: Coverage, held: &Held) -> Markup {
     let query = looking.query();
     let whole = coverage.records.max(1) as f64;
     html! {
@@ -259,10 +266,14 @@ fn table(entries: &[Entry], looking: &Looking, coverage: Coverage) -> Markup {
                     tr {
                         td.number { (layout::thousands(e.records)) " " small { (format!("{:.1} %", e.records as f64 * 100.0 / whole)) } }
                         td.code { a href=(format!("/review/item/{}?{query}", e.id)) { @if e.question.code.is_empty() { "(words)" } @else { (e.question.code) } } }
-                        td { (e.question.display) @if !e.question.text.is_empty() { q.words { (e.question.text) } } }
+                        td {
+                            (e.question.display)
+                            @if !e.question.text.is_empty() { q.words { (e.question.text) } }
+                            @if let Some(why) = held.why(e.id) { span.words.finding { (why) } }
+                        }
                         td { (e.outcome) @if !e.finding.is_empty() { " " span.finding { (e.finding) } } }
                         td.code { @match e.answer.as_deref() { None => {}, Some("") => "no map", Some(codes) => (codes) } }
-                        td { (layout::status(e.status)) }
+                        td { (layout::status(e.status)) @if held.why(e.id).is_some() { " " (layout::held()) } }
                         td {
                             (e.author) @if !e.approver.is_empty() { ", " (e.approver) }
                             @if e.author.is_empty() && !e.assignee.is_empty() { small { "for " (e.assignee) @if !e.second.is_empty() { ", " (e.second) } } }

@@ -1,6 +1,6 @@
 //! Items of the review queue, as every face prints them.
 
-use crate::decisions::{self, Action, Agreement, Coverage, Entry, Event, Tally, Verdict};
+use crate::decisions::{self, Action, Agreement, Coverage, Entry, Event, Held, Tally, Verdict};
 use serde::Serialize;
 
 /// An item of the queue.
@@ -27,6 +27,9 @@ pub struct ItemWire<'a> {
     pub approver: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub finding: Option<String>,
+    /// Why translations do not use the answer, although it is approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer: Option<VerdictWire<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -100,7 +103,7 @@ impl<'a> VerdictWire<'a> {
 
 impl<'a> ItemWire<'a> {
     /// A line of the queue.
-    pub fn line(e: &'a Entry) -> ItemWire<'a> {
+    pub fn line(e: &'a Entry, held: &'a Held) -> ItemWire<'a> {
         ItemWire {
             id: e.id,
             source: Code { system: &e.question.source_system, code: &e.question.code, display: &e.question.display },
@@ -116,6 +119,7 @@ impl<'a> ItemWire<'a> {
             author: &e.author,
             approver: &e.approver,
             finding: (!e.finding.is_empty()).then(|| e.finding.clone()),
+            held: held.why(e.id),
             answer: None,
             events: Vec::new(),
             version: e.version,
@@ -123,7 +127,7 @@ impl<'a> ItemWire<'a> {
     }
 
     /// An item with its answer and everything that was done to it.
-    pub fn whole(item: &'a decisions::Item, events: &'a [Event]) -> ItemWire<'a> {
+    pub fn whole(item: &'a decisions::Item, events: &'a [Event], held: &'a Held) -> ItemWire<'a> {
         let (q, s) = (&item.question, &item.state);
         let event = |e: &'a Event| EventWire {
             id: e.id,
@@ -151,6 +155,7 @@ impl<'a> ItemWire<'a> {
             author: &s.author,
             approver: &s.approver,
             finding: s.finding.as_ref().map(ToString::to_string),
+            held: held.why(item.id),
             answer: s.verdict.as_ref().map(VerdictWire::of),
             events: events.iter().map(event).collect(),
             version: s.version,
@@ -163,8 +168,12 @@ impl<'a> ItemWire<'a> {
 pub struct StatsWire {
     pub items: u64,
     pub records: u64,
+    /// That translations use.
     pub settled_items: u64,
     pub settled_records: u64,
+    /// Approved, and not used: none of the settled.
+    pub held_items: u64,
+    pub held_records: u64,
     /// Shares, 0 to 1.
     pub items_share: f64,
     pub records_share: f64,
@@ -196,6 +205,8 @@ impl StatsWire {
             records: coverage.records,
             settled_items: coverage.settled_items,
             settled_records: coverage.settled_records,
+            held_items: coverage.held_items,
+            held_records: coverage.held_records,
             items_share: coverage.of_items(),
             records_share: coverage.of_records(),
             by_status: tallies.iter().map(|t| StatusWire { status: t.status.code(), items: t.items, records: t.records }).collect(),

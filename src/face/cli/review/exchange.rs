@@ -1,6 +1,6 @@
 //! `xwalk review import` and `export`.
 
-use super::{Acting, Filtering, Look, Session, Verdict};
+use super::{Acting, Look, Session, Verdict, held};
 use crate::decisions::exchange::{self, Concepts, Context, Format, SystemName};
 use crate::decisions::{By, Store};
 use crate::engine::Engine;
@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const FORMATS: &str = "csv, usagi, snap2snomed, sssom, fhir-r4, fhir-r5, omop";
 
@@ -15,6 +16,7 @@ const FORMATS: &str = "csv, usagi, snap2snomed, sssom, fhir-r4, fhir-r5, omop";
 pub struct Import {
     #[command(flatten)]
     acting: Acting,
+    /// The file; of a job's report (a folder), its review.csv
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// csv (own, and a job's review.csv), usagi, snap2snomed, sssom, fhir-r4, fhir-r5, omop
@@ -45,6 +47,10 @@ pub struct Export {
     #[arg(short, long, default_value = "-", value_name = "FILE")]
     output: PathBuf,
     /// csv, usagi, snap2snomed, sssom, fhir-r4, fhir-r5, omop
+    ///
+    /// csv and fhir hold everything but the history. snap2snomed and omop have no place for a record's words (answers for certain words are
+    /// left out, and counted) nor for groups (a combination comes back as alternatives, flagged); omop has approved answers only. sssom has
+    /// answers only. usagi and omop name codes by OMOP concept id (--concepts).
     #[arg(long = "as", default_value = "csv", value_name = "FORMAT")]
     exchange: String,
     /// Athena's CONCEPT.csv, for formats that know codes by OMOP concept id
@@ -64,8 +70,9 @@ pub fn import(args: &Import, session: &Session) -> anyhow::Result<Verdict> {
     };
     let mut context = context(&engine, args.concepts.as_deref(), None)?;
     (context.source_system, context.target_system) = (alias(&args.from)?, alias(&args.to)?);
-    let name = || args.file.display().to_string();
-    let mut file = BufReader::new(File::open(&args.file).with_context(|| format!("cannot open {}", name()))?);
+    let path = if args.file.is_dir() { args.file.join("review.csv") } else { args.file.clone() };
+    let name = || path.display().to_string();
+    let mut file = BufReader::new(File::open(&path).with_context(|| format!("cannot open {}", name()))?);
     let readout = exchange::read(&mut file, format, &context).with_context(name)?;
     let store = Store::create(&args.acting.file.decisions)?;
     let batch = args.batch.clone().unwrap_or_else(|| args.file.file_name().map_or_else(name, |n| n.to_string_lossy().into_owned()));
@@ -89,8 +96,8 @@ pub fn import(args: &Import, session: &Session) -> anyhow::Result<Verdict> {
 pub fn export(args: &Export, session: &Session) -> anyhow::Result<Verdict> {
     let format = format(&args.exchange)?;
     let engine = session.engine()?;
-    let store = Store::read(&args.look.file.decisions)?;
-    let filter = Filtering::filter(&args.look.filter)?;
+    let store = Arc::new(Store::read(&args.look.file.decisions)?);
+    let filter = args.look.filter.filter(|| held(&engine, &store, None))?;
     let context = context(&engine, args.concepts.as_deref(), args.set.clone())?;
     let left_out = |written: exchange::Written| {
         if written.left_out > 0 {

@@ -4,11 +4,13 @@ mod exchange;
 mod print;
 
 use super::{Session, Verdict};
-use crate::decisions::{self, Action, By, Filter, Status, Store};
+use crate::decisions::{self, Action, Approved, By, Filter, Held, Status, Store, Usage};
+use crate::engine::Engine;
 use crate::face::wire::review::{ItemWire, StatsWire};
 use crate::model::Relationship;
 use anyhow::{Context, bail};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Settle what no rule can: list the queue, decide, approve, exchange decisions
 #[derive(clap::Args)]
@@ -31,8 +33,8 @@ enum What {
     Approve(Approve),
     /// Share items out among people
     Assign(Assign),
-    /// Both coverages, statuses, agreement of blind coders
-    Stats(Look),
+    /// Both coverages, statuses, agreement of blind coders; what is settled here is what the next run settles
+    Stats(Stats),
     /// Put a job's review.csv, or decisions in another format, into the file; makes the file if there is none
     Import(exchange::Import),
     /// Write decisions in another format
@@ -83,7 +85,7 @@ struct Filtering {
     chapter: Option<String>,
     #[arg(long, value_name = "NAME")]
     assignee: Option<String>,
-    /// What a new release says: any, target-expired, source-changed, map-changed
+    /// What an examination found: any, target-expired, source-changed, map-changed, alternatives
     #[arg(long)]
     finding: Option<String>,
     /// Answers of a score below this
@@ -92,10 +94,14 @@ struct Filtering {
     /// Codes that begin with this
     #[arg(long, value_name = "PREFIX")]
     code: Option<String>,
+    /// Approved answers that translations with this index do not use: `list` says why
+    #[arg(long)]
+    held: bool,
 }
 
 impl Filtering {
-    fn filter(&self) -> anyhow::Result<Filter> {
+    /// `held` is asked for what is held back only if that is the filter.
+    fn filter(&self, held: impl FnOnce() -> anyhow::Result<Arc<Held>>) -> anyhow::Result<Filter> {
         let alias = |name: &Option<String>| {
             let name = name.clone().unwrap_or_default();
             crate::model::System::find(&name).map_or(name, |s| s.alias.to_owned())
@@ -103,7 +109,7 @@ impl Filtering {
         let status = |code: &String| {
             Status::from_code(code).with_context(|| format!("no status `{code}`; there are {}", Status::ALL.map(Status::code).join(", ")))
         };
-        Ok(Filter {
+        let filter = Filter {
             source_system: alias(&self.from),
             target_system: alias(&self.to),
             status: self.status.iter().map(status).collect::<Result<_, _>>()?,
@@ -113,7 +119,9 @@ impl Filtering {
             finding: self.finding.clone().unwrap_or_default(),
             score_below: self.score_below,
             code: self.code.clone().unwrap_or_default().to_uppercase(),
-        })
+            among: None,
+        };
+        Ok(if self.held { held()?.among(&filter) } else { filter })
     }
 }
 
@@ -123,6 +131,15 @@ struct Look {
     file: File,
     #[command(flatten)]
     filter: Filtering,
+}
+
+#[derive(clap::Args)]
+struct Stats {
+    #[command(flatten)]
+    look: Look,
+    /// As a run with this target date: answers with a code that is not valid then are held back
+    #[arg(long, value_name = "DAY")]
+    target_date: Option<crate::model::Date>,
 }
 
 #[derive(clap::Args)]
@@ -264,7 +281,7 @@ pub fn run(args: Args, session: &Session) -> anyhow::Result<Verdict> {
     match args.what {
         What::List(list) => print::list(&list, session),
         What::Show(show) => print::show(&show, session),
-        What::Stats(look) => print::stats(&look, session),
+        What::Stats(stats) => print::stats(&stats, session),
         What::Add(add) => run_add(&add, session),
         What::Decide(decide) => run_decide(&decide, session),
         What::Approve(approve) => run_approve(&approve, session),
@@ -344,7 +361,8 @@ fn run_decide(decide: &Decide, session: &Session) -> anyhow::Result<Verdict> {
         store.act_with(id, decide.seen, by(&index), Action::Decided(verdict), offer.as_ref())?
     };
     let events = store.history(id, who)?;
-    let wire = ItemWire::whole(&done.item, &events);
+    let nothing = Held::default();
+    let wire = ItemWire::whole(&done.item, &events, &nothing);
     session.output().only(&wire, |paint| print::item(&wire, paint))?;
     Ok(Verdict::Settled)
 }
@@ -369,10 +387,11 @@ fn run_approve(approve: &Approve, session: &Session) -> anyhow::Result<Verdict> 
 }
 
 fn run_assign(assign: &Assign, session: &Session) -> anyhow::Result<Verdict> {
-    let store = Store::open(&assign.acting.file.decisions)?;
+    let store = Arc::new(Store::open(&assign.acting.file.decisions)?);
     let people: Vec<&str> = assign.people.iter().map(String::as_str).collect();
     let by = By { who: &assign.acting.by, ..By::default() };
-    let count = decisions::share_out(&store, &assign.filter.filter()?, &people, assign.blind, by)?;
+    let filter = assign.filter.filter(|| held(&*session.engine()?, &store, None))?;
+    let count = decisions::share_out(&store, &filter, &people, assign.blind, by)?;
     session.say(&format!("{count} items assigned"));
     Ok(Verdict::Settled)
 }
@@ -382,9 +401,10 @@ fn run_reexamine(acting: &Acting, session: &Session) -> anyhow::Result<Verdict> 
     let store = Store::open(&acting.file.decisions)?;
     let r = decisions::reexamine(&store, &engine, &acting.by)?;
     session.warn(&format!(
-        "{} still valid, {} with an expired target, {} with a changed source, {} where the map says something else; {} were decided under \
-         this index. `xwalk review list --finding any` lists what to look at again",
-        r.still_valid, r.target_expired, r.source_changed, r.map_changed, r.current
+        "{} still valid, {} with an expired target, {} with a changed source, {} where the map says something else, {} with alternatives that \
+         an older xwalk took for needed together; {} were decided under this index. `xwalk review list --finding any` lists what to look at \
+         again",
+        r.still_valid, r.target_expired, r.source_changed, r.map_changed, r.alternatives, r.current
     ));
     Ok(Verdict::settled_if(r.doubtful() == 0))
 }
@@ -403,7 +423,13 @@ fn run_rules(rules: &Rules, session: &Session) -> anyhow::Result<Verdict> {
     Ok(Verdict::Settled)
 }
 
+/// The approved answers that translations with this index do not use.
+fn held(engine: &Engine, store: &Arc<Store>, target_date: Option<crate::model::Date>) -> anyhow::Result<Arc<Held>> {
+    let approved = Arc::new(Approved::frozen(Arc::clone(store))?);
+    Ok(Usage::new(engine, approved, target_date).held()?)
+}
+
 /// Both coverages of a filter.
-fn stats_of(store: &Store, filter: &Filter) -> anyhow::Result<StatsWire> {
-    Ok(StatsWire::of(store.coverage(filter)?, &store.tallies(filter)?, store.agreement()?))
+fn stats_of(store: &Store, filter: &Filter, held: &Held) -> anyhow::Result<StatsWire> {
+    Ok(StatsWire::of(store.coverage(filter, held)?, &store.tallies(filter)?, store.agreement()?))
 }
