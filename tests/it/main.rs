@@ -4,6 +4,7 @@ mod cli;
 mod convert;
 mod gems;
 mod golden;
+mod held;
 #[cfg(feature = "serve")]
 mod http;
 #[cfg(feature = "serve")]
@@ -31,3 +32,5 @@ mod tidy;
 mod validity;
 #[cfg(feature = "serve")]
 mod workbench;
+#[cfg(feature = "serve")]
+mod workbench_disk;

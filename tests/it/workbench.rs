@@ -1,6 +1,6 @@
 //! The workbench over a real socket: the program serves, several people work at once, somebody pulls the plug.
 
-use super::review::{Disk, Place};
+use super::review::Place;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -10,8 +10,8 @@ use std::time::Duration;
 use xwalk::decisions::{Action, Filter, Status, Store};
 
 /// A service in a process of its own; killed with the value.
-struct Service {
-    child: Child,
+pub struct Service {
+    pub child: Child,
     address: String,
 }
 
@@ -22,11 +22,11 @@ impl Drop for Service {
     }
 }
 
-fn serve(place: &Place, args: &[&str]) -> Service {
+pub fn serve(place: &Place, args: &[&str]) -> Service {
     serve_over(place, "d.db", args)
 }
 
-fn serve_over(place: &Place, decisions: &str, args: &[&str]) -> Service {
+pub fn serve_over(place: &Place, decisions: &str, args: &[&str]) -> Service {
     let program = place.xwalk();
     // What grows beyond its limit is told so instead of being killed: so a full disk can be had without being root.
     let mut command = Command::new("sh");
@@ -54,10 +54,10 @@ fn serve_over(place: &Place, decisions: &str, args: &[&str]) -> Service {
     Service { child, address }
 }
 
-struct Reply {
-    status: u16,
+pub struct Reply {
+    pub status: u16,
     head: String,
-    body: String,
+    pub body: String,
 }
 
 impl Reply {
@@ -67,14 +67,14 @@ impl Reply {
     }
 
     /// The value of a hidden field of the page.
-    fn field(&self, name: &str) -> String {
+    pub fn field(&self, name: &str) -> String {
         let at = self.body.find(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("no {name} in {}", self.body));
         self.body[at..].split('"').nth(3).unwrap_or_default().to_owned()
     }
 }
 
 impl Service {
-    fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Reply> {
+    pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Reply> {
         let mut stream = TcpStream::connect(&self.address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
         let more: String = headers.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
@@ -93,7 +93,7 @@ impl Service {
     }
 
     /// Signs in by name (without tokens) or by token.
-    fn sign_in(&self, who: &str) -> Browser<'_> {
+    pub fn sign_in(&self, who: &str) -> Browser<'_> {
         let reply = self.ask("POST", "/review/sign-in", &[], &format!("name={who}&token={who}")).expect("an answer");
         let cookie = reply.header("set-cookie").unwrap_or_else(|| panic!("{who} was not let in: {}", reply.body));
         assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"), "{cookie}");
@@ -103,29 +103,29 @@ impl Service {
 
 /// Somebody who has signed in.
 #[derive(Clone)]
-struct Browser<'s> {
+pub struct Browser<'s> {
     service: &'s Service,
     cookie: String,
 }
 
 impl Browser<'_> {
-    fn get(&self, path: &str) -> Reply {
+    pub fn get(&self, path: &str) -> Reply {
         self.service.ask("GET", path, &[("Cookie", &self.cookie)], "").expect("an answer")
     }
 
-    fn post(&self, path: &str, body: &str) -> Option<Reply> {
+    pub fn post(&self, path: &str, body: &str) -> Option<Reply> {
         self.service.ask("POST", path, &[("Cookie", &self.cookie), ("Sec-Fetch-Site", "same-origin")], body)
     }
 
     /// What the form of an item sends along: its version, and the secret of the session.
-    fn form(&self, item: i64) -> String {
+    pub fn form(&self, item: i64) -> String {
         let page = self.get(&format!("/review/item/{item}"));
         assert_eq!(page.status, 200, "{}", page.body);
         format!("csrf={}&seen={}", page.field("csrf"), page.field("seen"))
     }
 }
 
-const FIRST: &str = "action=decide&scenario=0&pick-0-0=0&pick-0-1=0";
+pub const FIRST: &str = "action=decide&scenario=0&pick-0-0=0&pick-0-1=0";
 
 #[test]
 fn pages_are_strict_and_ask_no_other_host() {
@@ -315,74 +315,6 @@ fn fifty_people_at_once_lose_nothing() {
     assert_eq!(store.count(&proposed).expect("a count"), 50);
     let remarks = store.history(1, "x").expect("a history").iter().filter(|e| matches!(e.action, Action::Commented)).count();
     assert_eq!(remarks, 50, "{} were told that somebody was first, and did it again", conflicts.load(Ordering::Relaxed));
-}
-
-/// Somebody decides while there is no room: told on the item's page, where what was typed and picked still is; done again with room.
-fn decides_without_room(place: &Place, (service, db): (&Service, &str), item: i64, fill: &dyn Fn(), make_room: &dyn Fn()) {
-    let ann = service.sign_in("ann");
-    let path = format!("/review/item/{item}");
-    let sent = format!("{FIRST}&why=typed+words&{}", ann.form(item));
-    let stats = || place.runs(&["review", "stats", "--decisions", db, "--format", "json"]);
-    let before = stats();
-    fill();
-    let told = ann.post(&path, &sent).expect("an answer");
-    assert_eq!(told.status, 503, "{}", told.body);
-    assert!(told.body.to_lowercase().contains("nothing was changed") && told.body.contains("full"), "{}", told.body);
-    assert!(told.body.contains("value=\"typed words\"") && told.body.contains(" checked"), "{}", told.body);
-    let add = format!("from=icd9cm&to=icd10cm&code=001.9&csrf={}", told.field("csrf"));
-    let told = ann.post("/review/add", &add).expect("an answer");
-    assert!(told.status == 503 && told.body.to_lowercase().contains("nothing was changed"), "{} {}", told.status, told.body);
-    for page in ["/review", "/review/progress", path.as_str()] {
-        assert_eq!(ann.get(page).status, 200, "{page} is read as before");
-    }
-    make_room();
-    assert_eq!(stats(), before, "nothing is half");
-    // The version that she saw is still the last.
-    assert_eq!(ann.post(&path, &sent).expect("an answer").status, 303);
-    let shown = ann.get(&path).body;
-    assert!(shown.contains("proposed") && shown.contains("typed words"), "{shown}");
-}
-
-#[test]
-fn a_full_disk_is_told_in_the_workbench_and_nothing_is_lost() {
-    let place = Place::new();
-    place.two_items();
-    if let Some(disk) = Disk::mount("a_full_disk_is_told_in_the_workbench_and_nothing_is_lost", &place) {
-        place.reviews("backup", &["disk/d.db"]);
-        let service = serve_over(&place, "disk/d.db", &[]);
-        let fill = || drop(std::fs::write(disk.0.join("fill"), vec![0; 4 << 20]));
-        let empty = || std::fs::remove_file(disk.0.join("fill")).expect("the filling");
-        decides_without_room(&place, (&service, "disk/d.db"), 1, &fill, &empty);
-        drop(service);
-        assert_eq!(Store::open(&disk.0.join("d.db")).expect("a store").rebuild().expect("whole"), Vec::<i64>::new());
-    }
-    // The same where nobody may mount: no file of the service may grow any more.
-    let service = serve(&place, &[]);
-    let limit = |bytes: &str| {
-        let fsize = format!("--fsize={bytes}:");
-        let done = Command::new("prlimit").args(["--pid", &service.child.id().to_string(), &fsize]).status();
-        assert!(done.is_ok_and(|s| s.success()), "prlimit, of util-linux");
-    };
-    decides_without_room(&place, (&service, "d.db"), 2, &|| limit("1024"), &|| limit("unlimited"));
-    drop(service);
-    assert_eq!(Store::open(&place.path("d.db")).expect("a store").rebuild().expect("whole"), Vec::<i64>::new());
-}
-
-#[test]
-fn a_file_that_can_only_be_read_is_shown_and_says_so() {
-    let place = Place::new();
-    place.two_items();
-    let Some(disk) = Disk::mount("a_file_that_can_only_be_read_is_shown_and_says_so", &place) else { return };
-    place.reviews("backup", &["disk/d.db"]);
-    disk.read_only();
-    let service = serve_over(&place, "disk/d.db", &[]);
-    let ann = service.sign_in("ann");
-    assert!(ann.get("/review").body.contains("001.1"));
-    let told = ann.post("/review/item/1", &format!("{FIRST}&why=typed+words&{}", ann.form(1))).expect("an answer");
-    assert!(told.status == 409 && told.body.contains("can only be read here; nothing was changed"), "{} {}", told.status, told.body);
-    assert!(told.body.contains("value=\"typed words\""), "{}", told.body);
-    let translated = service.ask("GET", "/v1/translate?from=icd9cm&to=icd10cm&code=001.1&policy=decision", &[], "").expect("an answer");
-    assert_eq!(translated.status, 200);
 }
 
 /// Approved is not used: the queue has a tab for it, the item the reason, and no page counts it as settled.
