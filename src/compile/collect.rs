@@ -4,7 +4,7 @@ use super::form_of;
 use super::map::MapBuilder;
 use super::system::SystemBuilder;
 use crate::model::{DesignationUse, NoteKind, System};
-use crate::read::{CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetRow, Unmapped};
+use crate::read::{At, CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetRow, Unmapped};
 
 /// The systems and maps of all files read so far.
 #[derive(Default)]
@@ -13,6 +13,8 @@ pub(super) struct Collector {
     pub maps: Vec<MapBuilder>,
     pub findings: Vec<Finding>,
     file: String,
+    /// The file that is being read, or the member of it.
+    member: String,
     sha256: String,
     precedence: i32,
     /// What a [`SystemHandle`] stands for: a system, and one of its releases.
@@ -23,6 +25,7 @@ impl Collector {
     /// What follows comes from this file.
     pub fn begin_file(&mut self, file: &str, sha256: &str, precedence: i32) {
         self.file = file.to_owned();
+        self.member = file.to_owned();
         self.sha256 = sha256.to_owned();
         self.precedence = precedence;
     }
@@ -66,6 +69,10 @@ impl Collector {
 }
 
 impl Sink for Collector {
+    fn begin(&mut self, file: &str) {
+        self.member = file.to_owned();
+    }
+
     fn system(&mut self, release: &SystemRelease) -> SystemHandle {
         let system = self.system_of(&release.system);
         let at = self.systems[system].release(release, &self.file, &self.sha256);
@@ -102,9 +109,9 @@ impl Sink for Collector {
         self.systems[system].designation(release, code, usage, language, text);
     }
 
-    fn parent(&mut self, system: SystemHandle, code: &str, parent: &str) {
+    fn parent(&mut self, system: SystemHandle, code: &str, parent: &str, at: At) {
         let (system, _) = self.handles[system.0 as usize];
-        self.systems[system].parent(code, parent);
+        self.systems[system].parent(code, parent, &self.member, at);
     }
 
     fn note(&mut self, system: SystemHandle, code: &str, kind: NoteKind, text: &str) {
@@ -116,7 +123,7 @@ impl Sink for Collector {
         let map = &mut self.maps[map.0 as usize];
         let source = self.systems[map.systems.0].code(row.source);
         let target = row.target.map(|target| self.systems[map.systems.1].code(target));
-        map.row(source, target, row, &self.file, &mut self.findings);
+        map.row(source, target, row, &self.member, &mut self.findings);
         if let (Some(day), Some(target)) = (row.detail.from.filter(|_| map.is_succession()), target) {
             self.systems[map.systems.1].succeeded(source, target, day);
         }
@@ -128,7 +135,7 @@ impl Sink for Collector {
         let sources = self.systems[map.systems.0].valid_codes(|key| range.contains(key));
         let target = row.target.map(|target| self.systems[map.systems.1].code(target));
         for source in sources.into_iter().filter(|source| !same_system || Some(*source) != target) {
-            map.row(source, target, row, &self.file, &mut self.findings);
+            map.row(source, target, row, &self.member, &mut self.findings);
             if let (Some(day), Some(target)) = (row.detail.from.filter(|_| map.is_succession()), target) {
                 self.systems[map.systems.1].succeeded(source, target, day);
             }

@@ -6,7 +6,7 @@ use super::system::Places;
 use crate::index::{ConceptColumns, DetailField, DetailFields, MapColumns, MapMeta, NONE, RowRecord};
 use crate::model::MapKind;
 use crate::model::rule::Rule;
-use crate::read::{Finding, MapRelease, Severity, TargetDetail, TargetRow};
+use crate::read::{At, Finding, MapRelease, Severity, TargetDetail, TargetRow};
 use std::collections::HashMap;
 use zerocopy::little_endian::{U16, U32};
 
@@ -16,6 +16,10 @@ pub(super) struct MapBuilder {
     /// Where its source and target system stand among the collected ones.
     pub systems: (usize, usize),
     rows: Vec<ReadRow>,
+    /// The files, or members of them, that rows stand in.
+    files: Vec<String>,
+    /// Its format gives rows no order.
+    unordered: bool,
     details: Vec<u8>,
     /// Details by content: thousands of rows share one.
     known: HashMap<Vec<u8>, u32>,
@@ -29,6 +33,10 @@ pub(super) struct ReadRow {
     pub record: RowRecord,
     /// Which of the map's files it stands in.
     pub file: u16,
+    /// Line and column of source and target.
+    pub at: [(u32, u32); 2],
+    /// 0: unsaid.
+    pub usage: f32,
     /// When it holds, under what condition and with what product: rows that agree in these, in target and place, say the same.
     pub holds: u32,
 }
@@ -60,6 +68,8 @@ impl MapBuilder {
             meta,
             systems,
             rows: Vec::new(),
+            files: Vec::new(),
+            unordered: false,
             details: Vec::new(),
             known: HashMap::new(),
             programs: Vec::new(),
@@ -105,7 +115,11 @@ impl MapBuilder {
         let d = &row.detail;
         let always = d.rule.is_empty() && d.product.is_empty() && d.from.is_none() && d.to.is_none();
         let holds = if always { 0 } else { hash((d.rule, d.product, d.from, d.to)) as u32 };
-        let file = self.meta.files.iter().rposition(|(name, _)| name == file).unwrap_or_default();
+        let file = self.files.iter().rposition(|name| name == file).unwrap_or_else(|| {
+            self.files.push(file.to_owned());
+            self.files.len() - 1
+        });
+        self.unordered |= row.unordered;
         let record = RowRecord {
             source: U32::new(source),
             target: U32::new(target.unwrap_or(NONE)),
@@ -118,7 +132,13 @@ impl MapBuilder {
             priority: U16::new(row.priority),
             relationship: row.relationship as u8,
         };
-        self.rows.push(ReadRow { record, file: u16::try_from(file).unwrap_or(u16::MAX), holds });
+        self.rows.push(ReadRow {
+            record,
+            file: u16::try_from(file).unwrap_or(u16::MAX),
+            at: row.at.map(|at| (u32::try_from(at.line).unwrap_or(u32::MAX), at.column)),
+            usage: d.usage.unwrap_or_default(),
+            holds,
+        });
     }
 
     /// A rule that cannot be read has been said by its reader, with its place; it is kept as text beside an empty program, and its group
@@ -146,7 +166,8 @@ impl MapBuilder {
         let d = &row.detail;
         let mut fields = DetailFields::default();
         let mut say = |severity, what: String, mend: &str| {
-            findings.push(Finding { file: file.to_owned(), line: row.line, column: 0, severity, what, mend: mend.to_owned() });
+            let At { line, column } = row.at[1];
+            findings.push(Finding { file: file.to_owned(), line, column, severity, what, mend: mend.to_owned() });
         };
         let texts = [
             (DetailField::Rule, d.rule),
@@ -186,9 +207,15 @@ impl MapBuilder {
         let (sources, targets) = (&places[self.systems.0], &places[self.systems.1]);
         self.renumber(&sources.place, &targets.place);
         // Stable: rows of one source and line (a file that says no lines) stay as they came.
-        self.rows.sort_by_key(|r| (r.record.source.get(), r.record.line.get()));
-        let mut findings = odd::against_each_other(&self.meta, &mut self.rows, sources, targets);
-        findings.extend(odd::unlisted(&self.meta, &self.rows, sources, targets));
+        if self.unordered {
+            self.rows.sort_by_key(|ReadRow { record: r, holds, .. }| {
+                (r.source.get(), r.scenario.get(), r.group.get(), r.priority.get(), r.target.get(), *holds, r.line.get())
+            });
+        } else {
+            self.rows.sort_by_key(|r| (r.record.source.get(), r.record.line.get()));
+        }
+        let mut findings = odd::against_each_other(self.meta.kind, &self.files, &mut self.rows, sources, targets);
+        findings.extend(odd::unlisted(self.meta.kind, &self.files, &self.rows, sources, targets));
         let rows: Vec<RowRecord> = self.rows.into_iter().map(|row| row.record).collect();
         let mut source_offsets = vec![0u32; sources.place.len() + 1];
         let mut target_offsets = vec![0u32; targets.place.len() + 1];

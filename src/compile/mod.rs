@@ -148,6 +148,7 @@ fn collect(input: &Input, collector: &mut Collector) -> Result<(), Error> {
     let wanted = |name: &str| input.member.as_ref().is_none_or(|m| name.ends_with(m.as_str()) || !name.contains('/'));
     let mut visit = |name: &str, bytes: &mut dyn std::io::BufRead| {
         seen = true;
+        read::Sink::begin(collector, name);
         read::read(input.format, bytes, name, given, collector)
     };
     match &input.bytes {

@@ -6,7 +6,7 @@
 use super::arena::hash;
 use super::map::ReadRow;
 use super::system::Places;
-use crate::index::{MapMeta, NONE};
+use crate::index::NONE;
 use crate::model::{MapKind, Relationship};
 use crate::read::{Finding, Severity};
 use hashbrown::HashTable;
@@ -15,11 +15,19 @@ use hashbrown::HashTable;
 const SHOWN: usize = 10;
 
 /// Merges the rows that repeat another, and says so; says which rows contradict another. The rows are sorted by source.
-pub(super) fn against_each_other(meta: &MapMeta, rows: &mut Vec<ReadRow>, sources: &Places, targets: &Places) -> Vec<Finding> {
-    if !matches!(meta.kind, MapKind::Table | MapKind::Rules) {
+pub(super) fn against_each_other(
+    kind: MapKind,
+    files: &[String],
+    rows: &mut Vec<ReadRow>,
+    sources: &Places,
+    targets: &Places,
+) -> Vec<Finding> {
+    if !matches!(kind, MapKind::Table | MapKind::Rules) {
         return Vec::new();
     }
     let mut repeated = Kind::new("rows that stand twice", "merged into one; remove the repetition");
+    let mut weighed =
+        Kind::new("rows that stand twice with different weights", "merged into the one of the greatest weight; keep the one that is right");
     let mut denied =
         Kind::new("rows that are denied by others", "the assertion is offered and never automatic; keep the one that is right");
     let mut unlike =
@@ -34,9 +42,9 @@ pub(super) fn against_each_other(meta: &MapMeta, rows: &mut Vec<ReadRow>, source
             continue;
         }
         let source = || sources.code(of_one[0].record.source.get());
-        let at = |row: &ReadRow| match meta.files.get(usize::from(row.file)).filter(|_| meta.files.len() > 1) {
-            Some((file, _)) => format!("line {} of {file}", row.record.line.get()),
-            None => format!("line {}", row.record.line.get()),
+        let at = |row: &ReadRow| match files.get(usize::from(row.file)).filter(|_| files.len() > 1) {
+            Some(file) => format!("line {} of {file}", row.at[1].0),
+            None => format!("line {}", row.at[1].0),
         };
         let to = |row: &ReadRow| match row.record.target.get() {
             NONE => "has no target".to_owned(),
@@ -44,21 +52,28 @@ pub(super) fn against_each_other(meta: &MapMeta, rows: &mut Vec<ReadRow>, source
         };
         let mut seen: HashTable<usize> = HashTable::new();
         for (i, row) in of_one.iter().enumerate() {
-            let known = seen.find(hash(key(meta.kind, row)), |&k| key(meta.kind, &of_one[k]) == key(meta.kind, row));
-            let Some(before) = known.map(|&k| &of_one[k]) else {
-                seen.insert_unique(hash(key(meta.kind, row)), i, |&k| hash(key(meta.kind, &of_one[k])));
+            let Some(known) = seen.find_mut(hash(key(kind, row)), |&k| key(kind, &of_one[k]) == key(kind, row)) else {
+                seen.insert_unique(hash(key(kind, row)), i, |&k| hash(key(kind, &of_one[k])));
                 continue;
             };
+            let before = &of_one[*known];
             if before.record.relationship == row.record.relationship || row.record.target.get() == NONE {
-                merged[first + i] = true;
-                repeated.say(row, || format!("{} {} stands in {} already", source(), to(row), at(before)));
+                let heavier = row.usage > before.usage;
+                let dropped = if heavier { std::mem::replace(known, i) } else { i };
+                merged[first + dropped] = true;
+                if row.usage == before.usage {
+                    repeated.say(row, || format!("{} {} stands in {} already", source(), to(row), at(before)));
+                } else {
+                    let weights = format!("with weight {}, {} here", before.usage, row.usage);
+                    weighed.say(row, || format!("{} {} stands in {} already, {weights}", source(), to(row), at(before)));
+                }
             } else if denies(before) || denies(row) {
                 denied.say(row, || format!("{} {} is denied here or in {}, and asserted in the other", source(), to(row), at(before)));
             } else {
                 unlike.say(row, || format!("{} {} has another strength in {}", source(), to(row), at(before)));
             }
         }
-        let hole = of_one.iter().find(|row| row.record.target.get() == NONE).filter(|_| meta.kind == MapKind::Table);
+        let hole = of_one.iter().find(|row| row.record.target.get() == NONE).filter(|_| kind == MapKind::Table);
         let target = |hole: &ReadRow| of_one.iter().find(|row| row.record.target.get() != NONE && row.holds == hole.holds && !denies(row));
         if let Some((hole, target)) = hole.and_then(|hole| Some((hole, target(hole)?))) {
             holes.say(hole, || format!("{} has no target here, and one in {}", source(), at(target)));
@@ -66,7 +81,9 @@ pub(super) fn against_each_other(meta: &MapMeta, rows: &mut Vec<ReadRow>, source
     }
     let mut merged = merged.into_iter();
     rows.retain(|_| !merged.next().unwrap_or_default());
-    [repeated, denied, unlike, holes].into_iter().flat_map(|kind| kind.finish(meta, Severity::Warning)).collect()
+    let warnings = [repeated, denied, unlike, holes].into_iter().flat_map(|kind| kind.finish(files, Severity::Warning));
+    // Several rows of one pair, each with its own evidence, are how SSSOM is meant to be written.
+    warnings.chain(weighed.finish(files, Severity::Note)).collect()
 }
 
 /// What tells the rows of one source apart. The priority does so only where it is the order of rules.
@@ -82,17 +99,18 @@ fn denies(row: &ReadRow) -> bool {
 
 /// Rows that name a code which no loaded release lists. They stay, and every answer with such a code says so. The codes of a GEM and of a
 /// succession are those of its own time: a GEM of 2013 beside releases of today has thousands, and nothing is wrong with them.
-pub(super) fn unlisted(meta: &MapMeta, rows: &[ReadRow], sources: &Places, targets: &Places) -> Vec<Finding> {
+pub(super) fn unlisted(kind: MapKind, files: &[String], rows: &[ReadRow], sources: &Places, targets: &Places) -> Vec<Finding> {
     let mut unlisted =
         Kind::new("rows name codes that are in no loaded release", "correct the code, or load the release that has it, if there is one");
     for row in rows {
         let r = &row.record;
-        if let Some(code) = sources.unlisted.get(&r.source.get()).or_else(|| targets.unlisted.get(&r.target.get())) {
-            unlisted.say(row, || format!("{code} is in no loaded release"));
+        let ends = [sources.unlisted.get(&r.source.get()), targets.unlisted.get(&r.target.get())];
+        if let Some((code, at)) = ends.into_iter().zip(row.at).find_map(|(code, at)| Some((code?, at))) {
+            unlisted.say_at(row.file, at, || format!("{code} is in no loaded release"));
         }
     }
-    let of_its_own_time = matches!(meta.kind, MapKind::Gem | MapKind::Succession);
-    unlisted.finish(meta, if of_its_own_time { Severity::Note } else { Severity::Warning })
+    let of_its_own_time = matches!(kind, MapKind::Gem | MapKind::Succession);
+    unlisted.finish(files, if of_its_own_time { Severity::Note } else { Severity::Warning })
 }
 
 /// Findings of one kind: the first ones in the order of files and lines, and how many there are.
@@ -100,8 +118,8 @@ struct Kind {
     name: &'static str,
     mend: &'static str,
     count: usize,
-    /// File, line, what.
-    first: Vec<(u16, u32, String)>,
+    /// File, line, column, what.
+    first: Vec<(u16, u32, u32, String)>,
 }
 
 impl Kind {
@@ -109,26 +127,31 @@ impl Kind {
         Kind { name, mend, count: 0, first: Vec::new() }
     }
 
-    /// Rows come by their sources, findings go by their lines. Words are made only for those that are told.
+    /// At the target.
     fn say(&mut self, row: &ReadRow, what: impl FnOnce() -> String) {
+        self.say_at(row.file, row.at[1], what);
+    }
+
+    /// Rows come by their sources, findings go by their lines. Words are made only for those that are told.
+    fn say_at(&mut self, file: u16, (line, column): (u32, u32), what: impl FnOnce() -> String) {
         self.count += 1;
-        let place = (row.file, row.record.line.get());
-        let at = self.first.partition_point(|(file, line, _)| (*file, *line) <= place);
-        if at < SHOWN {
+        let place = self.first.partition_point(|(f, l, c, _)| (*f, *l, *c) <= (file, line, column));
+        if place < SHOWN {
             self.first.truncate(SHOWN - 1);
-            self.first.insert(at, (place.0, place.1, what()));
+            self.first.insert(place, (file, line, column, what()));
         }
     }
 
-    fn finish(self, meta: &MapMeta, severity: Severity) -> Vec<Finding> {
-        let file = |at: u16| meta.files.get(usize::from(at)).map_or_else(|| meta.id.clone(), |(file, _)| file.clone());
-        let say =
-            |at, line: u32, what| Finding { file: file(at), line: line.into(), column: 0, severity, what, mend: self.mend.to_owned() };
+    fn finish(self, files: &[String], severity: Severity) -> Vec<Finding> {
+        let say = |file: u16, line: u32, column, what| {
+            let file = files.get(usize::from(file)).cloned().unwrap_or_default();
+            Finding { file, line: line.into(), column, severity, what, mend: self.mend.to_owned() }
+        };
         let more = self.count - self.first.len();
         let last = self.first.last().map_or(0, |(file, ..)| *file);
-        let mut findings: Vec<Finding> = self.first.into_iter().map(|(at, line, what)| say(at, line, what)).collect();
+        let mut findings: Vec<Finding> = self.first.into_iter().map(|(file, line, column, what)| say(file, line, column, what)).collect();
         if more > 0 {
-            findings.push(say(last, 0, format!("{more} more {}", self.name)));
+            findings.push(say(last, 0, 0, format!("{more} more {}", self.name)));
         }
         findings
     }

@@ -6,7 +6,7 @@ use super::{hierarchy, validity};
 use crate::index::terms::{Blob, ShorthandWriter};
 use crate::index::{self, ALWAYS, ConceptColumns, DesignationRecord, NoteRecord, ReleaseMeta, SystemColumns, SystemMeta, ValidityRecord};
 use crate::model::{CodeForm, Date, DesignationUse, NoteKind, Status, Validity};
-use crate::read::{ConceptRow, Finding, Severity, SystemRelease};
+use crate::read::{At, ConceptRow, Finding, Severity, SystemRelease};
 use hashbrown::HashTable;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -33,11 +33,22 @@ pub(super) struct SystemBuilder {
     designation_table: HashTable<u32>,
     texts: Texts,
     languages: Vec<String>,
-    parents: Vec<(u32, u32)>,
+    parents: Vec<ParentEdge>,
+    /// The files that these stand in.
+    files: Vec<String>,
     notes: Vec<(u32, NoteKind, u32)>,
     note_texts: Texts,
     note_table: HashTable<u32>,
     findings: Vec<Finding>,
+}
+
+/// A parent, and where it is said.
+struct ParentEdge {
+    child: u32,
+    parent: u32,
+    file: u16,
+    line: u32,
+    column: u32,
 }
 
 struct DesignationEntry {
@@ -94,6 +105,7 @@ impl SystemBuilder {
             texts: Texts::default(),
             languages: vec![String::new()],
             parents: Vec::new(),
+            files: Vec::new(),
             notes: Vec::new(),
             note_texts: Texts::default(),
             note_table: HashTable::new(),
@@ -207,9 +219,13 @@ impl SystemBuilder {
         u8::try_from(at).unwrap_or(u8::MAX)
     }
 
-    pub fn parent(&mut self, code: &str, parent: &str) {
-        let edge = (self.code(code), self.code(parent));
-        self.parents.push(edge);
+    pub fn parent(&mut self, code: &str, parent: &str, file: &str, at: At) {
+        let (child, parent) = (self.code(code), self.code(parent));
+        if self.files.last().is_none_or(|last| last != file) {
+            self.files.push(file.to_owned());
+        }
+        let file = u16::try_from(self.files.len() - 1).unwrap_or(u16::MAX);
+        self.parents.push(ParentEdge { child, parent, file, line: u32::try_from(at.line).unwrap_or(u32::MAX), column: at.column });
     }
 
     pub fn note(&mut self, code: &str, kind: NoteKind, text: &str) {
@@ -411,17 +427,20 @@ impl SystemBuilder {
                 parents[place].extend(parent.map(|p| places[p as usize]));
             }
         } else {
-            for &(child, parent) in &self.parents {
-                parents[places[child as usize] as usize].push(places[parent as usize]);
+            for edge in &self.parents {
+                parents[places[edge.child as usize] as usize].push(places[edge.parent as usize]);
             }
         }
         let h = hierarchy::close(parents);
         for &(child, parent) in &h.cyclic {
             let code = |place: u32| self.form.code(self.keys.texts.get(order[place as usize]));
+            let edge = (order[child as usize], order[parent as usize]);
+            let said = self.parents.iter().find(|e| (e.child, e.parent) == edge);
+            let file = said.and_then(|edge| self.files.get(usize::from(edge.file)));
             self.findings.push(Finding {
-                file: self.alias.clone(),
-                line: 0,
-                column: 0,
+                file: file.unwrap_or(&self.alias).clone(),
+                line: said.map_or(0, |edge| edge.line.into()),
+                column: said.map_or(0, |edge| edge.column),
                 severity: Severity::Warning,
                 what: format!("{} is its own ancestor by way of its parent {}", code(child), code(parent)),
                 mend: "the edge was left out; correct the hierarchy of the release".into(),

@@ -19,7 +19,9 @@ use hashbrown::HashMap;
 use super::names::system_alias;
 use super::source::visit_path;
 use super::tabular::{Findings, Row, rows};
-use super::{ConceptRow, Finding, MapHandle, MapRelease, Severity, Sink, SystemHandle, SystemRelease, TargetDetail, TargetRow, Unmapped};
+use super::{
+    At, ConceptRow, Finding, MapHandle, MapRelease, Severity, Sink, SystemHandle, SystemRelease, TargetDetail, TargetRow, Unmapped,
+};
 use crate::model::{Date, DesignationUse, MapKind, Relationship, Status};
 
 type Packages<'a> = &'a dyn Fn(&dyn Fn(&str) -> bool, &mut dyn FnMut(&str, &mut dyn BufRead) -> io::Result<()>) -> io::Result<()>;
@@ -152,7 +154,7 @@ impl Download {
             };
             let vocabulary = self.vocabulary(vocabulary, findings.sink);
             let Ok(at) = u32::try_from(self.codes.len()) else {
-                return findings.warn("concepts beyond four gigabytes of codes", row.line, 0, "no room", "split the download");
+                return findings.warn("concepts beyond four gigabytes of codes", row.line, row.columns[4], "no room", "split the download");
             };
             self.codes.push_str(code);
             self.concepts.insert(id, Place { at, length: code.len() as u16, vocabulary });
@@ -201,7 +203,8 @@ impl Download {
                     self.maps_to.push(MapsTo { vocabularies: (from.vocabulary, to.vocabulary), source, line, target });
                 }
                 "Is a" if same_vocabulary => {
-                    findings.sink.parent(self.vocabularies[usize::from(from.vocabulary)].handle, source, target);
+                    let handle = self.vocabularies[usize::from(from.vocabulary)].handle;
+                    findings.sink.parent(handle, source, target, row.at(1));
                 }
                 "Concept replaced by" if same_vocabulary => {
                     let vocabulary = &self.vocabularies[usize::from(from.vocabulary)];
@@ -213,7 +216,8 @@ impl Download {
                     });
                     let detail = TargetDetail { comment: relationship, ..TargetDetail::default() };
                     let relationship = Relationship::Equivalent;
-                    let row = TargetRow { line: row.line, source, target: Some(target), relationship, detail, ..TargetRow::default() };
+                    let (line, target, at) = (row.line, Some(target), [row.at(0), row.at(1)]);
+                    let row = TargetRow { line, source, target, relationship, detail, at, ..TargetRow::default() };
                     findings.sink.target(map, &row);
                     self.successions.insert(from.vocabulary, map);
                 }
@@ -259,6 +263,8 @@ impl Download {
                             relationship: Relationship::RelatedTo,
                             scenario: together.into(),
                             group: if together { u16::try_from(i + 1).unwrap_or(u16::MAX) } else { 0 },
+                            // The file is the last that was read; every download begins with the two ids.
+                            at: [1, 2].map(|column| At { line: row.line.into(), column }),
                             detail: TargetDetail { comment, product: &product, ..TargetDetail::default() },
                             ..TargetRow::default()
                         },

@@ -1,7 +1,7 @@
 //! The code of a row: has it the shape of its system, and has it been there before?
 
 use super::lines::excerpt;
-use super::{Finding, Sink};
+use super::{At, Finding, Sink};
 use crate::model::{CodeForm, System};
 use hashbrown::HashMap;
 use std::borrow::Cow;
@@ -55,14 +55,14 @@ pub(crate) fn key_of<'a>(written: &'a str, form: CodeForm, place: Place<'_>, sin
 #[derive(Default)]
 pub(crate) struct Folding {
     count: u64,
-    first: Vec<u64>,
+    first: Vec<At>,
     example: String,
 }
 
 impl Folding {
     /// The code without blanks around it and in upper case, if that is a code of its system. Systems whose codes nobody knows are taken at
     /// their word, and so is a text that is no code either way.
-    pub fn code<'a>(&mut self, written: &'a str, form: CodeForm, line: u64) -> Cow<'a, str> {
+    pub fn code<'a>(&mut self, written: &'a str, form: CodeForm, at: At) -> Cow<'a, str> {
         let trimmed = written.trim();
         if form == CodeForm::AsWritten || (trimmed.len() == written.len() && !written.bytes().any(|b| b.is_ascii_lowercase())) {
             return Cow::Borrowed(written);
@@ -75,18 +75,18 @@ impl Folding {
             self.example = format!("{} as {upper}", excerpt(written));
         }
         self.count += 1;
-        if self.first.len() < 3 && self.first.last() != Some(&line) {
-            self.first.push(line);
+        if self.first.len() < 3 && self.first.last().is_none_or(|last| last.line != at.line) {
+            self.first.push(at);
         }
         Cow::Owned(upper)
     }
 
     /// Says what was folded.
     pub fn finish(self, file: &str, sink: &mut dyn Sink) {
-        let Some(&line) = self.first.first() else { return };
-        let lines = self.first.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        let Some(&At { line, column }) = self.first.first() else { return };
+        let lines = self.first.iter().map(|at| at.line.to_string()).collect::<Vec<_>>().join(", ");
         let what = format!("{} codes in lower case or with blanks around them, the first in line {lines}: {}", self.count, self.example);
-        sink.finding(Finding::note(file, line, what).mend("read as meant; the system writes its codes in upper case"));
+        sink.finding(Finding::note(file, line, what).at(column).mend("read as meant; the system writes its codes in upper case"));
     }
 }
 
@@ -149,12 +149,12 @@ mod tests {
             (6, "none of it", CodeForm::Icd10Cm, "none of it"),
             (7, " aB ", CodeForm::AsWritten, " aB "),
         ] {
-            assert_eq!(folding.code(written, form, line), code);
+            assert_eq!(folding.code(written, form, At { line, column: 2 }), code);
         }
         let mut sink = Collected::default();
         folding.finish("t.csv", &mut sink);
-        let said: Vec<_> = sink.findings.iter().map(|f| (f.line, f.what.as_str())).collect();
+        let said: Vec<_> = sink.findings.iter().map(|f| (f.line, f.column, f.what.as_str())).collect();
         let what = "4 codes in lower case or with blanks around them, the first in line 3, 4, 5: 'v58.69' as V58.69";
-        assert_eq!(said, [(3, what)]);
+        assert_eq!(said, [(3, 2, what)]);
     }
 }

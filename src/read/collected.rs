@@ -1,6 +1,6 @@
 //! A [`Sink`] that keeps all it is told: for tests, and for files small enough to hold.
 
-use super::{CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetDetail, TargetRow};
+use super::{At, CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetDetail, TargetRow};
 use crate::model::{Date, DesignationUse, NoteKind, Relationship, Status};
 
 /// Everything a reader said, in the order in which it said it. Handles index `systems` and `maps`.
@@ -132,6 +132,7 @@ impl Target {
                 target_as_written: &self.target_as_written,
                 source_as_written: &self.source_as_written,
             },
+            ..TargetRow::default()
         }
     }
 }
@@ -179,7 +180,7 @@ impl Sink for Collected {
         self.designations.push(Designation { system, code, usage, language, text });
     }
 
-    fn parent(&mut self, system: SystemHandle, code: &str, parent: &str) {
+    fn parent(&mut self, system: SystemHandle, code: &str, parent: &str, _: At) {
         self.parents.push(Parent { system, code: code.to_owned(), parent: parent.to_owned() });
     }
 

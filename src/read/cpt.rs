@@ -31,7 +31,7 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &SystemRelease, sink: &m
             if let Some(layout) = layout {
                 let what = format!("{} is no record of this file", excerpt(&line.text));
                 let finding =
-                    Finding::warning(file, line.number, what).mend(format!("expected: {}; the line was left out", layout.columns()));
+                    Finding::warning(file, line.number, what).at(1).mend(format!("expected: {}; the line was left out", layout.columns()));
                 sink.finding(line.overlong_finding(file).unwrap_or(finding));
             }
             continue;
@@ -54,7 +54,8 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &SystemRelease, sink: &m
         sink.concept(system, ConceptRow { code: record.code, status: Status::Valid, from: None, to: None });
         if record.text.is_empty() {
             let what = format!("{} has no text", record.code);
-            sink.finding(Finding::warning(file, line.number, what).mend("is the file cut off? The code was taken"));
+            let behind = line.text.trim_end().len() as u32 + 1;
+            sink.finding(Finding::warning(file, line.number, what).at(behind).mend("is the file cut off? The code was taken"));
         }
         if record.sequence == 1 {
             open.begin(record.code, record.text);

@@ -8,7 +8,7 @@
 //!
 //! A resource is held as bytes and read twice, because JSON may say what a group leads to after its elements: first everything but the
 //! elements (concepts), then these, one at a time. Memory is the file's size and one element; a map of a million rows never exists as a
-//! tree.
+//! tree. What is read lies in those bytes, and so every finding can say where.
 
 mod code_system;
 mod concept_map;
@@ -16,13 +16,14 @@ mod concept_map;
 use std::io::{self, BufRead};
 
 use serde::Deserialize;
-use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::source::read_to_vec;
-use super::{Finding, Severity, Sink};
+use super::{At, Finding, Severity, Sink};
 
 /// Reads one resource.
 pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Result<()> {
+    sink.begin(file);
     let bytes = read_to_vec(input)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
     #[derive(Deserialize)]
@@ -40,7 +41,7 @@ pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Res
         }
     });
     if let Err(error) = read {
-        let (line, column) = (error.line() as u64, u32::try_from(error.column()).unwrap_or(u32::MAX));
+        let (line, column) = (error.line() as u64, u32::try_from(error.column().max(1)).unwrap_or(u32::MAX));
         let what = format!("not readable as FHIR JSON: {error}");
         let mend = "mend the file, or get it again".to_owned();
         sink.finding(Finding { file: file.to_owned(), line, column, severity: Severity::Error, what, mend });
@@ -52,20 +53,50 @@ fn say(sink: &mut dyn Sink, file: &str, severity: Severity, what: String, mend: 
     sink.finding(Finding { file: file.to_owned(), line: 0, column: 0, severity, what, mend: mend.to_owned() });
 }
 
-/// A JSON list whose items are handed out one by one and never held together. They are trees of their own first, so that one that is not
-/// as FHIR has it costs itself and not those behind it.
-struct Each<'f> {
-    take: &'f mut dyn FnMut(Json),
+/// Tells where a part of the bytes stands that are being read.
+struct Places<'b> {
+    bytes: &'b [u8],
+    /// How far lines were counted, where the last of them began, and how many ended before: questions mostly go forward.
+    counted: usize,
+    start: usize,
+    lines: u64,
 }
 
-impl<'de> serde::de::DeserializeSeed<'de> for Each<'_> {
+impl<'b> Places<'b> {
+    fn new(bytes: &'b [u8]) -> Places<'b> {
+        Places { bytes, counted: 0, start: 0, lines: 0 }
+    }
+
+    /// Of a text that lies in the bytes; `None` for one that had to be made (it has escapes).
+    fn of(&mut self, part: &str) -> Option<At> {
+        let at = (part.as_ptr() as usize).checked_sub(self.bytes.as_ptr() as usize).filter(|at| *at < self.bytes.len())?;
+        if at < self.start {
+            *self = Places::new(self.bytes);
+        }
+        while let Some(end) = self.bytes.get(self.counted..at).and_then(|passed| memchr::memchr(b'\n', passed)) {
+            self.start = self.counted + end + 1;
+            self.counted = self.start;
+            self.lines += 1;
+        }
+        self.counted = self.counted.max(at);
+        Some(At { line: self.lines + 1, column: u32::try_from(at - self.start + 1).unwrap_or(u32::MAX) })
+    }
+}
+
+/// A JSON list whose items are handed out one by one as they stand in the bytes, so that one that is not as FHIR has it costs itself and
+/// not those behind it.
+struct Each<'f, 'de> {
+    take: &'f mut dyn FnMut(&'de RawValue),
+}
+
+impl<'de> serde::de::DeserializeSeed<'de> for Each<'_, 'de> {
     type Value = ();
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
-impl<'de> serde::de::Visitor<'de> for Each<'_> {
+impl<'de> serde::de::Visitor<'de> for Each<'_, 'de> {
     type Value = ();
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a list")
@@ -79,9 +110,15 @@ impl<'de> serde::de::Visitor<'de> for Each<'_> {
 }
 
 /// An item as FHIR has it; else what is wrong with it.
-fn item<T: serde::de::DeserializeOwned>(json: Json) -> Result<T, String> {
-    let code = json.get("code").map_or_else(|| "without a code".to_owned(), |code| format!("with the code {code}"));
-    serde_json::from_value(json).map_err(|error| format!("an item {} is not as FHIR has it: {error}", super::tabular::shown(&code)))
+fn item<'de, T: Deserialize<'de>>(json: &'de RawValue) -> Result<T, String> {
+    serde_json::from_str(json.get()).map_err(|error| {
+        let code = serde_json::from_str::<serde_json::Value>(json.get()).ok().and_then(|item| item.get("code").map(ToString::to_string));
+        let code = code.map_or_else(|| "without a code".to_owned(), |code| format!("with the code {code}"));
+        // The place that it names counts from the item.
+        let error = error.to_string();
+        let why = error.split_once(" at line ").map_or(&*error, |(why, _)| why);
+        format!("an item {} is not as FHIR has it: {why}", super::tabular::shown(&code))
+    })
 }
 
 /// An object of which one member is read by `inner` and the rest skipped.

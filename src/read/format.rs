@@ -101,6 +101,10 @@ pub fn read(format: Format, input: &mut dyn BufRead, file: &str, given: Given<'_
         (Format::Icd10cmConversion, Given::Map(given)) => icd10cm_conversion::read(input, file, given, sink),
         (Format::Hcpcs, Given::System(given)) => hcpcs::read(input, file, given, sink),
         (Format::Cpt, Given::System(given)) => cpt::read(input, file, given, sink),
+        (Format::IcdAddenda, _) => {
+            let what = "addenda say what changed from the year before, and are no release; name the order or codes file of that year";
+            Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{file}: {what}")))
+        }
         (format, given) => {
             let given = match given {
                 Given::System(_) => "a code system",

@@ -18,7 +18,7 @@
 
 use super::code::{Place, Seen, form_of, key_of};
 use super::lines::{Lines, excerpt};
-use super::{Finding, MapHandle, MapRelease, Sink, TargetDetail, TargetRow};
+use super::{At, Finding, MapHandle, MapRelease, Sink, TargetDetail, TargetRow};
 use crate::model::{CodeForm, GemFlags, Relationship};
 use hashbrown::HashMap;
 use std::io::{self, BufRead, Write};
@@ -40,8 +40,12 @@ fn read_text(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()>
         }
         let mut fields = line.text.split_ascii_whitespace();
         let (Some(source), Some(target), Some(flags), None) = (fields.next(), fields.next(), fields.next(), fields.next()) else {
+            // Where the fourth field begins, or the line ends.
+            let surplus = line.text.split_ascii_whitespace().nth(3);
+            let at = surplus.map_or(line.text.trim_end().len(), |field| field.as_ptr() as usize - line.text.as_ptr() as usize);
             let what = format!("{} is not source, target and flags", excerpt(&line.text));
-            let finding = Finding::warning(reader.file, line.number, what).mend("three fields separated by blanks; the row was left out");
+            let finding = Finding::warning(reader.file, line.number, what).at(at as u32 + 1);
+            let finding = finding.mend("three fields separated by blanks; the row was left out");
             reader.sink.finding(line.overlong_finding(reader.file).unwrap_or(finding));
             continue;
         };
@@ -130,6 +134,8 @@ impl<'r> Reader<'r> {
             group,
             priority: 0,
             detail,
+            at: [columns.source, columns.target].map(|column| At { line, column }),
+            ..TargetRow::default()
         };
         self.sink.target(self.map, &row);
     }
@@ -264,8 +270,8 @@ mod tests {
         for (text, kept, findings) in [
             ("25000 E119 1000\n0010 A000 00000\n", 1, vec![(1, 12, Warning)]),
             ("25000 E119 20000\n0010 A000 00000\n", 1, vec![(1, 12, Warning)]),
-            ("25000 E119\n0010 A000 00000\n", 1, vec![(1, 0, Warning)]),
-            ("25000 E119 10000 x\n0010 A000 00000\n", 1, vec![(1, 0, Warning)]),
+            ("25000 E119\n0010 A000 00000\n", 1, vec![(1, 11, Warning)]),
+            ("25000 E119 10000 x\n0010 A000 00000\n", 1, vec![(1, 18, Warning)]),
             ("A0000 E119 10000\n0010 A000 00000\n", 1, vec![(1, 1, Warning)]),
             ("25000 119 10000\n0010 A000 00000\n", 1, vec![(1, 7, Warning)]),
             ("25000 E119 11000\n0010 A000 00000\n", 1, vec![(1, 12, Warning)]),
@@ -308,7 +314,7 @@ mod tests {
             (format!("{HEADER}\n25000,E119\n"), (2, 3, Severity::Warning)),
             (format!("{HEADER}\n25000,,10000,1,0,0,0,0\n"), (2, 2, Severity::Warning)),
             ("icd10cm,icd9cm,flags\nA000,0010,00000\n".to_owned(), (1, 1, Severity::Error)),
-            ("icd9cm,icd10cm,approximate\n0010,A000,0\n".to_owned(), (1, 0, Severity::Error)),
+            ("icd9cm,icd10cm,approximate\n0010,A000,0\n".to_owned(), (1, 1, Severity::Error)),
         ] {
             let read = read_text(&text);
             let found: Vec<_> = read.findings.iter().map(|f| (f.line, f.column, f.severity)).collect();

@@ -61,7 +61,7 @@ impl Layout {
         let (Some(source), Some(target), true) = (source, target, flags.is_some() || split.is_some()) else {
             let what = format!("header {} names no source, target and flags", excerpt(&names.join(",")));
             let mend = "expected: source, target, flags, or the five flags approximate, no_map, combination, scenario, choice_list";
-            reader.sink.finding(Finding::error(reader.file, 1, what).mend(mend));
+            reader.sink.finding(Finding::error(reader.file, 1, what).at(1).mend(mend));
             return None;
         };
         let ten = |name: &str| name.contains("10") || name.contains("pcs");

@@ -27,7 +27,10 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &SystemRelease, sink: &m
             if records > 0 && !line.is_blank() {
                 let what =
                     format!("{} is no record: no sequence in columns 6-10, or no type 3, 4, 7 or 8 in column 11", excerpt(&line.text));
-                let finding = Finding::warning(file, line.number, what).mend("compare with the published file; the line was left out");
+                let sequence = line.columns(6, 10);
+                let column = if sequence.len() == 5 && sequence.bytes().all(|b| b.is_ascii_digit()) { 11 } else { 6 };
+                let finding =
+                    Finding::warning(file, line.number, what).at(column).mend("compare with the published file; the line was left out");
                 sink.finding(line.overlong_finding(file).unwrap_or(finding));
             }
             continue;
@@ -203,7 +206,7 @@ mod tests {
             (first("A0021", '3', "Ambulance", "Ambulance", "19820101", ""), 2, 1, Severity::Note, 1),
             (first("A0021", '3', "Other", "Ambulance", "19820101", ""), 2, 1, Severity::Warning, 1),
             (first("A00 2", '3', "Long", "Short", "19820101", ""), 2, 1, Severity::Warning, 1),
-            (first("A0023", '5', "Long", "Short", "19820101", ""), 2, 0, Severity::Warning, 1),
+            (first("A0023", '5', "Long", "Short", "19820101", ""), 2, 11, Severity::Warning, 1),
             ("A0023001003\u{e9}".into(), 0, 0, Severity::Note, 2),
         ] {
             let read = read_text(&format!("{good}{damaged}"));

@@ -15,7 +15,7 @@
 use super::code::{Place, Seen, form_of, key_of};
 use super::lines::excerpt;
 use super::source::read_to_vec;
-use super::{CodeRange, Finding, MapHandle, MapRelease, Sink, TargetDetail, TargetRow};
+use super::{At, CodeRange, Finding, MapHandle, MapRelease, Sink, TargetDetail, TargetRow};
 use crate::model::{CodeForm, Date};
 use calamine::{Data, Reader as _, Xlsx};
 use std::io::{self, BufRead, Cursor};
@@ -55,8 +55,8 @@ struct Table<'r> {
     seen: Seen,
     /// Where current, effective and previous stand, once the header row has been met.
     columns: Option<[usize; 3]>,
-    /// Texts that name no single predecessor, with the first row and how many there are.
-    unsourced: Vec<(String, u64, u64)>,
+    /// Texts that name no single predecessor, with the first place and how many there are.
+    unsourced: Vec<(String, At, u64)>,
 }
 
 impl Table<'_> {
@@ -90,7 +90,7 @@ impl Table<'_> {
         }
         let parts = parts(&cell);
         if parts.is_empty() {
-            self.unsourced(cell, row);
+            self.unsourced(cell, At { line: row, column: place(2).column });
             return;
         }
         let several = parts.len() > 1 || parts.iter().any(|part| !matches!(part, Part::Code(_)));
@@ -102,7 +102,8 @@ impl Table<'_> {
             ..TargetDetail::default()
         };
         for part in parts {
-            let mut target_row = TargetRow { line: row, target: Some(&target), detail, ..TargetRow::default() };
+            let at = [2, 0].map(|i| At { line: row, column: place(i).column });
+            let mut target_row = TargetRow { line: row, target: Some(&target), detail, at, ..TargetRow::default() };
             match part {
                 Part::Code(code) => {
                     let Some(source) = self.key(code, self.forms.0, place(2)) else { continue };
@@ -126,7 +127,7 @@ impl Table<'_> {
                     }
                     self.sink.target_of_range(self.map, CodeRange { first: &first, last: &last }, &target_row);
                 }
-                Part::Categories(text) => self.unsourced(text.to_owned(), row),
+                Part::Categories(text) => self.unsourced(text.to_owned(), at[0]),
             }
         }
     }
@@ -137,10 +138,10 @@ impl Table<'_> {
         key_of(form.key(written, &mut buffer), form, place, self.sink).map(|key| key.into_owned())
     }
 
-    fn unsourced(&mut self, text: String, row: u64) {
+    fn unsourced(&mut self, text: String, at: At) {
         match self.unsourced.iter_mut().find(|(known, ..)| *known == text) {
             Some((.., rows)) => *rows += 1,
-            None => self.unsourced.push((text, row, 1)),
+            None => self.unsourced.push((text, at, 1)),
         }
     }
 
@@ -149,11 +150,11 @@ impl Table<'_> {
             let finding = Finding::error(self.file, 0, "no header row: current code assignment, effective, previous code(s) assignment");
             self.sink.finding(finding.mend("is this the conversion table of ICD-10-CM? Its first sheet is read"));
         }
-        for (text, row, rows) in &self.unsourced {
+        for (text, at, rows) in &self.unsourced {
             let times = if *rows == 1 { "in this row only".to_owned() } else { format!("in {rows} rows from this one on") };
             let what = format!("{} names no predecessor, {times}", excerpt(text));
-            self.sink
-                .finding(Finding::note(self.file, *row, what).mend("nothing is to be mended: no code is said to have been given before"));
+            let finding = Finding::note(self.file, at.line, what).at(at.column);
+            self.sink.finding(finding.mend("nothing is to be mended: no code is said to have been given before"));
         }
     }
 }

@@ -14,7 +14,7 @@
 
 use super::code::{Place, Seen, form_of, key_of};
 use super::lines::excerpt;
-use super::{ConceptRow, Finding, Sink, SystemHandle, SystemRelease};
+use super::{At, ConceptRow, Finding, Sink, SystemHandle, SystemRelease};
 use crate::model::{CodeForm, DesignationUse, NoteKind, Status};
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
@@ -23,7 +23,7 @@ use std::io::{self, BufRead, Read};
 /// Reads one tabular as (part of) the release `given`.
 pub fn read(input: &mut dyn BufRead, file: &str, given: &SystemRelease, sink: &mut dyn Sink) -> io::Result<()> {
     let system = sink.system(given);
-    let mut xml = quick_xml::Reader::from_reader(CountedLines { input, lines: 0, failed: None });
+    let mut xml = quick_xml::Reader::from_reader(Counted { input, lines: 0, column: 0, failed: None });
     let mut tabular = Tabular {
         file,
         system,
@@ -39,21 +39,23 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &SystemRelease, sink: &m
     loop {
         buffer.clear();
         let event = xml.read_event_into(&mut buffer);
-        let line = xml.get_ref().lines + 1;
+        let at = xml.get_ref().at();
         match event {
-            Ok(Event::Start(element)) => tabular.start(&element, line),
+            Ok(Event::Start(element)) => tabular.start(&element, at),
             Ok(Event::Empty(element)) => {
-                tabular.start(&element, line);
-                tabular.end(line);
+                tabular.start(&element, at);
+                tabular.end(at);
             }
-            Ok(Event::End(_)) => tabular.end(line),
+            Ok(Event::End(_)) => tabular.end(at),
             Ok(Event::Text(text)) => tabular.text.push_str(&text),
             Ok(Event::CData(text)) => tabular.text.push_str(&text),
-            Ok(Event::GeneralRef(reference)) => tabular.reference(&reference, line),
+            Ok(Event::GeneralRef(reference)) => tabular.reference(&reference, at),
             Ok(Event::Eof) => {
                 if let Some(element) = tabular.open.last() {
                     let what = format!("the file ends within <{element}>");
-                    tabular.sink.finding(Finding::error(file, line, what).mend("is it cut off? What was closed before was read"));
+                    tabular
+                        .sink
+                        .finding(Finding::error(file, at.line, what).at(at.column).mend("is it cut off? What was closed before was read"));
                 }
                 return Ok(());
             }
@@ -62,7 +64,7 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &SystemRelease, sink: &m
                 if let Some(error) = xml.get_mut().failed.take() {
                     return Err(error);
                 }
-                let finding = Finding::error(file, line, format!("not well-formed XML: {error}"));
+                let finding = Finding::error(file, at.line, format!("not well-formed XML: {error}")).at(at.column);
                 tabular.sink.finding(finding.mend("compare with the published file; what stands before was read"));
                 return Ok(());
             }
@@ -99,7 +101,7 @@ struct Diag {
 }
 
 impl Tabular<'_> {
-    fn start(&mut self, element: &BytesStart<'_>, line: u64) {
+    fn start(&mut self, element: &BytesStart<'_>, at: At) {
         let name = element.name().into_inner().to_owned();
         match name.as_str() {
             "diag" => {
@@ -111,7 +113,7 @@ impl Tabular<'_> {
             "sevenChrDef" => {
                 if let Some(diag) = self.diags.last().filter(|d| d.has_children) {
                     let what = format!("seventh characters of {} stand after its subdivisions; they do not reach them", diag.code);
-                    self.sink.finding(Finding::warning(self.file, line, what).mend("compare with the published file"));
+                    self.sink.finding(Finding::warning(self.file, at.line, what).at(at.column).mend("compare with the published file"));
                 }
             }
             "extension" => {
@@ -124,7 +126,7 @@ impl Tabular<'_> {
         self.text.clear();
     }
 
-    fn reference(&mut self, name: &str, line: u64) {
+    fn reference(&mut self, name: &str, at: At) {
         let number = |digits: &str, radix| u32::from_str_radix(digits, radix).ok().and_then(char::from_u32);
         let character = match name.strip_prefix('#') {
             Some(code) => code.strip_prefix(['x', 'X']).map_or_else(|| number(code, 10), |hex| number(hex, 16)),
@@ -132,15 +134,17 @@ impl Tabular<'_> {
         };
         match character {
             Some(character) => self.text.push(character),
-            None => self.sink.finding(Finding::warning(self.file, line, format!("&{name}; is nothing that XML knows; left out"))),
+            None => self
+                .sink
+                .finding(Finding::warning(self.file, at.line, format!("&{name}; is nothing that XML knows; left out")).at(at.column)),
         }
     }
 
-    fn end(&mut self, line: u64) {
+    fn end(&mut self, at: At) {
         let Some(element) = self.open.pop() else { return };
         let parent = self.open.last().map_or("", String::as_str);
         if element == "diag" {
-            self.end_of_diag(line);
+            self.end_of_diag(at);
             return;
         }
         // What stands directly in a chapter or a section is theirs, and not kept.
@@ -149,7 +153,7 @@ impl Tabular<'_> {
         let text = self.text.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
         self.text.clear();
         match (element.as_str(), parent, depth) {
-            ("name", "diag", 0) => self.name_of_diag(&text, line),
+            ("name", "diag", 0) => self.name_of_diag(&text, at),
             ("desc", "diag", 0) => {
                 diag.title = text;
                 if !diag.code.is_empty() && !diag.title.is_empty() {
@@ -160,7 +164,9 @@ impl Tabular<'_> {
                 let character = std::mem::take(&mut self.character);
                 if character.len() != 1 || !character.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) {
                     let what = format!("{} is no seventh character", excerpt(&character));
-                    self.sink.finding(Finding::warning(self.file, line, what).mend("one letter or digit in the attribute 'char'"));
+                    self.sink.finding(
+                        Finding::warning(self.file, at.line, what).at(at.column).mend("one letter or digit in the attribute 'char'"),
+                    );
                     return;
                 }
                 note(self.sink, self.system, &diag.code, NoteKind::SeventhCharacter, &format!("{character}: {text}"));
@@ -178,7 +184,7 @@ impl Tabular<'_> {
             ("note", _, 1) => {
                 let Some(kind) = note_kind(parent) else {
                     let what = format!("notes in <{parent}> of {} are of no known kind; left out", diag.code);
-                    self.sink.finding(Finding::warning(self.file, line, what));
+                    self.sink.finding(Finding::warning(self.file, at.line, what).at(at.column));
                     return;
                 };
                 if kind == NoteKind::Note && text.starts_with("7th character") && text.contains("do not apply") {
@@ -187,7 +193,7 @@ impl Tabular<'_> {
                         let what =
                             format!("{} limits seventh characters of {} in words that are not understood", excerpt(&text), diag.code);
                         let mend = "codes that the note rules out may have been made; compare with the order file of the year";
-                        self.sink.finding(Finding::warning(self.file, line, what).mend(mend));
+                        self.sink.finding(Finding::warning(self.file, at.line, what).at(at.column).mend(mend));
                     }
                 }
                 note(self.sink, self.system, &diag.code, kind, &text);
@@ -196,14 +202,14 @@ impl Tabular<'_> {
         }
     }
 
-    fn name_of_diag(&mut self, written: &str, line: u64) {
-        let place = Place { file: self.file, line, column: 0 };
+    fn name_of_diag(&mut self, written: &str, at: At) {
+        let place = Place { file: self.file, line: at.line, column: at.column };
         let key = key_of(written, self.form, place, self.sink).map(|key| key.into_owned());
-        let Some(key) = key.filter(|key| self.seen.is_new(format_args!("{key}"), &line.to_string(), place, self.sink)) else { return };
+        let Some(key) = key.filter(|key| self.seen.is_new(format_args!("{key}"), &at.line.to_string(), place, self.sink)) else { return };
         if let [.., parent, _] = self.diags.as_slice()
             && !parent.code.is_empty()
         {
-            self.sink.parent(self.system, &key, &parent.code);
+            self.sink.parent(self.system, &key, &parent.code, at);
         }
         if let Some(diag) = self.diags.last_mut() {
             diag.code = key;
@@ -211,7 +217,7 @@ impl Tabular<'_> {
     }
 
     /// Now it is known whether the diag has children: its status, and the codes that its seventh characters make.
-    fn end_of_diag(&mut self, line: u64) {
+    fn end_of_diag(&mut self, at: At) {
         let Some(diag) = self.diags.pop() else { return };
         if diag.code.is_empty() {
             return;
@@ -222,12 +228,12 @@ impl Tabular<'_> {
         let status = if diag.has_children || seventh.is_some() { Status::Header } else { Status::Valid };
         self.sink.concept(self.system, ConceptRow { code: &diag.code, status, from: None, to: None });
         if diag.title.is_empty() {
-            self.sink.finding(Finding::warning(self.file, line, format!("{} has no title", self.form.code(&diag.code))));
+            self.sink.finding(Finding::warning(self.file, at.line, format!("{} has no title", self.form.code(&diag.code))).at(at.column));
         }
         let Some(seventh) = seventh else { return };
         if diag.code.len() > 6 {
             let what = format!("{} has seven characters, and is to get another", self.form.code(&diag.code));
-            self.sink.finding(Finding::warning(self.file, line, what).mend("compare with the published file"));
+            self.sink.finding(Finding::warning(self.file, at.line, what).at(at.column).mend("compare with the published file"));
             return;
         }
         for (character, text) in seventh {
@@ -237,7 +243,7 @@ impl Tabular<'_> {
             }
             self.sink.concept(self.system, ConceptRow { code: &code, status: Status::Valid, from: None, to: None });
             self.sink.designation(self.system, &code, DesignationUse::Composed, "", &format!("{}, {text}", diag.title));
-            self.sink.parent(self.system, &code, &diag.code);
+            self.sink.parent(self.system, &code, &diag.code, at);
         }
     }
 }
@@ -282,14 +288,23 @@ impl Exception {
     }
 }
 
-/// Counts the lines that the XML parser has taken, and keeps apart an error of reading from an error of XML.
-struct CountedLines<'r> {
+/// Counts the lines and bytes that the XML parser has taken, and keeps apart an error of reading from an error of XML.
+struct Counted<'r> {
     input: &'r mut dyn BufRead,
     lines: u64,
+    /// Bytes taken of the line at hand.
+    column: u64,
     failed: Option<io::Error>,
 }
 
-impl Read for CountedLines<'_> {
+impl Counted<'_> {
+    /// Where the last byte stands that was taken: the end of the element that a finding is about.
+    fn at(&self) -> At {
+        At { line: self.lines + 1, column: u32::try_from(self.column.max(1)).unwrap_or(u32::MAX) }
+    }
+}
+
+impl Read for Counted<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let n = self.fill_buf()?.read(into)?;
         self.consume(n);
@@ -297,7 +312,7 @@ impl Read for CountedLines<'_> {
     }
 }
 
-impl BufRead for CountedLines<'_> {
+impl BufRead for Counted<'_> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.input.fill_buf().inspect_err(|e| {
             if e.kind() != io::ErrorKind::Interrupted {
@@ -308,7 +323,12 @@ impl BufRead for CountedLines<'_> {
 
     fn consume(&mut self, n: usize) {
         if let Ok(held) = self.input.fill_buf() {
-            self.lines += memchr::memchr_iter(b'\n', &held[..n.min(held.len())]).count() as u64;
+            let taken = &held[..n.min(held.len())];
+            self.lines += memchr::memchr_iter(b'\n', taken).count() as u64;
+            self.column = match memchr::memrchr(b'\n', taken) {
+                Some(end) => (taken.len() - end - 1) as u64,
+                None => self.column + taken.len() as u64,
+            };
         }
         self.input.consume(n);
     }

@@ -112,7 +112,7 @@ pub fn layout_of(head: &str) -> Option<Layout> {
 pub fn apply(rows: &mut BTreeMap<String, Row>, addenda: &Addenda, file: &str, sink: &mut dyn Sink) {
     let mut complain = |entry: &Entry, what: &str| {
         let what = format!("{}: {what}", entry.code);
-        sink.finding(Finding::warning(file, entry.line, what).mend("do the addenda belong to the year after these rows?"));
+        sink.finding(Finding::warning(file, entry.line, what).at(14).mend("do the addenda belong to the year after these rows?"));
     };
     for entry in &addenda.entries {
         let known = rows.get(&entry.code);

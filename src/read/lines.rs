@@ -139,6 +139,7 @@ impl<'a> Line<'a> {
     pub fn overlong_finding(&self, file: &str) -> Option<Finding> {
         self.overlong.then(|| {
             Finding::warning(file, self.number, format!("line longer than {LONGEST} bytes; left out"))
+                .at(LONGEST as u32 + 1)
                 .mend("is this a text file with one row a line?")
         })
     }

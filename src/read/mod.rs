@@ -47,7 +47,7 @@ pub struct Finding {
     pub file: String,
     /// 1-based; 0: the file as a whole. For a spreadsheet, the row.
     pub line: u64,
-    /// 1-based, in bytes; 0: the line as a whole. For a separated file, the field.
+    /// 1-based, in bytes; 0 only where the line is. For a separated file, the field.
     pub column: u32,
     pub severity: Severity,
     /// What is wrong, with the offending text.
@@ -81,6 +81,13 @@ impl std::fmt::Display for Finding {
         }
         Ok(())
     }
+}
+
+/// A place in the file that is being read, for findings that only come of it later; as in [`Finding`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct At {
+    pub line: u64,
+    pub column: u32,
 }
 
 /// One release of one code system. Files of the same system and version are one release.
@@ -145,7 +152,11 @@ pub struct TargetRow<'a> {
     pub group: u16,
     /// Order among the alternatives of a group, the smallest first; 0: the order of the file.
     pub priority: u16,
+    /// The order of the file means nothing either (RF2): of equals, the code of the target decides.
+    pub unordered: bool,
     pub detail: TargetDetail<'a>,
+    /// Where source and target stand, for findings that only come of the row later.
+    pub at: [At; 2],
 }
 
 impl Default for TargetRow<'_> {
@@ -159,7 +170,9 @@ impl Default for TargetRow<'_> {
             scenario: 0,
             group: 0,
             priority: 0,
+            unordered: false,
             detail: TargetDetail::default(),
+            at: [At::default(); 2],
         }
     }
 }
@@ -218,12 +231,14 @@ pub struct MapHandle(pub u32);
 
 /// Takes what a reader reads. `compile` is the one that matters; [`Collected`] keeps everything, for tests and small files.
 pub trait Sink {
+    /// What follows stands in this file, or member of an archive.
+    fn begin(&mut self, _file: &str) {}
     fn system(&mut self, release: &SystemRelease) -> SystemHandle;
     fn map(&mut self, release: &MapRelease) -> MapHandle;
     fn concept(&mut self, system: SystemHandle, row: ConceptRow<'_>);
     /// `language` is a BCP 47 tag; empty means English as published.
     fn designation(&mut self, system: SystemHandle, code: &str, usage: DesignationUse, language: &str, text: &str);
-    fn parent(&mut self, system: SystemHandle, code: &str, parent: &str);
+    fn parent(&mut self, system: SystemHandle, code: &str, parent: &str, at: At);
     fn note(&mut self, system: SystemHandle, code: &str, kind: NoteKind, text: &str);
     fn target(&mut self, map: MapHandle, row: &TargetRow<'_>);
     /// A row for every code in a range that could be recorded; `row.source` is empty. Only who knows the system's codes can tell which.

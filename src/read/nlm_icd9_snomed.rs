@@ -55,6 +55,7 @@ pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Res
                 target: (!target.is_empty()).then_some(target),
                 relationship: Relationship::RelatedTo,
                 detail: TargetDetail { comment: &comment, source_display, target_display, usage, ..TargetDetail::default() },
+                at: [row.at(0), row.at(4)],
                 ..TargetRow::default()
             },
         );
@@ -123,7 +124,7 @@ mod tests {
              250.01\tn\t1\t\t\t\t0\t138875005\tx\t0\tmany\t1\r\n",
         );
         let places: Vec<_> = sink.findings.iter().map(|f| (f.line, f.column)).collect();
-        assert_eq!(places, [(2, 8), (3, 0), (4, 11)]);
+        assert_eq!(places, [(2, 8), (3, 3), (4, 11)]);
         assert_eq!(sink.targets.len(), 1);
         let mut sink = Collected::default();
         read(&mut "a\tb\r\n1\t2\r\n".as_bytes(), "f", &mut sink).unwrap();

@@ -17,7 +17,9 @@
 //! Of concepts every row counts (16 bytes each are held): they are its history. A Full release tells each time in which a concept was
 //! active or inactive; a Snapshot the last change, so that a concept retired on a day was active until the day before, and one that is
 //! active counts as active always. Every other inactive row says that something is no more, and is not told. Apart from these times both
-//! forms of one release say the same.
+//! forms of one release say the same, and give the same index but for where each row stands: its origin is a line, and the files and their
+//! hashes are the release's identity, so the bytes of the two indexes cannot be equal. The order of rows means nothing in RF2 and does not
+//! show: rows of one source go by group, priority and target.
 //!
 //! Deliberately not here: following history or evaluating rules (`engine`), and finding is-a cycles (`compile`).
 
@@ -296,7 +298,7 @@ impl<'a> Release<'a> {
                     let what = format!("{child} is said to be a kind of itself");
                     return findings.warn("concepts that are their own parents", row.line, row.columns[4], what, "the row is left out");
                 }
-                findings.sink.parent(system, child, parent);
+                findings.sink.parent(system, child, parent, row.at(4));
             })
         })
     }

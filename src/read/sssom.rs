@@ -16,7 +16,7 @@ use super::tabular::{Findings, Lines, Row, rows_below};
 use super::{MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
 use crate::model::{CodeForm, MapKind, Relationship};
 
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 12] = [
     "subject_id",
     "predicate_id",
     "object_id",
@@ -27,7 +27,12 @@ const COLUMNS: [&str; 10] = [
     "?confidence",
     "?comment",
     "?object_source",
+    "?subject_type",
+    "?object_type",
 ];
+
+/// What an entity may be said to be that is not one code. SSSOM does not say how such an id is to be read.
+const NO_CODES: [&str; 2] = ["composed entity expression", "rdfs literal"];
 
 /// Reads one mapping set.
 pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Result<()> {
@@ -112,13 +117,20 @@ struct SetMap {
 }
 
 impl Set<'_> {
-    fn row(&mut self, row: &Row<'_, 10>, findings: &mut Findings<'_>) {
-        let [subject, predicate, object, modifier, subject_label, object_label, justification, confidence, comment, object_source] =
+    fn row(&mut self, row: &Row<'_, 12>, findings: &mut Findings<'_>) {
+        let [subject, predicate, object, modifier, subject_label, object_label, justification, confidence, comment, object_source, ..] =
             row.fields.map(str::trim);
         let no_object = object == "sssom:NoTermFound";
         if subject == "sssom:NoTermFound" {
             // Nothing leads to the object: no row of a map from subjects.
             return;
+        }
+        for (id, kind) in [(0, 10), (2, 11)] {
+            if NO_CODES.contains(&row.fields[kind].trim()) {
+                let what = format!("{:?} is a {}, not one code", row.fields[id].trim(), row.fields[kind].trim());
+                let mend = "the row is left out; say codes that are needed together in a ConceptMap or a table with groups";
+                return findings.warn("entities that are no single codes", row.line, row.columns[id], what, mend);
+            }
         }
         // `http://example.org/a` has a colon too, but no prefix.
         let curie = |text: &'_ str| text.split_once(':').is_some_and(|(_, code)| !code.starts_with("//"));
@@ -163,8 +175,9 @@ impl Set<'_> {
         };
         let correlation = if denied { format!("Not {predicate}") } else { predicate.to_owned() };
         let map = self.map(from, to.trim_end_matches(':'), findings);
-        let source_code = self.folding.code(source, map.forms[0], row.line);
-        let target_code = (!no_object).then(|| self.folding.code(target, map.forms[1], row.line));
+        let at = [row.at(0), row.at(2)];
+        let source_code = self.folding.code(source, map.forms[0], at[0]);
+        let target_code = (!no_object).then(|| self.folding.code(target, map.forms[1], at[1]));
         for (code, place) in [(Some(&source_code), 0), (target_code.as_ref(), 1)] {
             if let Some(what) = code.and_then(|code| bad_sct_id(map.forms[place], code)) {
                 let column = row.columns[[0, 2][place]];
@@ -183,7 +196,7 @@ impl Set<'_> {
             ..TargetDetail::default()
         };
         let (source, target) = (source_code.as_ref(), target_code.as_deref());
-        findings.sink.target(map.handle, &TargetRow { line: row.line, source, target, relationship, detail, ..TargetRow::default() });
+        findings.sink.target(map.handle, &TargetRow { line: row.line, source, target, relationship, detail, at, ..TargetRow::default() });
     }
 
     fn map(&mut self, from: &str, to: &str, findings: &mut Findings<'_>) -> SetMap {

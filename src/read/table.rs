@@ -37,7 +37,7 @@ use serde::Deserialize;
 
 use super::code::{Folding, bad_sct_id, form_of};
 use super::tabular::Findings;
-use super::{MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow};
+use super::{At, MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow};
 use crate::model::system::verhoeff;
 use crate::model::{CodeForm, Date, GemFlags, MapKind, Relationship};
 
@@ -197,7 +197,7 @@ fn places(layout: &Layout, header: Option<&Vec<String>>, line: u64, findings: &m
     }
     let has = super::tabular::shown(&header.map_or(String::new(), |h| h.join(" ")));
     let what = format!("the header has no column {}; it has: {has}", missing.join(", "));
-    findings.push(Severity::Error, line, 0, what, "the file is not read; name its columns as it does, or its delimiter");
+    findings.push(Severity::Error, line, 1, what, "the file is not read; name its columns as it does, or its delimiter");
     None
 }
 
@@ -227,7 +227,7 @@ impl Table<'_> {
             return findings.warn(
                 "lines with another number of fields",
                 line,
-                0,
+                record.len().min(self.width) + 1,
                 what,
                 "left out; a delimiter within a field needs quotes",
             );
@@ -252,9 +252,10 @@ impl Table<'_> {
             let what = format!("{word:?} is no relationship that the entry explains");
             return findings.warn("unknown relationships", line, self.places[2], what, "left out; add it to `relationships` in the entry");
         };
-        let source_code = self.folding.code(source, self.forms[0], line);
-        let target_code = target.map(|target| self.folding.code(target, self.forms[1], line));
-        let mut row = TargetRow { line, source: &source_code, target: target_code.as_deref(), relationship, ..TargetRow::default() };
+        let at = [0, 1].map(|n| At { line, column: self.places[n] as u32 });
+        let source_code = self.folding.code(source, self.forms[0], at[0]);
+        let target_code = target.map(|target| self.folding.code(target, self.forms[1], at[1]));
+        let mut row = TargetRow { line, source: &source_code, target: target_code.as_deref(), relationship, at, ..TargetRow::default() };
         if !flags.is_empty() {
             let Some(flags) = GemFlags::parse(flags) else {
                 let what = format!("{flags:?} are not the five flags of a GEM");
@@ -435,7 +436,7 @@ mod tests {
         );
         assert_eq!((sink.targets[0].comment.as_str(), sink.targets[0].from), ("plain; quoted", Some(jiff::civil::date(2026, 10, 1))));
         assert_eq!(sink.targets[1].comment, "Ménière");
-        assert_eq!(places(&sink), [(7, 1), (8, 3), (9, 5), (10, 0)]);
+        assert_eq!(places(&sink), [(7, 1), (8, 3), (9, 5), (10, 4)]);
     }
 
     #[test]

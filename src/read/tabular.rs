@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
-use super::{Finding, Severity, Sink};
+use super::{At, Finding, Severity, Sink};
 use crate::model::rule::Rule;
 
 /// So many findings of one kind are told of one file one by one; the rest is counted. A broken release must not fill the memory.
@@ -20,6 +20,7 @@ pub(crate) struct Findings<'a> {
 
 impl<'a> Findings<'a> {
     pub fn new(file: &'a str, sink: &'a mut dyn Sink) -> Findings<'a> {
+        sink.begin(file);
         Findings { sink, file, kinds: BTreeMap::new() }
     }
 
@@ -64,6 +65,13 @@ pub(crate) struct Row<'a, const N: usize> {
     pub columns: &'a [usize; N],
 }
 
+impl<const N: usize> Row<'_, N> {
+    /// Where the n-th of the fields stands.
+    pub fn at(&self, field: usize) -> At {
+        At { line: self.line, column: u32::try_from(self.columns[field]).unwrap_or(u32::MAX) }
+    }
+}
+
 /// Hands out the rows of a file. A column named `?x` is optional; without one of the others the file is not read, and that is a finding.
 /// Lines with more or fewer fields than the header are left out and said.
 pub(crate) fn rows<const N: usize>(
@@ -105,7 +113,7 @@ pub(crate) fn rows_below<const N: usize>(
         findings.push(
             Severity::Error,
             header_line,
-            0,
+            1,
             what,
             "the file is not read; give the columns their names, or the file its own format",
         );
@@ -124,7 +132,7 @@ pub(crate) fn rows_below<const N: usize>(
             findings.warn(
                 "lines with another number of fields",
                 number,
-                0,
+                ends.len().min(names.len()) + 1,
                 what,
                 "the line is left out; look for a stray tab or line break",
             );

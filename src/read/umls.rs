@@ -15,7 +15,7 @@ use super::code::{bad_sct_id, form_of};
 use super::names::system_alias;
 use super::source::visit_path;
 use super::tabular::{Findings, Lines};
-use super::{Finding, MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
+use super::{At, Finding, MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
 use crate::model::{CodeForm, MapKind, Relationship};
 
 type Packages<'a> = &'a dyn Fn(&dyn Fn(&str) -> bool, &mut dyn FnMut(&str, &mut dyn BufRead) -> io::Result<()>) -> io::Result<()>;
@@ -98,7 +98,13 @@ fn each<const N: usize>(
             row(number, fields, findings);
         } else if !line.is_empty() {
             let what = format!("{count} fields where the table has {N}");
-            findings.warn("lines with another number of fields", number, 0, what, "the line is left out; is this the table its name says?");
+            findings.warn(
+                "lines with another number of fields",
+                number,
+                count.min(N) + 1,
+                what,
+                "the line is left out; is this the table its name says?",
+            );
         }
     }
     Ok(())
@@ -151,20 +157,20 @@ impl Sets {
                 return findings.warn("bad SNOMED CT ids", line, column, what, "the row is left out; compare with the published file");
             }
         }
-        let mut number = |text: &str, what: &str| match text {
+        let mut number = |text: &str, what: &str, column| match text {
             "" => 0,
             text => text.parse::<u16>().unwrap_or_else(|_| {
                 findings.warn(
                     "groups and ranks that are no numbers",
                     line,
-                    0,
+                    column,
                     format!("{what} is {text:?}"),
                     "read as if it were not there",
                 );
                 0
             }),
         };
-        let (group, priority) = (number(row.group, "MAPSUBSETID"), number(row.rank, "MAPRANK"));
+        let (group, priority) = (number(row.group, "MAPSUBSETID", 3), number(row.rank, "MAPRANK", 4));
         if !row.rule.is_empty() {
             findings.check_rule(line, 21, row.rule);
         }
@@ -177,9 +183,10 @@ impl Sets {
             category: row.kind,
             ..TargetDetail::default()
         };
+        let at = row.columns.map(|column| At { line, column: column as u32 });
         findings.sink.target(
             map.handle,
-            &TargetRow { line, source: row.from, target, relationship, group, priority, detail, ..TargetRow::default() },
+            &TargetRow { line, source: row.from, target, relationship, group, priority, detail, at, ..TargetRow::default() },
         );
     }
 

@@ -13,7 +13,8 @@
 //! # When the folder cannot be used
 //!
 //! Read-only, full, not there, no home: the index is built in the system's folder for temporary files and lives as long as the value that
-//! was handed out. [`Index::notes`] then says so, with the reason and the remedy; it is never done in silence.
+//! was handed out. [`Index::notes`] then says so, with the reason and the remedy; it is never done in silence. If that folder cannot be
+//! used either, there is no index, and the error names both.
 
 use std::error::Error as StdError;
 use std::fs::{self, File};
@@ -146,12 +147,16 @@ where
             Err(Failed::Build(error)) => return Err(error),
         },
     };
-    let temporary = tempfile::Builder::new()
-        .prefix("xwalk-")
-        .tempdir()
-        .map_err(|e| Error::io("make a temporary folder in", &std::env::temp_dir(), e))?;
+    let nowhere = |why: String| {
+        let (cache, reason, temporary) = (at.clone(), reason.clone(), std::env::temp_dir().display().to_string());
+        Error::Nowhere { cache, reason, temporary, why }
+    };
+    let temporary = tempfile::Builder::new().prefix("xwalk-").tempdir().map_err(|e| nowhere(e.to_string()))?;
     let path = temporary.path().join(key.file_name());
-    build(&path).map_err(|e| Error::Build(Box::new(e)))?;
+    build(&path).map_err(|e| match folder_is_at_fault(&e) {
+        Some(_) => nowhere(e.to_string()),
+        None => Error::Build(Box::new(e)),
+    })?;
     let notes = vec![format!(
         "the index cannot be kept in {at} ({reason}); a temporary one was built and goes away with this process. \
          Set XDG_CACHE_HOME to a folder that can be written, or name an index built with `xwalk index build`"

@@ -15,14 +15,17 @@ use crate::read::source::visit_path;
 
 /// The releases in the given files and folders, and the names of what was passed over.
 pub fn from_files(paths: &[PathBuf]) -> Result<(Vec<Source>, Vec<String>), Error> {
-    let (mut sources, mut passed_over) = (Vec::new(), Vec::new());
+    let (mut sources, mut passed_over) = (Vec::new(), PassedOver::default());
     for path in paths {
-        let before = sources.len();
+        let (before, addenda) = (sources.len(), passed_over.addenda.len());
         recognised_in(path, &mut sources, &mut passed_over)?;
         if sources.len() == before {
-            return Err(Error::Unrecognised { file: path.display().to_string() });
+            let file = path.display().to_string();
+            return Err(if passed_over.addenda.len() > addenda { Error::Addenda { file } } else { Error::Unrecognised { file } });
         }
     }
+    let PassedOver { mut unknown, mut addenda } = passed_over;
+    unknown.append(&mut addenda);
     for at in 1..sources.len() {
         let taken = |id: &str| sources[..at].iter().any(|s: &Source| s.release.id == id);
         let base = sources[at].release.id.clone();
@@ -30,16 +33,25 @@ pub fn from_files(paths: &[PathBuf]) -> Result<(Vec<Source>, Vec<String>), Error
             sources[at].release.id = id;
         }
     }
-    Ok((sources, passed_over))
+    Ok((sources, unknown))
 }
 
-fn recognised_in(path: &Path, sources: &mut Vec<Source>, passed_over: &mut Vec<String>) -> Result<(), Error> {
+/// What is no release.
+#[derive(Default)]
+struct PassedOver {
+    unknown: Vec<String>,
+    /// They lie beside the files of the year that they lead to, and those say all of it.
+    addenda: Vec<String>,
+}
+
+fn recognised_in(path: &Path, sources: &mut Vec<Source>, passed_over: &mut PassedOver) -> Result<(), Error> {
     let io = |e| Error::io("read", path, e);
     let mut found: Vec<(String, Recognised)> = Vec::new();
-    let mut unknown = Vec::new();
+    let (mut unknown, mut addenda) = (Vec::new(), Vec::new());
     visit_path(path, &|_| true, &mut |name, input| {
         let head = head(input)?;
         match recognise(name, &head) {
+            Some(recognised) if recognised.format == Format::IcdAddenda => addenda.push(name.to_owned()),
             Some(recognised) => found.push((name.to_owned(), recognised)),
             None => unknown.push(name.to_owned()),
         }
@@ -58,7 +70,8 @@ fn recognised_in(path: &Path, sources: &mut Vec<Source>, passed_over: &mut Vec<S
         entries.sort();
         return entries.iter().try_for_each(|entry| recognised_in(entry, sources, passed_over));
     }
-    passed_over.append(&mut unknown);
+    passed_over.unknown.append(&mut unknown);
+    passed_over.addenda.append(&mut addenda);
     for (name, recognised) in &found {
         let member = name.split_once('/').map(|(_, member)| member.to_owned()).filter(|_| is_archive(path));
         sources.push(source_of(path, member, recognised).map_err(io)?);
@@ -165,6 +178,12 @@ mod tests {
             ]
         );
         assert_eq!(sources[1].release.from, Date::new(2017, 10, 1).ok());
+        // Addenda lie beside the release that they lead to; alone they are none.
+        write("icd10cm_codes_addenda_2018.txt", "Add:         A925    Zika virus disease\n");
+        let (sources, passed_over) = from_files(&[folder.path().to_owned()]).expect("releases");
+        assert_eq!((sources.len(), passed_over), (3, vec!["letter.txt".to_owned(), "icd10cm_codes_addenda_2018.txt".to_owned()]));
+        let error = from_files(&[folder.path().join("icd10cm_codes_addenda_2018.txt")]).expect_err("addenda").to_string();
+        assert!(error.contains("icd10cm_codes_addenda_2018.txt holds addenda") && error.contains("order or codes file"), "{error}");
         let error = from_files(&[folder.path().join("letter.txt")]).expect_err("a letter").to_string();
         assert!(error.contains("letter.txt") && error.contains("manifest.toml"), "{error}");
     }

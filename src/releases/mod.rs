@@ -77,6 +77,11 @@ pub enum Error {
         "{file} is not recognised as a release; say what it is with an entry in a manifest.toml (every field: vocab/README.md) and give its folder as --vocab or --crosswalks"
     )]
     Unrecognised { file: String },
+    /// What changed from a year to the next, and not what there is.
+    #[error(
+        "{file} holds addenda: they say what changed from the year before, and are no release; give the order or codes file of that year"
+    )]
+    Addenda { file: String },
     #[error("cannot {what} {path}: {source}")]
     Io { what: &'static str, path: String, source: io::Error },
     /// The server answered, but not with the file.
@@ -85,6 +90,11 @@ pub enum Error {
     /// No answer, or one that broke off.
     #[error("{url}: {what}; nothing was kept, try again or use --mirror")]
     Download { url: String, what: String },
+    /// Neither the cache nor the folder for temporary files takes an index.
+    #[error(
+        "the index can be kept neither in {cache} ({reason}) nor in {temporary} ({why}); make room, or set XDG_CACHE_HOME or TMPDIR to a folder that can be written"
+    )]
+    Nowhere { cache: String, reason: String, temporary: String, why: String },
     /// No folder to keep anything in.
     #[error("no home folder: set {variable} to an absolute path")]
     NoHome { variable: &'static str },

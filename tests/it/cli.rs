@@ -441,3 +441,17 @@ fn loose_files_are_built_from() {
     assert!(said.contains("letter.txt") && said.contains("manifest.toml"), "{said}");
     assert!(!folder.path().join("none").exists());
 }
+
+/// An archive as published holds the files of a year, the addenda that led there, and papers.
+#[test]
+fn published_archives_are_built_from() {
+    let Some(releases) = super::kit::releases("published_archives_are_built_from") else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out").display().to_string();
+    let archive = releases.join("cms/cms_2017_dx.zip").display().to_string();
+    let built = xwalk().args(["index", "build", &archive, "--only", "-o", &out]).assert().success();
+    let said = String::from_utf8_lossy(&built.get_output().stderr).into_owned();
+    assert!(said.contains("passed over") && said.contains("icd10cm_order_addenda_2017.txt"), "{said}");
+    let (exit, info) = json(xwalk().args(["index", "info", &out]));
+    assert_eq!((exit, &info[0]["systems"][0]["concepts"]), (0, &93_830.into()), "{info:?}");
+}

@@ -1,4 +1,5 @@
-//! The four published GEM files, whole: every row comes back with its flags, in both directions, and the files can be written again.
+//! The four GEM files of 2018 as published and the three that the binary carries, whole: every row comes back with its flags, in both
+//! directions, and the files can be written again.
 
 use crate::kit::{self, map};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use xwalk::read::{Format, TargetDetail, TargetRow, gem};
 
 /// A file, its map, and what FORMATS counts in it: rows, sources, exact, no map, combination rows.
 struct Published {
+    /// Of a mirror; empty: the binary has it.
     zip: &'static str,
     member: &'static str,
     id: &'static str,
@@ -61,7 +63,34 @@ const FILES: [Published; 4] = [
     },
 ];
 
+/// Counted in the files by a line of awk; FORMATS has the one of procedures, which is that of 2018.
+const EMBEDDED: [Published; 3] = [
+    Published {
+        zip: "",
+        member: "2013_I9gem.txt",
+        id: "gem-icd9cm-icd10cm",
+        pair: ("icd9cm", "icd10cm"),
+        counts: [23_912, 14_567, 3_533, 425, 2_260],
+        largest: (6, 3),
+        most_rows: 533,
+    },
+    Published {
+        zip: "",
+        member: "2013_I10gem.txt",
+        id: "gem-icd10cm-icd9cm",
+        pair: ("icd10cm", "icd9cm"),
+        counts: [78_838, 69_832, 3_533, 669, 7_878],
+        largest: (4, 4),
+        most_rows: 12,
+    },
+    Published { zip: "", ..FILES[2] },
+];
+
 fn member(folder: &Path, file: &Published) -> String {
+    if file.zip.is_empty() {
+        let packed = xwalk::releases::embedded::file("crosswalks", &format!("{}.zst", file.member)).expect(file.member);
+        return String::from_utf8(zstd::decode_all(packed).expect("zstd")).expect("ASCII");
+    }
     let zip = std::fs::File::open(folder.join(file.zip)).expect(file.zip);
     let mut text = String::new();
     let mut archive = zip::ZipArchive::new(zip).expect("an archive");
@@ -72,10 +101,25 @@ fn member(folder: &Path, file: &Published) -> String {
 #[test]
 fn invariant_4_every_published_gem_row_comes_back_with_its_flags() {
     let Some(folder) = kit::releases("gems") else { return };
-    let texts: Vec<String> = FILES.iter().map(|file| member(&folder, file)).collect();
-    let inputs: Vec<_> = FILES.iter().zip(&texts).map(|(f, text)| map(f.id, f.pair, "2018", MapKind::Gem, Format::Gem, text)).collect();
+    every_row_comes_back(&FILES, &folder);
+}
+
+#[test]
+fn invariant_4_every_embedded_gem_row_comes_back_with_its_flags() {
+    every_row_comes_back(&EMBEDDED, Path::new(""));
+    // And from the index that users have, where the codes of today stand beside those of the map.
+    let index = kit::embedded();
+    for file in &EMBEDDED {
+        let map = index.maps().find(|map| map.id() == file.id).expect(file.id);
+        assert!(written_again(map) == member(Path::new(""), file), "{}: written again, it is another text", file.member);
+    }
+}
+
+fn every_row_comes_back(files: &[Published], folder: &Path) {
+    let texts: Vec<String> = files.iter().map(|file| member(folder, file)).collect();
+    let inputs: Vec<_> = files.iter().zip(&texts).map(|(f, text)| map(f.id, f.pair, "1", MapKind::Gem, Format::Gem, text)).collect();
     let engine = kit::engine(&inputs);
-    for (file, text) in FILES.iter().zip(&texts) {
+    for (file, text) in files.iter().zip(&texts) {
         let map = engine.map(file.id).expect(file.id);
         counts(file, map);
         assert!(written_again(map) == *text, "{}: written again, it is another text", file.member);

@@ -1,6 +1,6 @@
 //! Invariants 7 to 9: damage is found and never a panic, files are written whole, the order of the inputs does not show.
 
-use crate::kit::{compile, map, system};
+use crate::kit::{self, compile, map, system};
 use xwalk::compile::Input;
 use xwalk::engine::{Asked, Engine, TranslatorOptions};
 use xwalk::index::Index;
@@ -103,6 +103,20 @@ fn invariant_9_the_order_of_the_inputs_does_not_show() {
     }
     assert_eq!(report.concepts, 4 + 4);
     assert_eq!(report.rows, 4);
+}
+
+/// All that the binary carries, given from behind and given in a muddle.
+#[test]
+fn invariant_9_the_order_of_the_embedded_releases_does_not_show() {
+    let mut inputs = kit::embedded_inputs();
+    assert!(inputs.len() > 10);
+    inputs.reverse();
+    let backward = compile(&inputs).0;
+    assert!(backward == kit::embedded_bytes(), "from behind");
+    for at in 1..inputs.len() {
+        inputs.swap(at, at * at * 7 % (at + 1));
+    }
+    assert!(compile(&inputs).0 == backward, "in a muddle");
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! What several rooms of the tests need: small made-up releases, and the published ones where they are at hand.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use xwalk::compile::{Bytes, Content, Input};
 use xwalk::engine::Engine;
 use xwalk::index::Index;
 use xwalk::model::MapKind;
 use xwalk::model::map::Unmapped;
 use xwalk::read::{Format, MapRelease, SystemRelease};
+use xwalk::releases::{Dirs, Source};
 
 /// A release of a system from text.
 pub fn system(id: &str, system: &str, version: &str, from: &str, format: Format, text: &str) -> Input {
@@ -52,6 +54,22 @@ pub fn compile(inputs: &[Input]) -> (Vec<u8>, xwalk::compile::Report) {
     let file = folder.path().join("index");
     let report = xwalk::compile::build(inputs, &file).expect("a build");
     (std::fs::read(&file).expect("the index"), report)
+}
+
+/// The releases that the binary carries.
+pub fn embedded_inputs() -> Vec<Input> {
+    xwalk::releases::from_user(&Dirs::default()).expect("embedded").iter().map(Source::input).collect()
+}
+
+/// Their index, as users have it who fetched nothing.
+pub fn embedded() -> &'static Index {
+    static INDEX: OnceLock<Index> = OnceLock::new();
+    INDEX.get_or_init(|| Index::from_bytes(embedded_bytes().to_vec(), xwalk::text::VERSION).expect("an index"))
+}
+
+pub fn embedded_bytes() -> &'static [u8] {
+    static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
+    BYTES.get_or_init(|| compile(&embedded_inputs()).0)
 }
 
 pub fn engine(inputs: &[Input]) -> Engine {

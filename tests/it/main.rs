@@ -1,8 +1,11 @@
 //! The integration tests: one binary, one module per room.
 
+mod cache;
 mod cli;
 mod convert;
+mod findings;
 mod gems;
+mod generated;
 mod golden;
 mod held;
 #[cfg(feature = "serve")]

@@ -1,5 +1,6 @@
 //! Tables, SSSOM and FHIR maps from release to answer: rows of their time, rows that contradict each other, codes needed together.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use xwalk::compile::{self, Bytes, Content, Input};
 use xwalk::engine::{Asked, Engine, Translation, TranslatorOptions};
@@ -7,27 +8,41 @@ use xwalk::index::Index;
 use xwalk::model::MapKind;
 use xwalk::read::{Format, MapRelease, Severity, Unmapped, table};
 
-/// An engine over these texts, and what the build had to say: severity, file, line, what.
-fn built(files: &[(&str, &str)]) -> (Engine, Vec<(Severity, String, u64, String)>) {
-    let folder = tempfile::tempdir().expect("a folder");
-    let inputs: Vec<Input> = files
+/// What the build had to say: severity, file, line and column, what.
+type Said = Vec<(Severity, String, (u64, u32), String)>;
+
+/// An engine over these texts, each by its name: FHIR, SSSOM, else the payer's table.
+fn built(files: &[(&str, &str)]) -> (Engine, Said) {
+    let files: Vec<_> = files
         .iter()
         .map(|(name, text)| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).expect("written");
             let (format, content) = match name.rsplit('.').next() {
                 Some("json") => (Format::Fhir, Content::SelfDescribed),
                 Some("tsv") => (Format::Sssom, Content::SelfDescribed),
                 _ => (Format::Table, Content::Table(payer(), layout())),
             };
+            (*name, *text, format, content)
+        })
+        .collect();
+    built_as(&files)
+}
+
+fn built_as(files: &[(&str, &str, Format, Content)]) -> (Engine, Said) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let inputs: Vec<Input> = files
+        .iter()
+        .map(|(name, text, format, content)| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).expect("written");
             let (id, file) = ((*name).to_owned(), (*name).to_owned());
+            let (format, content) = (*format, content.clone());
             Input { id, file, format, content, sha256: String::new(), bytes: Bytes::Path(path), member: None, precedence: 0 }
         })
         .collect();
     let out = folder.path().join("index.xwalk");
     let report = compile::build(&inputs, &out).expect("built");
     let bytes = std::fs::read(&out).expect("the index");
-    let said = report.findings.into_iter().map(|f| (f.severity, f.file, f.line, f.what)).collect();
+    let said = report.findings.into_iter().map(|f| (f.severity, f.file, (f.line, f.column), f.what)).collect();
     (Engine::new(Arc::new(Index::from_bytes(bytes, xwalk::text::VERSION).expect("an index"))), said)
 }
 
@@ -92,14 +107,14 @@ fn rows_that_repeat_or_contradict_each_other_are_said() {
             "subject_id\tpredicate_id\tobject_id\tpredicate_modifier\nlocal:q\tskos:exactMatch\tICD10CM:I10\t\nlocal:q\tskos:exactMatch\tICD10CM:I10\tNot\n",
         ),
     ]);
-    for (file, line, what) in [
-        ("a.csv", 3, "a to I10 stands in line 1 of a.csv already"),
-        ("b.csv", 1, "a to I10 stands in line 1 of a.csv already"),
-        ("a.csv", 5, "d to I10 has another strength in line 3 of b.csv"),
-        ("b.csv", 2, "c has no target here, and one in line 4 of a.csv"),
-        ("x.tsv", 3, "q to I10 is denied here or in line 2, and asserted in the other"),
+    for (file, place, what) in [
+        ("a.csv", (3, 2), "a to I10 stands in line 1 of a.csv already"),
+        ("b.csv", (1, 2), "a to I10 stands in line 1 of a.csv already"),
+        ("a.csv", (5, 2), "d to I10 has another strength in line 3 of b.csv"),
+        ("b.csv", (2, 2), "c has no target here, and one in line 4 of a.csv"),
+        ("x.tsv", (3, 3), "q to I10 is denied here or in line 2, and asserted in the other"),
     ] {
-        assert!(said.contains(&(Severity::Warning, file.to_owned(), line, what.to_owned())), "{what}: {said:?}");
+        assert!(said.contains(&(Severity::Warning, file.to_owned(), place, what.to_owned())), "{what}: {said:?}");
     }
     assert_eq!(said.len(), 5, "{said:?}");
     assert_eq!(ask(&engine, "a", "").0, "exact! I10");
@@ -110,7 +125,43 @@ fn rows_that_repeat_or_contradict_each_other_are_said() {
 fn unlisted_targets_are_said_with_their_file_and_line() {
     let system = r#"{"resourceType": "CodeSystem", "url": "local", "concept": [{"code": "a"}, {"code": "b"}]}"#;
     let (_, said) = built(&[("a.csv", "a,I10,,,\n"), ("b.csv", "b,I10,,,\ntypo,I10,,,\n"), ("s.json", system)]);
-    assert_eq!(said, [(Severity::Warning, "b.csv".to_owned(), 2, "typo is in no loaded release".to_owned())]);
+    assert_eq!(said, [(Severity::Warning, "b.csv".to_owned(), (2, 1), "typo is in no loaded release".to_owned())]);
+    // In JSON the place is that of the code, whatever stands in one line.
+    let map = "{\"resourceType\": \"ConceptMap\", \"id\": \"m\", \"group\": [{\"source\": \"local\", \"target\": \"icd10cm\", \"element\": [\n\
+        {\"code\": \"a\", \"target\": [{\"code\": \"I10\", \"relationship\": \"equivalent\"}]}, {\"code\": \"typo\",\n\
+         \"target\": [{\"code\": \"I10\"}, {\"code\": \"I10\"}, {\"relationship\": \"equivalent\"}]}]}]}";
+    let (_, mut said) = built(&[("m.json", map), ("s.json", system)]);
+    said.sort_by_key(|(_, _, place, _)| *place);
+    let places: Vec<_> = said.iter().map(|(_, _, place, what)| (*place, what.as_str())).collect();
+    let repeated = "typo to I10 stands in line 3 already";
+    let (nowhere, holes) = ("typo is in no loaded release", "row 4: typo leads to no code");
+    assert_eq!(places, [((2, 75), holes), ((2, 85), nowhere), ((3, 39), repeated)]);
+}
+
+/// Several rows of one pair, each with its own evidence, are how SSSOM is meant to be written: the surest counts, and the others are said.
+#[test]
+fn of_rows_with_several_confidences_the_greatest_counts() {
+    let rows = "subject_id\tpredicate_id\tobject_id\tmapping_justification\tconfidence\n\
+        local:a\tskos:closeMatch\tICD10CM:I10\tsemapv:LexicalMatching\t0.4\n\
+        local:a\tskos:closeMatch\tICD10CM:I11.9\tsemapv:LexicalMatching\t0.6\n\
+        local:a\tskos:closeMatch\tICD10CM:I10\tsemapv:ManualMappingCuration\t0.9\n\
+        local:a\tskos:closeMatch\tICD10CM:I11.9\tsemapv:ManualMappingCuration\t0.5\n";
+    let (engine, said) = built(&[("x.tsv", rows)]);
+    let options = TranslatorOptions { from: "local".into(), to: "icd10cm".into(), ..Default::default() };
+    let translator = engine.translator(options).expect("a translator");
+    let t = translator.translate(&Asked::code("a"));
+    let offered: Vec<_> = t
+        .targets()
+        .map(|option| {
+            let detail = option.origin.row().expect("a row").detail();
+            (option.concept.code(), detail.usage, detail.category)
+        })
+        .collect();
+    assert_eq!(offered, [("I10", Some(0.9), "semapv:ManualMappingCuration"), ("I11.9", Some(0.6), "semapv:LexicalMatching")]);
+    let told: Vec<_> = said.iter().map(|(severity, _, place, what)| (*severity, *place, what.as_str())).collect();
+    let weights =
+        ["a to I10 stands in line 2 already, with weight 0.4, 0.9 here", "a to I11.9 stands in line 3 already, with weight 0.6, 0.5 here"];
+    assert_eq!(told, [(Severity::Note, (4, 3), weights[0]), (Severity::Note, (5, 3), weights[1])]);
 }
 
 #[test]
@@ -125,4 +176,194 @@ fn codes_needed_together_and_products_that_are_none() {
     assert_eq!(ask(&engine, "a", "").0, "combination! E11.22 + N18.30");
     assert_eq!(ask(&engine, "b", "").0, "exact E11.22");
     assert_eq!(ask(&engine, "c", "").0, "exact! E11.22");
+}
+
+/// What an answer says whatever the format spells out or leaves together: outcome, and each whole reading with the strength of its codes.
+/// A ConceptMap has no lists of alternatives within a combination, and says every combination of them instead.
+fn readings(engine: &Engine, format: &str, code: &str) -> (String, BTreeSet<Vec<String>>) {
+    let options = TranslatorOptions { from: format!("{format}-from"), to: format!("{format}-to"), ..Default::default() };
+    let translator = engine.translator(options).expect("a translator");
+    let t = translator.translate(&Asked::code(code));
+    let mut all = BTreeSet::new();
+    for scenario in &t.scenarios {
+        let mut whole: Vec<Vec<String>> = vec![Vec::new()];
+        for group in &scenario.groups {
+            let codes: Vec<String> = group.options.iter().map(|o| format!("{} {}", o.concept.code(), o.relationship.code())).collect();
+            whole = whole.iter().flat_map(|begun| codes.iter().map(|code| [&begun[..], std::slice::from_ref(code)].concat())).collect();
+        }
+        // Alternatives that are single codes are each a reading.
+        all.extend(whole.into_iter().map(|mut reading| {
+            reading.sort();
+            reading
+        }));
+    }
+    (format!("{}{}", t.outcome.code(), if t.automatic { "!" } else { "" }), all)
+}
+
+/// One crosswalk with everything that GEMs have: single codes exact and not, alternatives, holes, a combination, one with alternatives, one
+/// beside a single code, two readings of two codes each.
+const CROSSWALK: &str = "A000  B000    00000\r\nA001  B001    10000\r\nA002  B001    10000\r\nA002  B002    10000\r\nA003  NoDx    11000\r\n\
+    A004  B001    10111\r\nA004  B002    10112\r\n\
+    A005  B003    10111\r\nA005  B004    10111\r\nA005  B005    10112\r\n\
+    A006  B006    10000\r\nA006  B001    10111\r\nA006  B002    10112\r\n\
+    A007  B001    10111\r\nA007  B002    10112\r\nA007  B003    10121\r\nA007  B004    10122\r\n";
+
+#[test]
+fn the_same_crosswalk_in_other_formats_answers_alike() {
+    let rows: Vec<[&str; 3]> = CROSSWALK
+        .lines()
+        .map(|line| {
+            let mut fields = line.split_ascii_whitespace();
+            [(); 3].map(|()| fields.next().expect("three fields"))
+        })
+        .collect();
+    let release = |id: &str, kind| MapRelease { id: id.into(), source: format!("{id}-from"), target: format!("{id}-to"), kind, ..payer() };
+    let csv = String::from("source,target,flags\n") + &rows.iter().map(|row| row.join(",") + "\n").collect::<String>();
+    // A table that says scenario and list in columns of its own, and strengths in words of its own.
+    let table = String::from("old,new,same,reading,list\n")
+        + &rows
+            .iter()
+            .map(|[source, target, flags]| {
+                let (same, digits) = (if flags.starts_with('0') { "yes" } else { "" }, &flags[3..]);
+                format!("{source},{},{same},{},{}\n", if *target == "NoDx" { "NONE" } else { target }, &digits[..1], &digits[1..])
+            })
+            .collect::<String>();
+    let columns = r#"columns = { source = "old", target = "new", relationship = "same", scenario = "reading", group = "list" }
+        relationships = { yes = "equivalent" }
+        no_map = ["none"]"#;
+    let flags = r#"columns = { source = "source", target = "target", flags = "flags" }
+        no_map = ["NoDx"]"#;
+    let files = [
+        ("gem.txt", CROSSWALK.to_owned(), Format::Gem, Content::Map(release("gem", MapKind::Gem))),
+        ("csv.csv", csv.clone(), Format::Gem, Content::Map(release("csv", MapKind::Gem))),
+        ("flags.csv", csv, Format::Table, Content::Table(release("flags", MapKind::Gem), toml::from_str(flags).expect("a layout"))),
+        ("table.csv", table, Format::Table, Content::Table(release("table", MapKind::Table), toml::from_str(columns).expect("a layout"))),
+        ("r5.json", concept_map(&rows, "r5", true), Format::Fhir, Content::SelfDescribed),
+        ("r4.json", concept_map(&rows, "r4", false), Format::Fhir, Content::SelfDescribed),
+        ("sssom.tsv", mapping_set(&rows), Format::Sssom, Content::SelfDescribed),
+    ];
+    let files: Vec<_> = files.iter().map(|(name, text, format, content)| (*name, text.as_str(), *format, content.clone())).collect();
+    let (engine, said) = built_as(&files);
+    let codes = |list: &[&[&str]]| list.iter().map(|reading| reading.iter().map(|code| format!("{code} related-to")).collect()).collect();
+    let expected: [(&str, &str, BTreeSet<Vec<String>>); 8] = [
+        ("A000", "exact!", [vec!["B000 equivalent".to_owned()]].into()),
+        ("A001", "approximate!", codes(&[&["B001"]])),
+        ("A002", "choice", codes(&[&["B001"], &["B002"]])),
+        ("A003", "no-map", codes(&[])),
+        ("A004", "combination!", codes(&[&["B001", "B002"]])),
+        ("A005", "choice", codes(&[&["B003", "B005"], &["B004", "B005"]])),
+        ("A006", "choice", codes(&[&["B006"], &["B001", "B002"]])),
+        ("A007", "choice", codes(&[&["B001", "B002"], &["B003", "B004"]])),
+    ];
+    for (code, outcome, readings_of_it) in &expected {
+        for format in ["gem", "csv", "flags", "table", "r5", "r4", "sssom"] {
+            let together = readings_of_it.iter().any(|reading| reading.len() > 1);
+            if format != "sssom" || !together {
+                assert_eq!(readings(&engine, format, code), ((*outcome).to_owned(), readings_of_it.clone()), "{format} {code}");
+            }
+        }
+    }
+    // SSSOM has no combinations. What it calls a composed entity is said, with its place, and left out: never half of it is an answer.
+    let composed: Vec<_> = said.iter().filter(|(_, file, ..)| file == "sssom.tsv").collect();
+    assert_eq!(composed.len(), 6, "{said:?}");
+    for (severity, _, (line, column), what) in composed {
+        assert_eq!((*severity, *line > 1, *column), (Severity::Warning, true, 3), "{what}");
+        assert!(what.contains("is a composed entity expression, not one code"), "{what}");
+    }
+    assert_eq!(said.len(), 6, "the other formats can say all of it: {said:?}");
+    for code in ["A004", "A005", "A007"] {
+        assert!(readings(&engine, "sssom", code).1.is_empty(), "{code}");
+    }
+}
+
+/// Combinations as the targets of a source have them: each list of alternatives taken apart.
+fn combinations<'r>(rows: &[[&'r str; 3]], source: &str) -> Vec<Vec<&'r str>> {
+    let of_source = || rows.iter().filter(|row| row[0] == source && row[2].as_bytes()[2] == b'1');
+    let scenarios: BTreeSet<u8> = of_source().map(|row| row[2].as_bytes()[3]).collect();
+    let mut all = Vec::new();
+    for scenario in scenarios {
+        let of_scenario = || of_source().filter(|row| row[2].as_bytes()[3] == scenario);
+        let lists: BTreeSet<u8> = of_scenario().map(|row| row[2].as_bytes()[4]).collect();
+        let mut whole: Vec<Vec<&str>> = vec![Vec::new()];
+        for list in lists {
+            let codes: Vec<&str> = of_scenario().filter(|row| row[2].as_bytes()[4] == list).map(|row| row[1]).collect();
+            whole = whole.iter().flat_map(|begun| codes.iter().map(|code| [&begun[..], &[*code]].concat())).collect();
+        }
+        all.extend(whole);
+    }
+    all
+}
+
+fn sources<'r>(rows: &[[&'r str; 3]]) -> BTreeSet<&'r str> {
+    rows.iter().map(|row| row[0]).collect()
+}
+
+/// Codes needed together are a target and its products.
+fn concept_map(rows: &[[&str; 3]], id: &str, r5: bool) -> String {
+    let strength = |exact: bool| match (r5, exact) {
+        (true, true) => r#""relationship": "equivalent""#,
+        (true, false) => r#""relationship": "related-to""#,
+        (false, true) => r#""equivalence": "equivalent""#,
+        (false, false) => r#""equivalence": "relatedto""#,
+    };
+    let element = |source: &&str| {
+        let single = rows.iter().filter(|row| row[0] == *source && row[2].as_bytes()[2] == b'0');
+        let mut targets: Vec<String> = Vec::new();
+        for [_, target, flags] in single {
+            match (*target, r5) {
+                ("NoDx", true) => return format!(r#"{{"code": "{source}", "noMap": true}}"#),
+                ("NoDx", false) => targets.push(r#"{"equivalence": "unmatched"}"#.to_owned()),
+                _ => targets.push(format!(r#"{{"code": "{target}", {}}}"#, strength(flags.starts_with('0')))),
+            }
+        }
+        for codes in combinations(rows, source) {
+            let product = |code: &&str| match r5 {
+                true => format!(r#"{{"attribute": "with", "valueCoding": {{"system": "{id}-to", "code": "{code}"}}}}"#),
+                false => format!(r#"{{"property": "with", "system": "{id}-to", "value": "{code}"}}"#),
+            };
+            let products: Vec<String> = codes[1..].iter().map(product).collect();
+            targets.push(format!(r#"{{"code": "{}", {}, "product": [{}]}}"#, codes[0], strength(false), products.join(", ")));
+        }
+        format!(r#"{{"code": "{source}", "target": [{}]}}"#, targets.join(", "))
+    };
+    let elements: Vec<String> = sources(rows).iter().map(element).collect();
+    let group = format!(r#"{{"source": "{id}-from", "target": "{id}-to", "element": [{}]}}"#, elements.join(",\n"));
+    format!(r#"{{"resourceType": "ConceptMap", "id": "{id}", "group": [{group}]}}"#)
+}
+
+fn mapping_set(rows: &[[&str; 3]]) -> String {
+    let mut text = String::from("subject_id\tpredicate_id\tobject_id\tobject_source\tobject_type\n");
+    for [source, target, flags] in rows.iter().filter(|row| row[2].as_bytes()[2] == b'0') {
+        let predicate = if flags.starts_with('0') { "skos:exactMatch" } else { "skos:relatedMatch" };
+        text += &match *target {
+            "NoDx" => format!("sssom-from:{source}\tskos:exactMatch\tsssom:NoTermFound\tsssom-to\t\n"),
+            _ => format!("sssom-from:{source}\t{predicate}\tsssom-to:{target}\t\t\n"),
+        };
+    }
+    for source in sources(rows) {
+        for codes in combinations(rows, source) {
+            text += &format!("sssom-from:{source}\tskos:relatedMatch\tsssom-to:{}\t\tcomposed entity expression\n", codes.join("+"));
+        }
+    }
+    text
+}
+
+/// A spreadsheet took the zeros: the rows are said with their places, the rest is there.
+#[test]
+fn zeros_that_a_spreadsheet_took_are_said_and_the_rest_loads() {
+    let text = "a,250.00,E11.9\nb,38.9,A41.9\nc,1.1,A00.1\nd,401.9,I10\n";
+    let columns = toml::from_str("header = false\ncolumns = { comment = 1, source = 2, target = 3 }").expect("a layout");
+    let release = MapRelease { source: "icd9cm".into(), ..payer() };
+    let (engine, said) = built_as(&[("t.csv", text, Format::Table, Content::Table(release, columns))]);
+    let told: Vec<_> = said.iter().map(|(severity, file, place, what)| (*severity, file.as_str(), *place, what.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (Severity::Warning, "t.csv", (2, 2), "\"38.9\" has lost zeros: it may have been \"038.9\""),
+            (Severity::Warning, "t.csv", (3, 2), "\"1.1\" has lost zeros: it may have been \"001.1\""),
+        ]
+    );
+    let map = engine.map("payer").expect("the map");
+    let kept: Vec<_> = map.rows().map(|row| (row.line(), row.source().expect("a source").code())).collect();
+    assert_eq!(kept, [(1, "250.00"), (4, "401.9")]);
 }

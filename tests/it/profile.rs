@@ -2,7 +2,7 @@
 
 use super::convert::{Lots, Place, claims, engine};
 use xwalk::job::profile::{Kind, Profile, page, profile};
-use xwalk::job::{Job, convert};
+use xwalk::job::{Job, Quote, convert};
 
 fn looked_at(place: &Place) -> Profile {
     profile(&Job { input: place.input.clone(), ..Job::default() }, engine(), None).unwrap()
@@ -130,6 +130,33 @@ fn what_spreadsheets_did() {
     // Words are counted, and never shown.
     let shown = format!("{found:?}{}", page::page(&found));
     assert!(!shown.contains("shortness"), "free text in a profile");
+}
+
+/// A quote that opens in one record and closes in another makes one of them; that has to be seen, in any dialect.
+#[test]
+fn records_of_several_lines_are_said() {
+    let tabs = "id\tdx\tnote\n1\t250.00\t\"two\nlines\"\n2\t401.9\t\"x\"\n3\t272.4\t\"a\r\nb\nc\"\n";
+    let commas = "id,dx,note\n1,250.00,\"swallowed\n2,401.9,plain\n3,272.4,\"\n";
+    for (name, text, quote, breaks, longest) in [
+        ("a.tsv", tabs, Some("\""), 3, Some((5, 3))),
+        ("a.csv", commas, None, 2, Some((2, 3))),
+        ("a.csv", commas, Some("none"), 0, None),
+        ("b.tsv", "id\tdx\tnote\n1\t250.00\t5\" nail\n2\t401.9\t6\" nail\n", None, 0, None),
+    ] {
+        let place = Place::with(name, text);
+        let job = Job { input: place.input.clone(), quote: quote.and_then(Quote::parse), ..Job::default() };
+        let found = profile(&job, engine(), None).unwrap();
+        assert_eq!((found.line_breaks, found.longest.map(|l| (l.line, l.lines))), (breaks, longest), "{name} {quote:?}");
+        let said = "line breaks stand within fields";
+        assert_eq!(page::page(&found).contains(said), breaks > 0, "{name} {quote:?}");
+        let out =
+            super::cli::xwalk().arg("profile").arg(&place.input).args(quote.map(|quote| ["--quote", quote]).iter().flatten()).output();
+        assert_eq!(String::from_utf8(out.unwrap().stdout).unwrap().contains(said), breaks > 0, "{name} {quote:?}");
+        // The proposed job reads the file as it was read.
+        assert_eq!(found.job.contains("quote = "), quote.is_some(), "{}", found.job);
+        std::fs::write(place.path("job.toml"), &found.job).unwrap();
+        assert_eq!(Job::read(&place.path("job.toml")).unwrap().quote, job.quote);
+    }
 }
 
 #[test]

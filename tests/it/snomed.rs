@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 use xwalk::compile::{self, Bytes, Content, Input};
-use xwalk::engine::{Age, Asked, Engine, Facts, Outcome, Policy, Sex, Translation, TranslatorOptions};
+use xwalk::engine::{Age, Asked, Engine, Facts, Policy, Sex, Translation, TranslatorOptions};
 use xwalk::index::Index;
+use xwalk::model::Relationship;
 use xwalk::model::system::verhoeff_digit;
-use xwalk::model::{MapKind, Relationship, Status};
-use xwalk::read::rf2::{Form, ids};
-use xwalk::read::{Format, MapRelease, Unmapped};
+use xwalk::read::Format;
+use xwalk::read::rf2::ids;
 use xwalk::releases::generate::{self, Shape};
 
 /// The id of a made-up concept.
@@ -346,49 +346,6 @@ fn depends_on_waits_for_its_property() {
     assert_eq!(told(&ask(&engine, &options, "a", &side("up"))), "no-map");
 }
 
-/// Full and Snapshot of the same state give the same index, but for the lines and files that rows come from, and the times before the
-/// last change of a concept, which a Snapshot does not have.
-#[test]
-fn full_and_snapshot_answer_alike() {
-    let folder = tempfile::tempdir().unwrap();
-    let shape = Shape { forms: vec![Form::Snapshot, Form::Full], ..Shape::small(21) };
-    generate::write_rf2(&folder.path().join("both"), &shape).unwrap();
-    let engines = ["Snapshot", "Full"].map(|form| {
-        let path = folder.path().join("both").join(form);
-        let out = folder.path().join(format!("{form}.xwalk"));
-        let report = compile::build(&[input("rf2", Format::Rf2, Content::SelfDescribed, &path)], &out).unwrap();
-        assert!(report.findings.iter().all(|f| !f.file.contains("sct2") && !f.file.contains("der2")), "{:?}", report.findings.first());
-        Engine::new(Arc::new(Index::open(&out, xwalk::text::VERSION).unwrap()))
-    });
-    let described = engines.each_ref().map(|engine| {
-        let mut all = Vec::new();
-        for system in engine.index().systems() {
-            for concept in system.concepts() {
-                let terms: Vec<_> = concept.designations().map(|d| (d.usage, d.language, d.text)).collect();
-                let parents: Vec<_> = concept.parents().map(|p| p.code()).collect();
-                let retired = concept.validity().last().filter(|v| v.status == Status::Inactive).and_then(|v| v.from);
-                let (now, before) = (concept.status(), retired.and_then(|day| concept.status_on(day.yesterday().unwrap())));
-                all.push(format!("{} {now:?} {terms:?} {parents:?} {retired:?} {before:?}", concept.code()));
-            }
-        }
-        for map in engine.index().maps() {
-            let mut rows: Vec<_> = map
-                .rows()
-                .map(|row| {
-                    format!("{} {:?} {:?} {} {} {:?}", map.id(), row.source(), row.target(), row.group(), row.priority(), row.detail())
-                })
-                .collect();
-            rows.sort();
-            all.append(&mut rows);
-        }
-        all
-    });
-    assert_eq!(described[0].len(), described[1].len());
-    for (snapshot, full) in described[0].iter().zip(&described[1]) {
-        assert_eq!(snapshot, full);
-    }
-}
-
 /// An extension says more of a core that lies in another package; apart it would be all orphans.
 #[test]
 fn an_edition_and_its_extension_are_one_release() {
@@ -437,93 +394,4 @@ fn a_manifest_says_where_a_refset_leads() {
     assert!(targets.contains(&"payer".to_owned()), "{targets:?}");
     let error = write("[release.rf2]\nmap_targets = { snomed = \"payer\" }\n").unwrap_err().to_string();
     assert!(error.contains("not the id of a refset"), "{error}");
-}
-
-/// Oracles on a generated release: the closure is what a walk over the rows finds; rows by target are the rows by source, turned around.
-#[test]
-fn closure_is_a_naive_walk_and_reverse_is_forward_turned_around() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("release");
-    generate::write_rf2(&path, &Shape { damage: true, ..Shape::small(33) }).unwrap();
-    let (engine, report) = build(&folder, &[input("rf2", Format::Rf2, Content::SelfDescribed, &path)]);
-    assert!(report.findings.iter().any(|f| f.what.contains("its own ancestor")), "the is-a cycle is said: {:?}", report.findings);
-    let snomed = engine.index().system("snomed").unwrap();
-    let concepts: Vec<_> = snomed.concepts().collect();
-    for &a in concepts.iter().step_by(7) {
-        let mut above = vec![a];
-        let mut next = 0;
-        while next < above.len() {
-            let here = above[next];
-            above.extend(here.parents().filter(|p| !above.contains(p)).collect::<Vec<_>>());
-            next += 1;
-        }
-        for &b in concepts.iter().step_by(3) {
-            assert_eq!(a.is_a(b), above.contains(&b), "{a:?} {b:?}");
-        }
-    }
-    for map in engine.index().maps() {
-        let forward: Vec<_> = map.rows().filter_map(|row| Some((row.target()?.ordinal(), row.source()?.ordinal(), row.line()))).collect();
-        let mut turned = forward.clone();
-        turned.sort();
-        let mut reverse: Vec<_> = map
-            .target()
-            .concepts()
-            .flat_map(|t| map.rows_to(t).map(move |row| (t.ordinal(), row.source().unwrap().ordinal(), row.line())))
-            .collect();
-        reverse.sort();
-        assert_eq!(turned, reverse, "{}", map.id());
-    }
-}
-
-/// One crosswalk as a GEM, a ConceptMap, a mapping set and a table: the same answers.
-#[test]
-fn the_same_crosswalk_in_other_formats_answers_alike() {
-    let folder = tempfile::tempdir().unwrap();
-    let gem = folder.path().join("gem.txt");
-    std::fs::write(&gem, "A000  B000    00000\r\nA001  B001    10000\r\nA001  B002    10000\r\nA002  NoDx    11000\r\n").unwrap();
-    let map = |id: &str, source: &str, target: &str, kind| MapRelease {
-        id: id.into(),
-        url: String::new(),
-        title: id.into(),
-        version: "1".into(),
-        source: source.into(),
-        target: target.into(),
-        kind,
-        from: None,
-        to: None,
-        unmapped: Unmapped::None,
-    };
-    let json = r#"{"resourceType": "ConceptMap", "id": "cm", "group": [{"source": "json-from", "target": "json-to", "element": [
-        {"code": "A000", "target": [{"code": "B000", "relationship": "equivalent"}]},
-        {"code": "A001", "target": [{"code": "B001", "relationship": "related-to"}, {"code": "B002", "relationship": "related-to"}]},
-        {"code": "A002", "noMap": true}]}]}"#;
-    let set = folder.path().join("set.sssom.tsv");
-    let rows = "sssom-from:A000\tskos:exactMatch\tsssom-to:B000\t\nsssom-from:A001\tskos:relatedMatch\tsssom-to:B001\t\n\
-        sssom-from:A001\tskos:relatedMatch\tsssom-to:B002\t\nsssom-from:A002\tskos:exactMatch\tsssom:NoTermFound\tsssom-to\n";
-    std::fs::write(&set, format!("# mapping_set_id: http://example.org/set\nsubject_id\tpredicate_id\tobject_id\tobject_source\n{rows}"))
-        .unwrap();
-    let table = folder.path().join("table.csv");
-    std::fs::write(&table, "old,new,same\nA000,B000,yes\nA001,B001,\nA001,B002,\nA002,NONE,\n").unwrap();
-    let layout = r#"columns = { source = "old", target = "new", relationship = "same" }
-        relationships = { yes = "equivalent" }
-        no_map = ["none"]"#;
-    let content = Content::Table(map("table", "table-from", "table-to", MapKind::Table), toml::from_str(layout).unwrap());
-    let inputs = [
-        input("gem", Format::Gem, Content::Map(map("gem", "gem-from", "gem-to", MapKind::Gem)), &gem),
-        concept_map(&folder, "cm.json", json),
-        input("set", Format::Sssom, Content::SelfDescribed, &set),
-        input("table", Format::Table, content, &table),
-    ];
-    let (engine, _) = build(&folder, &inputs);
-    for (code, expect) in [("A000", "exact! B000"), ("A001", "choice B001|B002"), ("A002", "no-map")] {
-        for kind in ["gem", "json", "sssom", "table"] {
-            let options = TranslatorOptions { from: format!("{kind}-from"), to: format!("{kind}-to"), ..Default::default() };
-            assert_eq!(told(&ask(&engine, &options, code, &Facts::default())), expect, "{kind} {code}");
-        }
-    }
-    assert_eq!(ask(&engine, &to("gem"), "A003", &Facts::default()).outcome, Outcome::InvalidCode);
-}
-
-fn to(kind: &str) -> TranslatorOptions {
-    TranslatorOptions { from: format!("{kind}-from"), to: format!("{kind}-to"), ..Default::default() }
 }

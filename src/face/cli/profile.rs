@@ -3,7 +3,7 @@
 use super::page::{Ink, Paint, Table, thousands};
 use super::{Session, Verdict, options};
 use crate::job::profile::{Column, Kind, Profile, page, profile};
-use crate::job::{Job, RecordFormat};
+use crate::job::{Job, Quote, RecordFormat};
 use anyhow::{Context, Result, anyhow};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -26,6 +26,9 @@ pub struct Args {
     /// Between fields [default: detected]
     #[arg(long, value_name = "CHAR")]
     delimiter: Option<String>,
+    /// Around fields, or `none`
+    #[arg(long, value_name = "CHAR")]
+    quote: Option<String>,
     /// The first record is data; columns are #1, #2 ...
     #[arg(long)]
     no_header: bool,
@@ -39,7 +42,9 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
         let known = RecordFormat::ALL.map(|(name, _)| name).join(", ");
         RecordFormat::from_code(name).ok_or_else(|| anyhow!("--records is one of {known}, not `{name}`"))
     });
+    let quote = args.quote.as_deref().map(|quote| Quote::parse(quote).ok_or_else(|| anyhow!("--quote is one ASCII character, or `none`")));
     let job = Job {
+        quote: quote.transpose()?,
         input: args.input,
         format: format.transpose()?,
         delimiter: args.delimiter.as_deref().map(options::delimiter).transpose()?,
@@ -84,6 +89,15 @@ fn text(p: &Profile, paint: Paint) -> String {
     }
     if p.torn + p.damaged > 0 {
         let what = format!("{} records do not fit the header, {} have bytes that are no text", thousands(p.torn), thousands(p.damaged));
+        let _ = writeln!(page, "{}", paint.doubtful(&what));
+    }
+    if let Some(longest) = &p.longest {
+        let what = format!(
+            "{} line breaks stand within fields; the longest record has {} lines, from line {}: if no field should have several, a quote has swallowed records (--quote none)",
+            thousands(p.line_breaks),
+            thousands(longest.lines),
+            longest.line
+        );
         let _ = writeln!(page, "{}", paint.doubtful(&what));
     }
     let mut table = Table::default();

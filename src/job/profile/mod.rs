@@ -16,7 +16,7 @@ pub use columns::{Column, Kind};
 pub use damage::Damage;
 pub use evidence::{Evidence, ValidOn};
 
-use super::{Error, Job, RecordFormat};
+use super::{Error, Job, Longest, RecordFormat};
 use crate::engine::Engine;
 use serde::Serialize;
 use sketch::{Duplicates, Sketch};
@@ -33,6 +33,10 @@ pub struct Profile {
     pub torn: u64,
     /// Records with NUL bytes, or bytes that are not of the encoding.
     pub damaged: u64,
+    /// Line breaks within the fields of records.
+    pub line_breaks: u64,
+    /// The record of the most lines, where some have several: perhaps a quote has swallowed records.
+    pub longest: Option<Longest>,
     pub duplicates: Repeated,
     pub columns: Vec<Column>,
     /// The job file that is proposed, in TOML.
@@ -75,6 +79,8 @@ pub fn profile(job: &Job, engine: &Engine, job_file: Option<&Path>) -> Result<Pr
         records: gathered.records,
         torn: gathered.torn,
         damaged: gathered.damaged,
+        line_breaks: gathered.line_breaks,
+        longest: Some(gathered.longest).filter(|longest| longest.lines > 0),
         duplicates: gathered.duplicates.found(),
         columns,
         job,
@@ -89,6 +95,8 @@ struct Gathered {
     records: u64,
     torn: u64,
     damaged: u64,
+    line_breaks: u64,
+    longest: Longest,
     duplicates: Duplicates,
     /// The first records in full, to see which column explains another.
     first: Vec<Vec<String>>,
@@ -107,6 +115,15 @@ impl Gathered {
         // The records before did not have it.
         self.sketches.push(Sketch::with_blanks(self.records));
         self.names.len() - 1
+    }
+
+    /// Counts the line breaks within a record; it begins as many lines behind the line `first` as `before` says.
+    fn breaks(&mut self, raw: &[u8], first: u64, before: impl FnOnce() -> u64) {
+        let breaks = memchr::memchr_iter(b'\n', raw).count() as u64;
+        self.line_breaks += breaks;
+        if breaks > 0 && breaks + 1 > self.longest.lines {
+            self.longest = Longest { line: first + before(), lines: breaks + 1 };
+        }
     }
 
     /// Counts a record by its fields, in the order of the columns.

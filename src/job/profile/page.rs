@@ -20,6 +20,10 @@ pub fn page(p: &Profile) -> String {
         @if p.torn + p.damaged > 0 {
             p { (thousands(p.torn)) " records do not fit the header, " (thousands(p.damaged)) " have bytes that are no text; a conversion rejects them." }
         }
+        @if let Some(longest) = &p.longest {
+            p { (thousands(p.line_breaks)) " line breaks stand within fields; the longest record has " (thousands(longest.lines)) " lines, from line "
+                (longest.line) ". If no field of the file should have several lines, a quote has swallowed records." }
+        }
         h2 { "Columns" }
         div.wide { table {
             thead { tr { th { "Column" } th { "holds" } th.num { "filled" } th style="width:130px" { "" } th.num { "distinct" } th.num { "longest" } } }

@@ -2,7 +2,7 @@
 
 use super::Gathered;
 use super::columns::{Column, Kind};
-use crate::job::Job;
+use crate::job::{Job, Quote};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -93,6 +93,13 @@ fn files(job: &Job, job_file: Option<&Path>, out: &mut String) {
     }
     if let Some(delimiter) = job.delimiter {
         let _ = writeln!(out, "delimiter = {}", text(&delimiter.to_string()));
+    }
+    if let Some(quote) = job.quote {
+        let quote = match quote {
+            Quote::None => String::from("none"),
+            Quote::Char(quote) => char::from(quote).to_string(),
+        };
+        let _ = writeln!(out, "quote = {}", text(&quote));
     }
     if let Some(encoding) = &job.encoding {
         let _ = writeln!(out, "encoding = {}", text(encoding));

@@ -29,7 +29,7 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
         }
     };
     let mut text: Vec<u8> = Vec::new();
-    let mut begin = true;
+    let (mut begin, mut first_line) = (true, 1);
     let mut last = false;
     while !last {
         let kept = text.len();
@@ -43,6 +43,8 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
         let used = match &mut delimited {
             Some(d) => d.each(&text, last, &mut |seen| match seen {
                 Seen::Record(raw, fields) if damage(raw, encoding).is_none() => {
+                    let start = raw.as_ptr() as usize - text.as_ptr() as usize;
+                    gathered.breaks(raw, first_line, || breaks(&text[..start]));
                     gathered.record(raw, (0..fields.len()).map(|i| decoded(fields.get(i), encoding)));
                 }
                 Seen::Record(..) => gathered.damaged += 1,
@@ -50,12 +52,17 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
             }),
             None => lines(&text, last, gathered),
         };
+        first_line += breaks(&text[..used]);
         text.drain(..used);
         if text.len() > job.max_record {
             return Err(Error::RecordTooLong { file: name, line: gathered.records + 1, limit: job.max_record });
         }
     }
     Ok(file_facts(input.finish()?, format, delimited.map(|d| char::from(d.delimiter))))
+}
+
+fn breaks(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 fn file_facts(facts: InputFacts, format: RecordFormat, delimiter: Option<char>) -> FileFacts {

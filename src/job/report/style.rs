@@ -29,7 +29,7 @@ th.num{text-align:right}.cards{display:grid;grid-template-columns:repeat(4,1fr);
 .verdict{display:inline-block;padding:3px 12px;border-radius:4px;font-weight:600;color:#fff}.good{background:#0b6e4f}.bad{background:#b45309}.swatch{display:inline-block;width:11px;height:11px;border-radius:2px;margin-right:7px}
 svg{display:block;width:100%;height:auto}svg text{font:12px system-ui,-apple-system,'Segoe UI',Roboto,sans-serif;fill:var(--ink)}.sign{display:grid;grid-template-columns:1fr 1fr 1fr;gap:28px;margin-top:44px}.sign div{border-top:1px solid var(--ink);padding-top:5px;color:var(--dim);font-size:13px}
 .options{overflow-wrap:anywhere;max-width:320px}.nowrap{white-space:nowrap}.bar{width:120px}pre{background:var(--soft);border-radius:6px;padding:12px 14px;white-space:pre-wrap}
-@media(max-width:700px){body{padding:16px}.cards{grid-template-columns:repeat(2,1fr)}.wide{overflow-x:auto}}
+@media screen and (max-width:700px){body{padding:16px}.cards{grid-template-columns:repeat(2,1fr)}table{display:block;overflow-x:auto}}
 @media print{@page{margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}tr,.card,svg,.sign{break-inside:avoid}thead{display:table-header-group}h2{margin-top:20px}.bar{display:none}.options{font-size:8.5pt}td,th{padding:3px 8px 3px 0}.sign{margin-top:34px}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 ";
 

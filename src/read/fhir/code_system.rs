@@ -3,11 +3,11 @@
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, MapAccess};
 
-use super::{Each, Json, Member, Seeds, Value, item, say};
+use super::{Each, Member, Places, RawValue, Seeds, Value, item, say};
 use crate::model::{DesignationUse, NoteKind, Status};
 use crate::read::names::system_alias;
 use crate::read::tabular::Findings;
-use crate::read::{ConceptRow, Severity, Sink, SystemHandle, SystemRelease};
+use crate::read::{At, ConceptRow, Severity, Sink, SystemHandle, SystemRelease};
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -22,13 +22,14 @@ struct Head {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Concept {
+struct Concept<'b> {
     code: String,
     display: String,
     definition: String,
     designation: Vec<Designation>,
     property: Vec<Property>,
-    concept: Vec<Json>,
+    #[serde(borrow)]
+    concept: Vec<&'b RawValue>,
 }
 
 #[derive(Default, Deserialize)]
@@ -73,7 +74,7 @@ pub(super) fn read(bytes: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json:
         to: None,
     });
     let language = if head.language == "en" { String::new() } else { head.language };
-    let mut concepts = Concepts { system, language, findings: Findings::new(file, sink) };
+    let mut concepts = Concepts { system, language, places: Places::new(bytes), findings: Findings::new(file, sink) };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Member { name: "concept", inner: &mut concepts }.deserialize(&mut deserializer)?;
     deserializer.end()?;
@@ -81,33 +82,36 @@ pub(super) fn read(bytes: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json:
     Ok(())
 }
 
-struct Concepts<'s> {
+struct Concepts<'s, 'b> {
     system: SystemHandle,
     /// Of displays, as the resource says; empty for English.
     language: String,
+    places: Places<'b>,
     findings: Findings<'s>,
 }
 
-impl<'de> Seeds<'de> for &mut Concepts<'_> {
+impl<'de> Seeds<'de> for &mut Concepts<'_, '_> {
     fn value<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
         members.next_value_seed(Each { take: &mut |concept| self.concept(concept, None) })
     }
 }
 
-impl Concepts<'_> {
-    fn concept(&mut self, json: Json, parent: Option<&str>) {
-        let concept: Concept = match item(json) {
+impl Concepts<'_, '_> {
+    fn concept(&mut self, json: &RawValue, parent: Option<&str>) {
+        let at = self.places.of(json.get()).unwrap_or_default();
+        let (line, column) = (at.line, at.column as usize);
+        let concept: Concept<'_> = match item(json) {
             Ok(concept) => concept,
             Err(what) => {
                 let mend = "it is left out with what is below it; the others are read";
-                return self.findings.warn("concepts that are not as FHIR has them", 0, 0, what, mend);
+                return self.findings.warn("concepts that are not as FHIR has them", line, column, what, mend);
             }
         };
         if concept.code.is_empty() {
             let what = format!("a concept has no code; its display is {:?}", crate::read::tabular::shown(&concept.display));
-            self.findings.warn("concepts without a code", 0, 0, what, "it is left out, and what is below it stands alone");
+            self.findings.warn("concepts without a code", line, column, what, "it is left out, and what is below it stands alone");
         } else {
-            self.told(&concept, parent);
+            self.told(&concept, parent, at);
         }
         let parent = Some(concept.code.as_str()).filter(|code| !code.is_empty());
         for child in concept.concept {
@@ -115,7 +119,7 @@ impl Concepts<'_> {
         }
     }
 
-    fn told(&mut self, concept: &Concept, parent: Option<&str>) {
+    fn told(&mut self, concept: &Concept<'_>, parent: Option<&str>, at: At) {
         let (system, code) = (self.system, concept.code.as_str());
         let sink = &mut *self.findings.sink;
         sink.concept(system, ConceptRow { code, status: status(concept), from: None, to: None });
@@ -134,14 +138,14 @@ impl Concepts<'_> {
             sink.designation(system, code, usage, if d.language == "en" { "" } else { &d.language }, &d.value);
         }
         if let Some(parent) = parent {
-            sink.parent(system, code, parent);
+            sink.parent(system, code, parent, at);
         }
         // R5 "Defined concept properties": parent and child stand where nesting cannot.
         for property in &concept.property {
             let Some(value) = property.value.text() else { continue };
             match property.code.as_str() {
-                "parent" | "subsumedBy" => sink.parent(system, code, &value),
-                "child" => sink.parent(system, &value, code),
+                "parent" | "subsumedBy" => sink.parent(system, code, &value, at),
+                "child" => sink.parent(system, &value, code, at),
                 _ => {}
             }
         }
@@ -149,7 +153,7 @@ impl Concepts<'_> {
 }
 
 /// R5 "Defined concept properties": `inactive`, `status`, `notSelectable` (R4 also `abstract`).
-fn status(concept: &Concept) -> Status {
+fn status(concept: &Concept<'_>) -> Status {
     let mut status = Status::Valid;
     for property in &concept.property {
         let value = property.value.text().unwrap_or_default();

@@ -1,13 +1,15 @@
 //! ConceptMap: groups, elements, targets.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
-use super::{Each, Member, Seeds, Value, item, say};
+use super::{Each, Member, Places, Seeds, Value, item, say};
 use crate::model::{MapKind, Relationship};
 use crate::read::names::system_alias;
 use crate::read::tabular::Findings;
-use crate::read::{MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
+use crate::read::{At, MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -45,18 +47,21 @@ struct UnmappedElement {
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Element {
-    code: String,
+struct Element<'b> {
+    #[serde(borrow)]
+    code: Cow<'b, str>,
     display: String,
     value_set: String,
     no_map: bool,
-    target: Vec<TargetElement>,
+    #[serde(borrow)]
+    target: Vec<TargetElement<'b>>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct TargetElement {
-    code: String,
+struct TargetElement<'b> {
+    #[serde(borrow)]
+    code: Cow<'b, str>,
     display: String,
     value_set: String,
     relationship: String,
@@ -93,7 +98,7 @@ impl Attribute {
 pub(super) fn read(bytes: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json::Result<()> {
     let head: Head = serde_json::from_slice(bytes)?;
     let maps: Vec<Option<GroupMap>> = head.group.iter().enumerate().map(|(i, group)| announce(&head, i, group, file, sink)).collect();
-    let mut rows = Rows { findings: Findings::new(file, sink), line: 0 };
+    let mut rows = Rows { findings: Findings::new(file, sink), places: Places::new(bytes), line: 0, at: At::default() };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Member { name: "group", inner: Groups { maps: &maps, rows: &mut rows } }.deserialize(&mut deserializer)?;
     deserializer.end()?;
@@ -156,25 +161,25 @@ struct GroupMap {
 }
 
 /// The list of groups, read for their elements.
-struct Groups<'a, 's> {
+struct Groups<'a, 's, 'b> {
     maps: &'a [Option<GroupMap>],
-    rows: &'a mut Rows<'s>,
+    rows: &'a mut Rows<'s, 'b>,
 }
 
-impl<'de> Seeds<'de> for Groups<'_, '_> {
+impl<'de> Seeds<'de> for Groups<'_, '_, '_> {
     fn value<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
         members.next_value_seed(self)
     }
 }
 
-impl<'de> DeserializeSeed<'de> for &mut Groups<'_, '_> {
+impl<'de> DeserializeSeed<'de> for &mut Groups<'_, '_, '_> {
     type Value = ();
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
-impl<'de> Visitor<'de> for &mut Groups<'_, '_> {
+impl<'de> Visitor<'de> for &mut Groups<'_, '_, '_> {
     type Value = ();
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("a list of groups")
@@ -192,16 +197,17 @@ impl<'de> Visitor<'de> for &mut Groups<'_, '_> {
     }
 }
 
-struct Elements<'a, 's> {
+struct Elements<'a, 's, 'b> {
     map: Option<&'a GroupMap>,
-    rows: &'a mut Rows<'s>,
+    rows: &'a mut Rows<'s, 'b>,
 }
 
-impl<'de> Seeds<'de> for Elements<'_, '_> {
+impl<'de> Seeds<'de> for Elements<'_, '_, '_> {
     fn value<A: MapAccess<'de>>(&mut self, members: &mut A) -> Result<(), A::Error> {
         let (map, rows) = (self.map, &mut *self.rows);
-        let mut take = |element| {
+        let mut take = |element: &'de serde_json::value::RawValue| {
             let Some(map) = map else { return };
+            rows.at = rows.places.of(element.get()).unwrap_or_default();
             match item(element) {
                 Ok(element) => rows.element(map, &element),
                 Err(what) => {
@@ -214,20 +220,24 @@ impl<'de> Seeds<'de> for Elements<'_, '_> {
     }
 }
 
-struct Rows<'s> {
+struct Rows<'s, 'b> {
     findings: Findings<'s>,
-    /// The rows of the resource, counted from 1: what an answer names as its origin.
+    places: Places<'b>,
+    /// The rows of the resource, counted from 1: what an answer names as its origin, because JSON may stand all in one line.
     line: u64,
+    /// Where the element or target at hand stands.
+    at: At,
 }
 
-impl Rows<'_> {
-    /// A finding about the n-th row; JSON gives no lines for what was read as a stream.
+impl Rows<'_, '_> {
+    /// A finding about the n-th row.
     fn warn(&mut self, kind: &'static str, what: String, mend: &str) {
-        let line = self.line;
-        self.findings.warn(kind, 0, 0, format!("row {line}: {what}"), mend);
+        self.findings.warn(kind, self.at.line, self.at.column as usize, format!("row {}: {what}", self.line), mend);
     }
 
-    fn element(&mut self, map: &GroupMap, element: &Element) {
+    fn element(&mut self, map: &GroupMap, element: &Element<'_>) {
+        let element_at = self.at;
+        let source_at = self.places.of(&element.code).unwrap_or(element_at);
         if element.code.is_empty() {
             self.line += 1;
             let what = match element.value_set.as_str() {
@@ -248,12 +258,14 @@ impl Rows<'_> {
                 return self.warn("elements that say nothing", what, "the element is left out");
             }
             let detail = TargetDetail { source_display, ..TargetDetail::default() };
-            let row = TargetRow { line: self.line, source: &element.code, target: None, detail, ..TargetRow::default() };
+            let at = [source_at; 2];
+            let row = TargetRow { line: self.line, source: &element.code, target: None, detail, at, ..TargetRow::default() };
             return self.findings.sink.target(map.handle, &row);
         }
         let mut scenarios = 0;
         for target in &element.target {
             self.line += 1;
+            self.at = self.places.of(&target.code).unwrap_or(element_at);
             let is_hole = matches!(target.equivalence.as_str(), "unmatched");
             if target.code.is_empty() && !is_hole {
                 let of = if target.value_set.is_empty() { "no code".to_owned() } else { format!("the value set {}", target.value_set) };
@@ -265,25 +277,26 @@ impl Rows<'_> {
             let (codes, others): (Vec<_>, Vec<_>) = target.product.iter().partition(|p| p.code_in(&map.target).is_some());
             let (rule, product) = (self.attributes(&target.depends_on), self.attributes(others));
             if !rule.is_empty() {
-                self.findings.check_rule(0, 0, &rule);
+                self.findings.check_rule(self.at.line, self.at.column as usize, &rule);
             }
             let detail =
                 TargetDetail { rule: &rule, product: &product, comment: &target.comment, source_display, ..TargetDetail::default() };
             let together = !codes.is_empty() && !is_hole;
             scenarios += u16::from(together);
             let scenario = if together { scenarios } else { 0 };
-            let own = (!is_hole).then_some((target.code.as_str(), target.display.as_str()));
+            let own = (!is_hole).then_some((&*target.code, target.display.as_str()));
             let further = codes.iter().filter_map(|p| p.code_in(&map.target)).map(Some).filter(|_| together);
             for (group, code) in (u16::from(together)..).zip(std::iter::once(own).chain(further)) {
                 let detail = TargetDetail { target_display: code.map_or("", |(_, display)| display), ..detail };
-                let (line, source, target) = (self.line, element.code.as_str(), code.map(|(code, _)| code));
-                let row = TargetRow { line, source, target, relationship, scenario, group, detail, ..TargetRow::default() };
+                let (line, source, target) = (self.line, &*element.code, code.map(|(code, _)| code));
+                let at = [source_at, self.at];
+                let row = TargetRow { line, source, target, relationship, scenario, group, detail, at, ..TargetRow::default() };
                 self.findings.sink.target(map.handle, &row);
             }
         }
     }
 
-    fn relationship(&mut self, target: &TargetElement) -> Relationship {
+    fn relationship(&mut self, target: &TargetElement<'_>) -> Relationship {
         let (given, read) = match (target.relationship.as_str(), target.equivalence.as_str()) {
             ("", "") => return Relationship::RelatedTo,
             ("", "unmatched") => return Relationship::NotRelatedTo,

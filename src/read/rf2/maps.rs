@@ -91,6 +91,8 @@ impl<'a> Maps<'a> {
             relationship: relationship(correlation),
             group,
             priority,
+            unordered: true,
+            at: [row.at(4), row.at(5)],
             detail: TargetDetail {
                 rule,
                 advice,
@@ -164,9 +166,9 @@ impl<'a> Maps<'a> {
                 })
             });
             let detail = TargetDetail { comment: name, ..TargetDetail::default() };
-            findings
-                .sink
-                .target(history, &TargetRow { line: row.line, source, target: Some(target), relationship, detail, ..TargetRow::default() });
+            let (line, target, at) = (row.line, Some(target), [row.at(4), row.at(5)]);
+            let row = TargetRow { line, source, target, relationship, unordered: true, detail, at, ..TargetRow::default() };
+            findings.sink.target(history, &row);
         })
     }
 }
