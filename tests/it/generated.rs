@@ -256,7 +256,9 @@ fn answers_under_rules_are_those_of_reading_the_rules() {
                         let chosen = t.chosen().0;
                         let mut got: Vec<_> = chosen.iter().map(|target| target.concept.code().to_owned()).collect();
                         // Two groups with one code need it once.
-                        (targets.sort(), targets.dedup(), got.sort());
+                        targets.sort();
+                        targets.dedup();
+                        got.sort();
                         assert_eq!(got, targets, "{context}");
                     }
                 }
