@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::gather;
 use super::question::{How, Question, Reader};
-use super::rank::{Alignment, Memo, Ranker};
+use super::rank::{Alignment, Memo, Ranker, Special};
 use super::weights::{ELSEWHERE, FEATURES, WEIGHTS};
 use crate::index::terms::{Shorthand, Terms};
 
@@ -73,6 +73,7 @@ struct Hit {
 pub struct Finder<'a> {
     pub terms: &'a Terms<'a>,
     pub shorthand: Option<&'a Shorthand<'a>>,
+    pub special: &'a Special,
     /// Whether the parts of every rank are wanted.
     pub explain: bool,
     /// Whether every term that shares a word is scored instead of those that share most with the question.
@@ -92,7 +93,7 @@ impl Finder<'_> {
             } else {
                 gather::gather(self.terms, &question, gather, &|o| concepts.keep(o), candidates);
             }
-            let ranker = Ranker::new(self.terms, &question, memo);
+            let ranker = Ranker::new(self.terms, self.special, &question, memo);
             self.rank(&question, &ranker, candidates, limit, concepts)
         })
     }
@@ -141,7 +142,7 @@ impl Finder<'_> {
     pub fn weigh(&self, text: &str, ordinals: &[u32], concepts: &dyn Concepts) -> Vec<f32> {
         let question = Reader { terms: self.terms, shorthand: self.shorthand, complete: false }.read(text);
         SCRATCH.with_borrow_mut(|scratch| {
-            let ranker = Ranker::new(self.terms, &question, &mut scratch.memo);
+            let ranker = Ranker::new(self.terms, self.special, &question, &mut scratch.memo);
             let mut alignment = Alignment::default();
             let best = ordinals.iter().map(|&ordinal| {
                 let terms = self.terms.terms_of(ordinal).filter_map(|t| self.terms.term(t));

@@ -28,6 +28,7 @@ use find::Finder;
 pub use find::{Concepts, Part};
 use hop::Hops;
 pub use hop::SearchHop;
+use rank::Special;
 
 use super::{Engine, Refusal, suggest};
 use crate::index::terms::{Shorthand, Terms};
@@ -82,6 +83,7 @@ pub struct Searcher<'e> {
     terms: Option<Terms<'e>>,
     shorthand: Option<Shorthand<'e>>,
     under: Option<Concept<'e>>,
+    special: Special,
     hops: Option<Hops<'e>>,
     exhaustive: bool,
     options: SearchOptions,
@@ -102,7 +104,8 @@ impl Engine {
         let (words, terms) = system.terms();
         let hops = (!options.text_only).then(|| Hops::into(self, system));
         let terms = Terms::open(words, terms).ok();
-        Ok(Searcher { system, terms, shorthand: self.index().shorthand(), under, hops, exhaustive: false, options })
+        let special = terms.as_ref().map(Special::of).unwrap_or_default();
+        Ok(Searcher { system, terms, shorthand: self.index().shorthand(), under, special, hops, exhaustive: false, options })
     }
 }
 
@@ -167,7 +170,8 @@ impl<'e> Searcher<'e> {
     }
 
     fn finder<'t>(&'t self, terms: &'t Terms<'t>) -> Finder<'t> {
-        Finder { terms, shorthand: self.shorthand.as_ref(), explain: self.options.explain, exhaustive: self.exhaustive }
+        let (shorthand, special) = (self.shorthand.as_ref(), &self.special);
+        Finder { terms, shorthand, special, explain: self.options.explain, exhaustive: self.exhaustive }
     }
 
     /// The concepts that `text` may mean, the likeliest first.

@@ -51,10 +51,18 @@ const SPECIAL: [(&str, Class); 20] = [
     ("not", Class::Without),
 ];
 
-fn special(terms: &Terms<'_>) -> Vec<(u32, Class)> {
-    let mut special: Vec<(u32, Class)> = SPECIAL.iter().filter_map(|(word, class)| Some((terms.find(word)?, *class))).collect();
-    special.sort_unstable();
-    special
+/// The words with a part of their own, as one vocabulary numbers them.
+#[derive(Debug, Default)]
+pub struct Special {
+    classes: Vec<(u32, Class)>,
+}
+
+impl Special {
+    pub fn of(terms: &Terms<'_>) -> Special {
+        let mut classes: Vec<(u32, Class)> = SPECIAL.iter().filter_map(|(word, class)| Some((terms.find(word)?, *class))).collect();
+        classes.sort_unstable();
+        Special { classes }
+    }
 }
 
 fn class(word: &str) -> Class {
@@ -116,8 +124,7 @@ pub struct Ranker<'q> {
     /// By word of the vocabulary, sorted.
     links: Vec<(u32, Link)>,
     classes: Vec<Class>,
-    /// The words with a part of their own, sorted.
-    special: Vec<(u32, Class)>,
+    special: &'q Special,
     target_rarity: Vec<f32>,
     asked: f32,
     memo: &'q Memo,
@@ -137,7 +144,7 @@ const LONGEST_TERM: usize = 64;
 const NOWHERE: u8 = u8::MAX;
 
 impl<'q> Ranker<'q> {
-    pub fn new(terms: &'q Terms<'q>, question: &'q Question, memo: &'q mut Memo) -> Ranker<'q> {
+    pub fn new(terms: &'q Terms<'q>, special: &'q Special, question: &'q Question, memo: &'q mut Memo) -> Ranker<'q> {
         memo.forget(terms.word_count());
         let mut links: Vec<(u32, Link)> = Vec::new();
         let mut target_rarity = Vec::with_capacity(question.readings.len());
@@ -160,7 +167,7 @@ impl<'q> Ranker<'q> {
             })
             .collect();
         let asked = question.words.iter().map(|w| w.rarity).sum::<f32>().max(0.1);
-        Ranker { terms, question, links, classes, special: special(terms), target_rarity, asked, memo }
+        Ranker { terms, question, links, classes, special, target_rarity, asked, memo }
     }
 
     fn known(&self, word: u32) -> Known {
@@ -394,8 +401,8 @@ impl<'q> Ranker<'q> {
     }
 
     fn class(&self, word: u32) -> Class {
-        match self.special.binary_search_by_key(&word, |s| s.0) {
-            Ok(at) => self.special[at].1,
+        match self.special.classes.binary_search_by_key(&word, |s| s.0) {
+            Ok(at) => self.special.classes[at].1,
             Err(_) if self.terms.is_number(word) => Class::Number,
             Err(_) => Class::Plain,
         }

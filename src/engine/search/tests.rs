@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::find::{Concepts, Finder};
 use super::near;
+use super::rank::Special;
 use crate::index::terms::{Blob, Terms, TermsWriter};
 use crate::model::DesignationUse;
 use crate::text;
@@ -104,7 +105,8 @@ proptest! {
         let titles: Vec<String> = titles.iter().map(|t| t.join(" ")).collect();
         let blob = blob(&titles);
         let terms = Terms::open(&blob.words, &blob.terms).unwrap();
-        let finder = Finder { terms: &terms, shorthand: None, explain: false, exhaustive: false };
+        let special = Special::of(&terms);
+        let finder = Finder { terms: &terms, shorthand: None, special: &special, explain: false, exhaustive: false };
         let asked = asked.join(" ");
         let found = finder.find(&asked, 5, false, &All);
         let ordinals: Vec<u32> = (0..titles.len() as u32).collect();
