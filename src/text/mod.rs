@@ -19,4 +19,4 @@ pub use stem::stem;
 pub use words::{Word, Words, without_tag};
 
 /// Written into every index; an engine refuses terms of another version, for its questions would not meet them.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;

@@ -393,7 +393,6 @@ fn american(word: &str) -> Cow<'_, str> {
         ("mould", "mold"),
         ("gangraen", "gangren"),
         ("synaes", "synes"),
-        ("oesophago", "esophago"),
         ("haemato", "hemato"),
         ("judgement", "judgment"),
         ("ageing", "aging"),
@@ -406,11 +405,29 @@ fn american(word: &str) -> Cow<'_, str> {
     }
     let mut out = Cow::Borrowed(word);
     for (british, american) in ROOTS {
-        if out.contains(british) && british != american {
-            out = Cow::Owned(out.replace(british, american));
+        if let Some(replaced) = replace_root(&out, british, american) {
+            out = Cow::Owned(replaced);
         }
     }
     out
+}
+
+/// Replaces a root where it is one; `None` where it is not.
+fn replace_root(word: &str, british: &str, american: &str) -> Option<String> {
+    // In `gastroesophageal` and `angioedema` the `o` joins two roots; British has two there: `gastro-oesophageal`.
+    let joins = |before: &str| match british {
+        "oesoph" => !before.is_empty() && !before.ends_with('o'),
+        "oedem" => before.ends_with('i'),
+        _ => british == american,
+    };
+    let mut out = String::new();
+    let mut from = 0;
+    for (at, _) in word.match_indices(british).filter(|(at, _)| !joins(&word[..*at])) {
+        out.push_str(&word[from..at]);
+        out.push_str(american);
+        from = at + british.len();
+    }
+    (from > 0).then(|| out + &word[from..])
 }
 
 /// The singular, by rules that give the same for both; rather a wrong stem on both sides than two stems.

@@ -269,6 +269,8 @@ mod tests {
         check("Anom digestive syst NEC", "anom digestive syst other");
         check("anaemia, oedema, haemorrhage of oesophagus", "anemia edema hemorrhage esophagus");
         check("tumour, foetal diarrhoea", "tumor fetal diarrhea");
+        check("gastroesophageal, gastro-oesophageal, gastrooesophageal", "gastroesophageal gastro esophageal gastroesophageal");
+        check("lymphoedema, angioedema, angiooedema", "lymphedema angioedema angioedema");
         check("24hrs after 1,000 grams", "24 hour after 1000 gram");
         check("O'Brien", "obrien");
         check("COVID19", "covid 19");
