@@ -227,9 +227,10 @@ impl Reader<'_> {
         let exact = Lexicon::get().phrases(words).map(|(span, meanings)| (span, meanings, 1.0));
         let near = Lexicon::get().phrases_like(words, like).map(|(span, meanings)| (span, meanings, 0.85));
         for (span, meanings, sure) in exact.chain(near) {
-            for meaning in meanings {
+            for (n, meaning) in meanings.iter().enumerate() {
                 let (weight, how) = match meaning.kind {
-                    Kind::Abbreviation => (0.9 * sure, How::Abbreviation),
+                    // The commonest meaning stands first.
+                    Kind::Abbreviation => ((0.9 - 0.04 * n.min(3) as f32) * sure, How::Abbreviation),
                     Kind::Synonym => (0.93 * sure, How::Synonym),
                     Kind::Related => (0.75 * sure, How::Related),
                 };
