@@ -209,17 +209,33 @@ impl Reader<'_> {
 
     /// `lymphnode`: two words in one.
     fn split(&self, found: &mut Found<'_>, word: &str) {
-        if !word.is_ascii() {
-            return;
+        for halves in self.halves(word) {
+            found.add(1, &halves, 0.85, How::Joined);
         }
-        for cut in 3..word.len().saturating_sub(2) {
-            if let (Some(left), Some(right)) = (self.terms.find(&word[..cut]), self.terms.find(&word[cut..]))
-                && !self.terms.is_shorthand(left)
-                && !self.terms.is_shorthand(right)
-            {
-                found.add(1, &[left, right], 0.85, How::Joined);
+    }
+
+    fn halves(&self, word: &str) -> impl Iterator<Item = [u32; 2]> {
+        let cuts = if word.is_ascii() { 3..word.len().saturating_sub(2) } else { 0..0 };
+        cuts.filter_map(move |cut| {
+            let halves = [self.terms.find(&word[..cut])?, self.terms.find(&word[cut..])?];
+            halves.iter().all(|half| !self.terms.is_shorthand(*half)).then_some(halves)
+        })
+    }
+
+    /// The words of a meaning as this vocabulary has them, and which share of them it has: `gastroesophageal` may stand there as two words,
+    /// and a system that never says `transitional` may still say `cell carcinoma`.
+    fn targets(&self, meaning: &[Box<str>]) -> (SmallVec<[u32; 4]>, f32) {
+        let mut targets = SmallVec::new();
+        let mut known = 0;
+        for word in meaning {
+            let before = targets.len();
+            match self.terms.find(word) {
+                Some(id) => targets.push(id),
+                None => targets.extend(self.halves(word).next().into_iter().flatten()),
             }
+            known += usize::from(targets.len() > before);
         }
+        (targets, known as f32 / meaning.len().max(1) as f32)
     }
 
     /// Readings of the phrase that begins here: `heart attack`, and `hrt attack` for it.
@@ -234,9 +250,9 @@ impl Reader<'_> {
                     Kind::Synonym => (0.93 * sure, How::Synonym),
                     Kind::Related => (0.75 * sure, How::Related),
                 };
-                let targets: SmallVec<[u32; 4]> = meaning.words.iter().filter_map(|w| self.terms.find(w)).collect();
-                if targets.len() == meaning.words.len() {
-                    found.add(span as u8, &targets, weight, how);
+                let (targets, known) = self.targets(&meaning.words);
+                if !targets.is_empty() && known >= 0.5 {
+                    found.add(span as u8, &targets, weight * known, how);
                 }
             }
         }
