@@ -24,6 +24,25 @@ struct Slot {
     sum: f32,
     /// Which word of the question added last, and by which reading.
     stamp: u32,
+    /// What that reading has given so far, and what the best reading of that word has: only the best one counts.
+    gain: f32,
+    best: f32,
+}
+
+impl Slot {
+    fn add(&mut self, stamp: u32, gain: f32) {
+        if self.stamp != stamp {
+            if self.stamp >> 16 != stamp >> 16 {
+                self.best = 0.0;
+            }
+            (self.stamp, self.gain) = (stamp, 0.0);
+        }
+        self.gain += gain;
+        if self.gain > self.best {
+            self.sum += self.gain - self.best;
+            self.best = self.gain;
+        }
+    }
 }
 
 /// The terms that share most with the question, roughly.
@@ -71,17 +90,13 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
                 for term in terms.postings(target) {
                     budget = budget.saturating_sub(1);
                     let Some(slot) = scratch.slots.get_mut(term as usize) else { continue };
-                    if slot.stamp >> 16 == i as u32 + 1 && slot.stamp != stamp {
-                        continue;
-                    }
                     if slot.stamp == 0 {
                         if enough {
                             continue;
                         }
                         scratch.touched.push(term);
                     }
-                    slot.stamp = stamp;
-                    slot.sum += gain;
+                    slot.add(stamp, gain);
                 }
             }
         }
