@@ -73,11 +73,10 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
     for (n, &(cost, i)) in words.iter().enumerate() {
         let enough = scratch.touched.len() >= ENOUGH.0 && walked > ENOUGH.1 * asked;
         walked += question.words[i].rarity;
-        if cost > budget && n > 0 && !scratch.touched.is_empty() {
-            // What is left out here still counts in ranking, for all that the rarer words have found.
-            continue;
-        }
-        for (r, reading) in question.readings.iter().enumerate().filter(|(_, r)| usize::from(r.from) == i) {
+        // What is left out here still counts in ranking, for all that the rarer words have found. But a phrase may mean rarer words still:
+        // `venereal disease` is what is sexually transmitted.
+        let costly = cost > budget && n > 0 && !scratch.touched.is_empty();
+        for (r, reading) in question.readings.iter().enumerate().filter(|(_, r)| usize::from(r.from) == i && (r.span > 1 || !costly)) {
             // The best reading of a word comes first; of guesses that hit half the system, those left when the budget is spent are left out.
             if budget == 0 && !scratch.touched.is_empty() {
                 break;
@@ -86,6 +85,9 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
             let total: f32 = reading.targets.iter().map(|t| rarity(terms.concepts_with(*t), all)).sum();
             let stamp = (i as u32 + 1) << 16 | r as u32 & 0xffff;
             for &target in &reading.targets {
+                if costly && terms.posting_bytes(target) > budget {
+                    continue;
+                }
                 let gain = reading.weight * span * rarity(terms.concepts_with(target), all) / total.max(0.1);
                 for term in terms.postings(target) {
                     budget = budget.saturating_sub(1);
