@@ -10,6 +10,8 @@ use crate::text::{Kind, Lexicon, Words};
 pub const MOST_WORDS: usize = 40;
 /// Readings kept of one word.
 const MOST_READINGS: usize = 48;
+/// A word that so few concepts have may be two in the others: `gastroesophageal`, `gastro-esophageal`.
+const RARE: u32 = 8;
 /// Guesses (typing errors, abbreviations) are made for so many words of one question at most.
 const MOST_GUESSED: usize = 16;
 
@@ -152,13 +154,15 @@ impl Reader<'_> {
             }
         }
         let digits = word.bytes().any(|b| b.is_ascii_digit());
+        if !digits && same.is_none_or(|id| self.terms.concepts_with(id) <= RARE) {
+            self.split(found, word);
+        }
         if known || digits || letters < 2 || *guesses >= MOST_GUESSED {
             return;
         }
         *guesses += 1;
         if same.is_none() {
             self.family_of_stranger(found, word);
-            self.split(found, word);
         }
         // A typing error in a short word makes another word.
         let furthest = match word.chars().count() {
