@@ -275,8 +275,13 @@ impl SystemBuilder {
         columns.validities = std::mem::take(&mut lists.columns);
         let (designations, starts) = (std::mem::take(&mut columns.designations), std::mem::take(&mut columns.text_starts));
         let texts = std::mem::take(&mut columns.texts);
+        // What a category includes is a name for it, as its inclusion terms are.
+        let includes = self.notes.iter().filter(|(_, kind, _)| *kind == NoteKind::Includes);
+        let mut includes: Vec<(u32, String)> =
+            includes.map(|(code, _, text)| (places[*code as usize], self.note_texts.get(*text).to_owned())).collect();
+        includes.sort_unstable();
         let (terms, codes) = rayon::join(
-            || lay_terms(&designations, &starts, &texts),
+            || lay_terms(&designations, &starts, &texts, &includes),
             || {
                 self.lay_hierarchy(&order, &places, &mut columns);
                 self.lay_notes(&places, &mut columns);
@@ -503,11 +508,12 @@ impl ValidityLists {
     }
 }
 
-/// The words of all designations, as they have just been laid; concepts side by side.
+/// The words of all designations, as they have just been laid, and of what is included; concepts side by side.
 fn lay_terms(
     designations: &ConceptColumns<DesignationRecord>,
     starts: &[U32],
     texts: &[u8],
+    includes: &[(u32, String)],
 ) -> Result<(Blob, ShorthandWriter), index::Error> {
     let concepts = designations.offsets.len() - 1;
     let part = concepts.div_ceil(PARTS).max(1);
@@ -524,6 +530,13 @@ fn lay_terms(
                     let text = std::str::from_utf8(&texts[record.text.get() as usize..end]);
                     if let (Some(usage), Ok(text)) = (DesignationUse::from_byte(record.usage), text) {
                         terms.push(ordinal as u32, usage, text)?;
+                    }
+                }
+                let first = includes.partition_point(|(place, _)| (*place as usize) < ordinal);
+                for (_, text) in includes[first..].iter().take_while(|(place, _)| *place as usize == ordinal) {
+                    terms.push(ordinal as u32, DesignationUse::InclusionTerm, text)?;
+                    if let Some(bare) = crate::text::without_parentheses(text) {
+                        terms.push(ordinal as u32, DesignationUse::InclusionTerm, &bare)?;
                     }
                 }
             }

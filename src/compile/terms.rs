@@ -34,6 +34,12 @@ impl SystemTerms {
             self.concept = Some(ordinal);
         }
         let text = if usage == DesignationUse::FullySpecifiedName { text::without_tag(text) } else { text };
+        if usage == DesignationUse::Long
+            && let Some(bare) = text::without_parentheses(text)
+        {
+            self.words.read(&bare);
+            self.writer.push(ordinal, usage, self.words.iter().map(|w| w.text))?;
+        }
         self.words.read(text);
         let place = self.writer.push(ordinal, usage, self.words.iter().map(|w| w.text))?;
         match usage {

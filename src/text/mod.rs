@@ -16,7 +16,7 @@ mod words;
 
 pub use lexicon::{Kind, Lexicon, Meaning};
 pub use stem::stem;
-pub use words::{Word, Words, without_tag};
+pub use words::{Word, Words, without_parentheses, without_tag};
 
 /// Written into every index; an engine refuses terms of another version, for its questions would not meet them.
 pub const VERSION: u32 = 2;

@@ -204,6 +204,25 @@ pub fn without_tag(fully_specified: &str) -> &str {
     }
 }
 
+/// A text without what it has in parentheses, where that leaves anything: in ICD these are nonessential modifiers, "supplementary words
+/// that may be present or absent in the statement of a disease" (ICD-10-CM Official Guidelines, I.A.7). `None` where there are none.
+pub fn without_parentheses(text: &str) -> Option<String> {
+    if !text.contains('(') {
+        return None;
+    }
+    let mut depth = 0usize;
+    let mut kept = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '(' => depth += 1,
+            ')' => depth = depth.saturating_sub(1),
+            _ if depth == 0 => kept.push(c),
+            _ => {}
+        }
+    }
+    kept.contains(char::is_alphanumeric).then_some(kept)
+}
+
 /// Gathers the word that begins at `at` into `raw`, folded, and returns its end; `None` where no word begins.
 fn word_end(text: &str, at: usize, raw: &mut String) -> Option<usize> {
     raw.clear();
@@ -278,6 +297,14 @@ mod tests {
         check("-- ...", "");
         check("of the", "");
         check("non", "non");
+    }
+
+    #[test]
+    fn what_stands_in_parentheses_may_be_left_out() {
+        assert_eq!(without_parentheses("Essential (primary) hypertension").as_deref(), Some("Essential  hypertension"));
+        assert_eq!(without_parentheses("hypertension (arterial (benign)) (primary)").as_deref(), Some("hypertension  "));
+        assert_eq!(without_parentheses("Pneumonia"), None);
+        assert_eq!(without_parentheses("(A) (B)"), None);
     }
 
     #[test]
