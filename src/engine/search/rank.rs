@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::question::{How, MOST_WORDS, Question, rarity};
-use super::weights::{FEATURES, WEIGHTS};
+use super::weights::{BILATERAL, CIRCUMSTANCE, FEATURES, LEFT_OPEN, WEIGHTS};
 use crate::index::terms::{Term, Terms};
 use crate::model::DesignationUse;
 
@@ -51,17 +51,36 @@ const SPECIAL: [(&str, Class); 20] = [
     ("not", Class::Without),
 ];
 
+/// What narrows a title to some patients or some visits. Who means that says it.
+#[rustfmt::skip]
+const CIRCUMSTANCES: [&[&str]; 3] = [
+    &["newborn", "neonatal", "perinatal", "fetal", "fetus", "birth", "infant", "infantile", "juvenile", "congenital"],
+    &[
+        "pregnancy", "pregnant", "childbirth", "puerperium", "puerperal", "trimester", "obstetric", "obstetrical", "maternal", "postpartum",
+        "antepartum", "gestational", "labor", "delivery",
+    ],
+    &[
+        "screening", "history", "observation", "exposure", "contact", "counseling", "carrier", "examination", "aftercare", "status", "donor",
+        "vaccination", "immunization", "prophylactic",
+    ],
+];
+const NO_CIRCUMSTANCE: u8 = u8::MAX;
+
 /// The words with a part of their own, as one vocabulary numbers them.
 #[derive(Debug, Default)]
 pub struct Special {
     classes: Vec<(u32, Class)>,
+    circumstances: Vec<(u32, u8)>,
 }
 
 impl Special {
     pub fn of(terms: &Terms<'_>) -> Special {
         let mut classes: Vec<(u32, Class)> = SPECIAL.iter().filter_map(|(word, class)| Some((terms.find(word)?, *class))).collect();
         classes.sort_unstable();
-        Special { classes }
+        let words = (0..).zip(CIRCUMSTANCES).flat_map(|(kind, words)| words.iter().map(move |word| (*word, kind)));
+        let mut circumstances: Vec<(u32, u8)> = words.filter_map(|(word, kind)| Some((terms.find(word)?, kind))).collect();
+        circumstances.sort_unstable();
+        Special { classes, circumstances }
     }
 }
 
@@ -71,6 +90,11 @@ fn class(word: &str) -> Class {
         None if word.bytes().all(|b| b.is_ascii_digit()) => Class::Number,
         None => Class::Plain,
     }
+}
+
+/// Whether a word says what something is, not how it is written down.
+pub fn tells(word: &str) -> bool {
+    class(word) == Class::Plain
 }
 
 pub type Features = [f32; FEATURES.len()];
@@ -94,6 +118,7 @@ struct Known {
     first_link: u16,
     links: u16,
     class: Class,
+    circumstance: u8,
 }
 
 /// [`Known`] by word, kept from question to question (and from vocabulary to vocabulary) for its memory alone.
@@ -111,7 +136,7 @@ impl Memo {
             self.question = 1;
         }
         if self.words.len() < words as usize {
-            let nothing = Known { question: 0, rarity: 0.0, first_link: 0, links: 0, class: Class::Plain };
+            let nothing = Known { question: 0, rarity: 0.0, first_link: 0, links: 0, class: Class::Plain, circumstance: NO_CIRCUMSTANCE };
             self.words.resize(words as usize, Cell::new(nothing));
         }
     }
@@ -127,6 +152,8 @@ pub struct Ranker<'q> {
     special: &'q Special,
     target_rarity: Vec<f32>,
     asked: f32,
+    /// How little was asked, 1 for one word to 0 for four: who says so little leaves nothing out by mistake, and means nothing special.
+    brief: f32,
     memo: &'q Memo,
 }
 
@@ -167,7 +194,8 @@ impl<'q> Ranker<'q> {
             })
             .collect();
         let asked = question.words.iter().map(|w| w.rarity).sum::<f32>().max(0.1);
-        Ranker { terms, question, links, classes, special, target_rarity, asked, memo }
+        let brief = (4.0 - question.words.len() as f32).max(0.0) / 3.0;
+        Ranker { terms, question, links, classes, special, target_rarity, asked, brief, memo }
     }
 
     fn known(&self, word: u32) -> Known {
@@ -190,6 +218,10 @@ impl<'q> Ranker<'q> {
             first_link: first_link as u16,
             links: links as u16,
             class: self.class(word),
+            circumstance: match self.special.circumstances.binary_search_by_key(&word, |s| s.0) {
+                Ok(at) => self.special.circumstances[at].1,
+                Err(_) => NO_CIRCUMSTANCE,
+            },
         }
     }
 
@@ -294,13 +326,18 @@ impl<'q> Ranker<'q> {
         let mut covered_rarity = 0.0;
         let mut negated = false;
         let mut denied_in_title = 0u64;
-        for (j, &(_, Known { class, rarity, .. }, covered)) in alignment.words.iter().enumerate() {
+        let mut before = Class::Plain;
+        for (j, &(_, Known { class, rarity, circumstance, .. }, covered)) in alignment.words.iter().enumerate() {
+            let before = std::mem::replace(&mut before, class);
             match class {
                 Class::Without => negated = true,
                 Class::With => negated = false,
                 _ => {}
             }
             let lack = 1.0 - covered;
+            if circumstance != NO_CIRCUMSTANCE {
+                f[CIRCUMSTANCE + usize::from(circumstance)] += lack * self.brief;
+            }
             match class {
                 Class::Unspecified => f[14] += lack,
                 Class::Other => f[15] += lack,
@@ -309,7 +346,8 @@ impl<'q> Ranker<'q> {
                 Class::Subsequent => f[18] += lack,
                 Class::Sequela => f[19] += lack,
                 Class::Encounter => f[20] += lack,
-                Class::Right | Class::Left | Class::Bilateral => {
+                Class::Bilateral => f[BILATERAL] += lack,
+                Class::Right | Class::Left => {
                     f[21] += lack;
                     f[22] += f32::from(u8::from(lack > 0.5 && (right || left)));
                 }
@@ -319,6 +357,8 @@ impl<'q> Ranker<'q> {
                     f[25] += lack;
                     f[26] += f32::from(u8::from(lack > 0.5 && numbers));
                 }
+                // `unspecified organism`, `unspecified side`: what is left open says no more than that.
+                Class::Plain if before == Class::Unspecified && covered == 0.0 => f[LEFT_OPEN] += 1.0,
                 Class::Plain => {
                     total += rarity;
                     covered_rarity += rarity * covered;
