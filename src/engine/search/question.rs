@@ -10,6 +10,10 @@ use crate::text::{Kind, Lexicon, Words};
 pub const MOST_WORDS: usize = 40;
 /// Readings kept of one word.
 const MOST_READINGS: usize = 48;
+/// Readings kept of an unfinished word.
+const MOST_ENDINGS: usize = 300;
+/// What an unfinished word means as it stands is worth this much less.
+const UNFINISHED: f32 = 0.8;
 /// A word that so few concepts have may be two in the others: `gastroesophageal`, `gastro-esophageal`.
 const RARE: u32 = 8;
 /// Guesses (typing errors, abbreviations) are made for so many words of one question at most.
@@ -101,7 +105,7 @@ impl Reader<'_> {
             let mut found = Found { terms: self.terms, from: i as u8, readings: Vec::new() };
             let last = self.complete && i + 1 == texts.len();
             self.one(&mut found, word.text, last, &mut guesses);
-            self.phrases(&mut found, &texts[i..]);
+            self.phrases(&mut found, &texts[i..], last);
             if let Some(next) = texts.get(i + 1) {
                 let joined = format!("{}{next}", word.text);
                 if let Some(id) = self.terms.find(&joined) {
@@ -109,9 +113,11 @@ impl Reader<'_> {
                 }
             }
             found.settle();
-            let rarity = self.rarity(&found.readings);
+            // An unfinished word tells as much as all the words that it may become.
+            let becoming = if last { self.becoming(word.text) } else { 0 };
+            let rarity = if becoming > 0 { rarity(becoming, self.terms.concept_count()) } else { self.rarity(&found.readings) };
             question.words.push(Asked { text: word.text.to_owned(), rarity });
-            found.readings.truncate(MOST_READINGS);
+            found.readings.truncate(if last { MOST_ENDINGS } else { MOST_READINGS });
             question.readings.append(&mut found.readings);
         }
         question
@@ -133,8 +139,9 @@ impl Reader<'_> {
     fn one(&self, found: &mut Found<'_>, word: &str, last: bool, guesses: &mut usize) {
         let same = self.terms.find(word);
         let known = same.is_some_and(|id| !self.terms.is_shorthand(id));
+        let sure = if last { UNFINISHED } else { 1.0 };
         if let Some(id) = same {
-            found.add(1, &[id], 1.0, How::Same);
+            found.add(1, &[id], if last && word.len() < 4 { 0.95 } else { 1.0 }, How::Same);
             for relative in self.terms.family(id).filter(|f| *f != id) {
                 found.add(1, &[relative], 0.85, How::Family);
             }
@@ -144,13 +151,19 @@ impl Reader<'_> {
             for (meaning, share) in shorthand.meanings(word) {
                 let targets: SmallVec<[u32; 4]> = meaning.split(' ').filter_map(|w| self.terms.find(w)).collect();
                 if !targets.is_empty() && targets.len() == meaning.split(' ').count() {
-                    found.add(1, &targets, if known { 0.45 } else { 0.7 } + 0.25 * share, How::Learnt);
+                    found.add(1, &targets, sure * (if known { 0.45 } else { 0.7 } + 0.25 * share), How::Learnt);
                 }
             }
         }
         if last {
-            for id in near::beginning_with(self.terms, word).take(2000) {
-                found.add(1, &[id], 0.6 + 0.35 * letters as f32 / self.terms.word(id).len().max(1) as f32, How::Prefix);
+            // Every ending is possible, the commoner the likelier.
+            let all = self.becoming(word);
+            for id in near::beginning_with(self.terms, word).filter(|id| Some(*id) != same) {
+                let common = ln(1.0 + self.terms.concepts_with(id) as f32) / ln(2.0 + all as f32);
+                found.add(1, &[id], 0.6 + 0.35 * common, How::Prefix);
+            }
+            if all > 0 {
+                return;
             }
         }
         let digits = word.bytes().any(|b| b.is_ascii_digit());
@@ -198,6 +211,12 @@ impl Reader<'_> {
         }
     }
 
+    /// In how many concepts the words occur that begin so, those with several counted for each.
+    fn becoming(&self, word: &str) -> u32 {
+        let sum = near::beginning_with(self.terms, word).map(|id| self.terms.concepts_with(id)).fold(0, u32::saturating_add);
+        sum.min(self.terms.concept_count())
+    }
+
     /// The word is not in the vocabulary, but others with its stem may be.
     fn family_of_stranger(&self, found: &mut Found<'_>, word: &str) {
         let stem = crate::text::stem(word);
@@ -243,10 +262,11 @@ impl Reader<'_> {
     }
 
     /// Readings of the phrase that begins here: `heart attack`, and `hrt attack` for it.
-    fn phrases(&self, found: &mut Found<'_>, words: &[&str]) {
+    fn phrases(&self, found: &mut Found<'_>, words: &[&str], last: bool) {
         let exact = Lexicon::get().phrases(words).map(|(span, meanings)| (span, meanings, 1.0));
         let near = Lexicon::get().phrases_like(words, like).map(|(span, meanings)| (span, meanings, 0.85));
         for (span, meanings, sure) in exact.chain(near) {
+            let sure = if last { sure * UNFINISHED } else { sure };
             for (n, meaning) in meanings.iter().enumerate() {
                 let (weight, how) = match meaning.kind {
                     // The commonest meaning stands first.
