@@ -14,6 +14,7 @@
 //! Terms are words: what shares no word, stem, abbreviation or known synonym with any designation is not found. Weights are fitted to
 //! ICD-10-CM (how is said in [`weights`]).
 
+mod code;
 mod find;
 mod gather;
 mod hop;
@@ -26,14 +27,14 @@ mod weights;
 
 use find::Finder;
 pub use find::{Concepts, Part};
-use hop::Hops;
 pub use hop::SearchHop;
+use hop::{Hops, Over};
 use rank::Special;
 
 use super::{Engine, Refusal, suggest};
 use crate::index::terms::{Shorthand, Terms};
-use crate::index::{CodeSystem, Concept, Now};
-use crate::model::{Date, DesignationUse, Status};
+use crate::index::{CodeSystem, Concept, Index, Now};
+use crate::model::{Date, DesignationUse, NoteKind, Status};
 use crate::text::{self, Words};
 
 /// How to search.
@@ -69,7 +70,8 @@ pub struct Match<'e> {
     pub score: f32,
     /// The designation that matched.
     pub matched: &'e str,
-    /// What had to be supposed: `hart~heart` (spelling), `MI=myocardial infarction` (abbreviation or synonym), `code` (a code was typed).
+    /// What had to be supposed: `hart~heart` (spelling), `MI=myocardial infarction` (abbreviation or synonym), `code` (a code was typed),
+    /// `code I1O~I10 (letter)` (one with a slip), `code of icd9cm`, `took the place of T81.4XXA`.
     pub why: Vec<String>,
     /// What the rank is the sum of, before it was made a share; empty unless [`SearchOptions::explain`] asks.
     pub parts: Vec<Part>,
@@ -85,6 +87,7 @@ pub struct Searcher<'e> {
     under: Option<Concept<'e>>,
     special: Special,
     hops: Option<Hops<'e>>,
+    index: &'e Index,
     exhaustive: bool,
     options: SearchOptions,
 }
@@ -105,7 +108,17 @@ impl Engine {
         let hops = (!options.text_only).then(|| Hops::into(self, system));
         let terms = Terms::open(words, terms).ok();
         let special = terms.as_ref().map(Special::of).unwrap_or_default();
-        Ok(Searcher { system, terms, shorthand: self.index().shorthand(), under, special, hops, exhaustive: false, options })
+        Ok(Searcher {
+            system,
+            terms,
+            shorthand: self.index().shorthand(),
+            under,
+            special,
+            hops,
+            index: self.index(),
+            exhaustive: false,
+            options,
+        })
     }
 }
 
@@ -176,17 +189,12 @@ impl<'e> Searcher<'e> {
 
     /// The concepts that `text` may mean, the likeliest first.
     pub fn search(&self, text: &str) -> Vec<Match<'e>> {
-        let mut matches = Vec::new();
-        if let Some(concept) = self.code(text) {
-            matches.push(Match {
-                concept,
-                score: 1.0,
-                matched: concept.code(),
-                why: vec!["code".to_owned()],
-                parts: Vec::new(),
-                hop: None,
-            });
+        let (mut matches, left) = self.by_code(text);
+        if left <= 0.0 {
+            matches.truncate(self.options.limit);
+            return matches;
         }
+        let is_code = !matches.is_empty();
         if let Some(terms) = &self.terms {
             let finder = self.finder(terms);
             let mut words = Words::new();
@@ -196,10 +204,10 @@ impl<'e> Searcher<'e> {
                     continue;
                 }
                 let matched = matched(terms, concept, found.term, &mut words);
-                matches.push(Match { concept, score: found.score, matched, why: found.why, parts: found.parts, hop: None });
+                matches.push(Match { concept, score: found.score * left, matched, why: found.why, parts: found.parts, hop: None });
             }
         }
-        if matches.first().is_none_or(|m| m.why != ["code"]) {
+        if !is_code {
             self.lead_over(text, &mut matches);
         }
         matches.truncate(self.options.limit);
@@ -213,23 +221,14 @@ impl<'e> Searcher<'e> {
         if hop::is_title(terms, text) {
             return;
         }
-        let mut over: Vec<(Concept<'e>, SearchHop<'e>)> = Vec::new();
-        for (concept, hop) in hops.find(text) {
-            if self.keep(concept.ordinal()) && !over.iter().any(|(c, _)| *c == concept) {
-                over.push((concept, hop));
-            }
-        }
-        if over.is_empty() {
-            return;
-        }
-        // Among several options the words decide half, the map, which holds each of them possible, the other half.
-        let concepts: Vec<Concept<'e>> = over.iter().map(|(c, _)| *c).collect();
-        let by_words = self.weigh(text, &concepts);
-        let all: f32 = by_words.iter().sum();
-        matches.iter_mut().for_each(|m| m.score *= 1.0 - TITLE_SAID);
-        for ((concept, hop), weight) in over.into_iter().zip(by_words) {
-            let even = 1.0 / concepts.len() as f32;
-            let score = TITLE_SAID * if all > 0.0 { (even + weight / all) / 2.0 } else { even };
+        let over = self.weigh_over(text, hops.find(text));
+        let Some((concept, ..)) = over.first() else { return };
+        // The likelier the system's own words, the less the title says; a heading above where the map leads says the same as the map.
+        let own = matches.first().filter(|own| !concept.is_a(own.concept)).map_or(0.0, |own| own.score);
+        let said = (1.0 - own) / ((1.0 - own) + (1.0 - TITLE_SAID));
+        matches.iter_mut().for_each(|m| m.score *= 1.0 - said);
+        for (concept, hop, share) in over {
+            let score = said * share;
             match matches.iter_mut().find(|m| m.concept == concept) {
                 Some(held) => (held.score, held.hop) = (held.score + score, Some(hop)),
                 None => matches.push(Match { concept, score, matched: hop.title, why: Vec::new(), parts: Vec::new(), hop: Some(hop) }),
@@ -238,20 +237,29 @@ impl<'e> Searcher<'e> {
         matches.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
 
+    /// What maps lead to, each with its share, the greatest first: the words decide half, the maps, which hold each of their options
+    /// possible, the other half. What stands below one option shares what the option has, by the words.
+    fn weigh_over(&self, text: &str, mut over: Vec<Over<'e>>) -> Vec<(Concept<'e>, SearchHop<'e>, f32)> {
+        over.retain(|o| self.keep(o.concept.ordinal()));
+        let concepts: Vec<Concept<'e>> = over.iter().map(|o| o.concept).collect();
+        // Never nothing: where no word speaks, all speak alike.
+        let by_words: Vec<f32> = self.weigh(text, &concepts).into_iter().map(|w| w + 1e-6).collect();
+        let all: f32 = by_words.iter().sum();
+        let of_option = |n: usize| over.iter().zip(&by_words).filter(|(o, _)| o.option == n).map(|(_, w)| w).sum::<f32>();
+        let mut options: Vec<usize> = over.iter().map(|o| o.option).collect();
+        options.dedup();
+        let even = 1.0 / options.len().max(1) as f32;
+        let share = |(o, w): (&Over<'e>, &f32)| (o.concept, o.hop, (even * w / of_option(o.option) + w / all) / 2.0);
+        let mut shares: Vec<_> = over.iter().zip(&by_words).map(share).collect();
+        shares.sort_by(|a, b| b.2.total_cmp(&a.2));
+        shares
+    }
+
     /// How well each of a few concepts is described by a text, 0 to 1 each and at most 1 together; in the order given.
     pub fn weigh(&self, text: &str, concepts: &[Concept<'_>]) -> Vec<f32> {
         let Some(terms) = &self.terms else { return vec![0.0; concepts.len()] };
         let ordinals: Vec<u32> = concepts.iter().map(Concept::ordinal).collect();
         self.finder(terms).weigh(text, &ordinals, self)
-    }
-
-    /// A code typed instead of words.
-    fn code(&self, text: &str) -> Option<Concept<'e>> {
-        let text = text.trim();
-        if text.len() > 20 || text.contains(char::is_whitespace) || !text.contains(|c: char| c.is_ascii_digit()) {
-            return None;
-        }
-        suggest::resolve(self.system, text).concept.filter(|c| self.keep(c.ordinal()))
     }
 }
 
@@ -287,10 +295,12 @@ fn matched<'e>(terms: &Terms<'_>, concept: Concept<'e>, term: u32, words: &mut W
         words.read(text);
         words.iter().map(|w| w.text).eq(term.words().map(|w| terms.word(w)))
     };
+    let mut same = |text: &str| same(text) || text::without_parentheses(text).is_some_and(|bare| same(&bare));
     let mut designations = concept.designations();
     designations
         .find(|d| same(if d.usage == DesignationUse::FullySpecifiedName { text::without_tag(d.text) } else { d.text }))
         .map(|d| d.text)
+        .or_else(|| concept.notes().filter(|n| n.kind == NoteKind::Includes).find(|n| same(n.text)).map(|n| n.text))
         .or_else(|| concept.display())
         .unwrap_or("")
 }

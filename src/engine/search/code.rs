@@ -1,0 +1,87 @@
+//! A code typed instead of words.
+
+use super::{Concepts, Match, SearchHop, Searcher};
+use crate::engine::answer::RepairKind;
+use crate::engine::{succession, suggest};
+use crate::index::{Concept, Now};
+use crate::model::Status;
+
+impl<'e> Searcher<'e> {
+    /// A code typed instead of words: itself, what took its place, where a map leads from it, or what it may have been misspelt for. And
+    /// how much certainty is left for its being words.
+    pub(super) fn by_code(&self, text: &str) -> (Vec<Match<'e>>, f32) {
+        let text = text.trim();
+        if !CODE_LENGTHS.contains(&text.len()) || text.contains(char::is_whitespace) || !text.contains(|c: char| c.is_ascii_digit()) {
+            return (Vec::new(), 1.0);
+        }
+        let of = |concept: Concept<'e>, score, why| Match {
+            concept,
+            score,
+            matched: concept.code(),
+            why: vec![why],
+            parts: Vec::new(),
+            hop: None,
+        };
+        let resolved = suggest::resolve(self.system, text);
+        // Blanks, case and the dot never change which code is meant.
+        let slip = resolved.repairs.iter().find(|r| !matches!(r.kind, RepairKind::Blank | RepairKind::Case | RepairKind::Dot));
+        if let (Some(concept), None) = (resolved.concept, slip) {
+            let after = if self.is_gone(concept) { self.after(concept) } else { Vec::new() };
+            if !after.is_empty() {
+                return (after, 0.0);
+            }
+            return if self.keep(concept.ordinal()) { (vec![of(concept, 1.0, "code".to_owned())], 0.0) } else { (Vec::new(), 1.0) };
+        }
+        let over = self.hops.as_ref().map_or(Vec::new(), |hops| hops.of_code(text));
+        let over = self.weigh_over(over.first().map_or("", |o| o.hop.title), over);
+        if !over.is_empty() {
+            let of_map = |(concept, hop, share): (Concept<'e>, SearchHop<'e>, f32)| Match {
+                matched: hop.title,
+                hop: Some(hop),
+                ..of(concept, CODE_ELSEWHERE * share, format!("code of {}", hop.from.system().alias()))
+            };
+            return (over.into_iter().map(of_map).collect(), 0.0);
+        }
+        match (resolved.concept.filter(|c| self.keep(c.ordinal())), slip) {
+            (Some(concept), Some(r)) => {
+                (vec![of(concept, REPAIRED, format!("code {}~{} ({})", r.given, r.used, r.kind.code()))], 1.0 - REPAIRED)
+            }
+            _ => (Vec::new(), 1.0),
+        }
+    }
+
+    /// Whether it is a code no more (or not yet, by the date asked).
+    fn is_gone(&self, concept: Concept<'_>) -> bool {
+        match self.options.date {
+            Some(date) => concept.status_on(date).is_none_or(|s| s == Status::Inactive),
+            None => matches!(concept.now(), Now::Gone | Now::Unlisted),
+        }
+    }
+
+    /// What took the place of a code that is none any more, else what it stood below.
+    fn after(&self, gone: Concept<'e>) -> Vec<Match<'e>> {
+        let of =
+            |concept: Concept<'e>, score, why| Match { concept, score, matched: gone.code(), why: vec![why], parts: Vec::new(), hop: None };
+        let ways = succession::successors(self.index, gone, self.options.date);
+        let mut after: Vec<Concept<'e>> = ways.iter().filter_map(|way| Some(way.last()?.to)).filter(|c| self.keep(c.ordinal())).collect();
+        after.sort_by_key(Concept::ordinal);
+        after.dedup();
+        let share = REPAIRED / after.len().max(1) as f32;
+        if !after.is_empty() {
+            return after.into_iter().map(|c| of(c, share, format!("took the place of {}", gone.code()))).collect();
+        }
+        let above = std::iter::successors(gone.parents().next(), |c| c.parents().next());
+        let above = above.take(MOST_ABOVE).find(|c| self.keep(c.ordinal()) && c.now() != Now::Unlisted);
+        above.map(|c| of(c, NEAR, format!("above {}, which is no code any more", gone.code()))).into_iter().collect()
+    }
+}
+
+/// Shorter and longer texts are words.
+const CODE_LENGTHS: std::ops::RangeInclusive<usize> = 3..=20;
+/// How sure a code is whose spelling had to be mended, and one of another system.
+const REPAIRED: f32 = 0.9;
+const CODE_ELSEWHERE: f32 = 0.95;
+/// No code stands deeper.
+const MOST_ABOVE: usize = 32;
+/// How sure it is that who types a code that is gone means what stood above it.
+const NEAR: f32 = 0.3;
