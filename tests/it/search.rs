@@ -226,6 +226,94 @@ fn pruning_seldom_changes_the_first_answer() {
     assert!(asked == 32 && different.len() <= 1, "{different:?}");
 }
 
+/// A phrase that the table knows is found by its meaning: terms that hold one word of it as it stands count for the meaning too.
+#[test]
+fn known_phrases_are_not_lost_before_ranking() {
+    let engine = golden::engine();
+    let options = || SearchOptions { text_only: true, ..SearchOptions::default() };
+    let searcher = engine.searcher(engine.system("icd10cm").unwrap(), options()).unwrap();
+    let exhaustive = engine.searcher(engine.system("icd10cm").unwrap(), options()).unwrap().exhaustive();
+    for (text, under) in [
+        ("breast cancer", "C50"),
+        ("renal cell carcinoma", "C64"),
+        ("Venereal disease NOS", "A64"),
+        ("low back pain", "M54.5"),
+        ("high blood pressure", "I10"),
+        ("kidney stone", "N20"),
+    ] {
+        let first = |s: &xwalk::engine::search::Searcher<'_>| s.search(text).first().map(|m| m.concept.code().to_owned());
+        assert_eq!(first(&searcher), first(&exhaustive), "{text}");
+        assert!(first(&searcher).is_some_and(|code| code.starts_with(under)), "{text}: {:?}", first(&searcher));
+    }
+}
+
+/// What a coder types without saying for whom, which side or why is meant of everybody, either side and for no special reason.
+#[test]
+fn what_is_not_said_is_not_meant() {
+    let engine = golden::engine();
+    let text_only = || SearchOptions { text_only: true, ..SearchOptions::default() };
+    for (text, under) in [
+        ("hyponatremia", "E87.1"),
+        ("pneumonia", "J18"),
+        ("gerd", "K21"),
+        ("gord", "K21"),
+        ("prostate ca", "C61"),
+        ("colon ca", "C18"),
+        ("htn", "I10"),
+        ("old mi", "I25.2"),
+    ] {
+        let found = first(engine, text_only(), text);
+        assert!(found.as_deref().is_some_and(|code| code.starts_with(under)), "{text}: {found:?}");
+    }
+    let tinnitus = first(engine, text_only(), "tinnitus");
+    assert!(tinnitus.as_deref().is_some_and(|code| matches!(code, "H93.1" | "H93.19")), "{tinnitus:?}");
+}
+
+/// An unfinished word may become any that begins so, the commoner the likelier.
+#[test]
+fn while_somebody_types() {
+    let engine = golden::engine();
+    let options = || SearchOptions { text_only: true, complete: true, ..SearchOptions::default() };
+    for (text, under) in [("type 2 di", "E11"), ("type 2 diab", "E11"), ("chest p", "R07"), ("acute bronchit", "J20")] {
+        let found = first(engine, options(), text);
+        assert!(found.as_deref().is_some_and(|code| code.starts_with(under)), "{text}: {found:?}");
+    }
+}
+
+/// A title that an old system cut short names another thing than its concept: 438.85, a late effect, is `Vertigo` in 24 characters.
+#[test]
+fn titles_cut_short_do_not_lead() {
+    let engine = golden::engine();
+    for (text, under) in [("vertigo", "R42"), ("Ataxia", "R27")] {
+        let found = first(engine, SearchOptions::default(), text);
+        assert!(found.as_deref().is_some_and(|code| code.starts_with(under)), "{text}: {found:?}");
+    }
+    // The map of 2018 says M54.5, which has been divided since.
+    assert_eq!(first(engine, SearchOptions::default(), "lumbago").as_deref(), Some("M54.50"));
+}
+
+/// A code typed instead of words: its slips, its successors and codes of other systems are said.
+#[test]
+fn codes_typed_as_text() {
+    let engine = golden::engine();
+    let search = |text: &str, text_only: bool| {
+        let options = SearchOptions { text_only, ..SearchOptions::default() };
+        let searcher = engine.searcher(engine.system("icd10cm").unwrap(), options).unwrap();
+        let matches = searcher.search(text);
+        let hop = matches.first().and_then(|m| m.hop).map(|h| h.from.code().to_owned());
+        (matches.first().map(|m| (m.concept.code().to_owned(), m.score, m.why.clone())), hop)
+    };
+    let (exact, _) = search("i10", false);
+    assert_eq!(exact, Some(("I10".to_owned(), 1.0, vec!["code".to_owned()])));
+    let (slip, _) = search("I1O", false);
+    assert!(slip.as_ref().is_some_and(|(code, score, why)| code == "I10" && *score < 1.0 && why[0].contains("I1O~I10")), "{slip:?}");
+    let (elsewhere, hop) = search("250.00", false);
+    assert!(elsewhere.is_some_and(|(code, score, _)| code == "E11.9" && score < 1.0) && hop.as_deref() == Some("250.00"));
+    assert_eq!(search("250.00", true).1, None);
+    let (expired, _) = search("T81.4XXA", false);
+    assert!(expired.as_ref().is_some_and(|(code, _, why)| code.starts_with("T81.4") && why[0].contains("T81.4XXA")), "{expired:?}");
+}
+
 /// The sum of the parts orders as the scores do, and what search may suppose can be listed.
 #[test]
 fn ranks_are_explained() {

@@ -100,6 +100,7 @@ impl Finder<'_> {
 
     fn rank(&self, question: &Question, ranker: &Ranker<'_>, candidates: &[u32], limit: usize, concepts: &dyn Concepts) -> Vec<Found> {
         let mut alignment = Alignment::default();
+        // The best term of each concept; candidates come by concept.
         let mut hits: Vec<Hit> = Vec::with_capacity(candidates.len());
         for &number in candidates {
             let Some(term) = self.terms.term(number) else { continue };
@@ -108,15 +109,21 @@ impl Finder<'_> {
             if alignment.met.iter().all(|met| met.0 == 0.0) {
                 continue;
             }
-            hits.push(Hit { score: Ranker::score(&features), ordinal: term.ordinal, number, elsewhere: 0.0 });
+            let hit = Hit { score: Ranker::score(&features), ordinal: term.ordinal, number, elsewhere: 0.0 };
+            match hits.last_mut().filter(|last| last.ordinal == hit.ordinal) {
+                Some(last) if last.score >= hit.score => {}
+                Some(last) => *last = hit,
+                None => hits.push(hit),
+            }
         }
-        // The best term of each concept.
-        let better = |a: &Hit, b: &Hit| b.score.total_cmp(&a.score);
-        hits.sort_unstable_by(|a, b| a.ordinal.cmp(&b.ordinal).then_with(|| better(a, b)).then_with(|| a.number.cmp(&b.number)));
-        hits.dedup_by_key(|h| h.ordinal);
-        hits.sort_unstable_by(|a, b| better(a, b).then_with(|| a.ordinal.cmp(&b.ordinal)));
+        let better = |a: &Hit, b: &Hit| b.score.total_cmp(&a.score).then_with(|| a.ordinal.cmp(&b.ordinal));
         // The best look further: what a term lacks, another term of the concept or of its parent may have.
-        hits.truncate(limit.max(LOOK_FURTHER));
+        let kept = limit.max(LOOK_FURTHER);
+        if kept < hits.len() {
+            hits.select_nth_unstable_by(kept, better);
+            hits.truncate(kept);
+        }
+        hits.sort_unstable_by(better);
         let mut other = Alignment::default();
         for hit in hits.iter_mut().take(LOOK_FURTHER) {
             let Some(term) = self.terms.term(hit.number) else { continue };
@@ -126,7 +133,7 @@ impl Finder<'_> {
             hit.elsewhere = ranker.elsewhere(&alignment.met, others, &mut other);
             hit.score += hit.elsewhere * WEIGHTS[ELSEWHERE];
         }
-        hits.sort_by(better);
+        hits.sort_unstable_by(better);
         let shares = shares(&hits.iter().map(|h| h.score).collect::<Vec<_>>());
         let found = hits.iter().zip(shares).take(limit).filter_map(|(hit, score)| {
             let term = self.terms.term(hit.number)?;

@@ -16,7 +16,7 @@ pub const MOST_CANDIDATES: usize = 300;
 pub struct Scratch {
     slots: Vec<Slot>,
     touched: Vec<u32>,
-    order: Vec<(f32, u32)>,
+    order: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -106,21 +106,30 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
     scratch.order.clear();
     for &term in &scratch.touched {
         let slot = std::mem::take(&mut scratch.slots[term as usize]);
-        scratch.order.push((slot.sum / (asked + 0.5 * terms.term_rarity(term)), term));
+        scratch.order.push(better_first(slot.sum / (asked + 0.5 * terms.term_rarity(term)), term));
     }
     scratch.touched.clear();
-    let better = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1));
     // Filters are asked of the best only, until enough have passed.
     let mut start = 0;
     while start < scratch.order.len() && out.len() < MOST_CANDIDATES {
         let end = (start + MOST_CANDIDATES.max(start)).min(scratch.order.len());
         let rest = &mut scratch.order[start..];
         if end - start < rest.len() {
-            rest.select_nth_unstable_by(end - start, better);
+            rest.select_nth_unstable(end - start);
         }
         let part = &mut rest[..end - start];
-        part.sort_unstable_by(better);
-        out.extend(part.iter().map(|p| p.1).filter(|t| keep(terms.ordinal(*t))).take(MOST_CANDIDATES - out.len()));
+        if out.len() + part.len() > MOST_CANDIDATES {
+            part.sort_unstable();
+        }
+        out.extend(part.iter().map(|key| *key as u32).filter(|t| keep(terms.ordinal(*t))).take(MOST_CANDIDATES - out.len()));
         start = end;
     }
+    // Terms are numbered by concept: in this order those of one concept follow each other.
+    out.sort_unstable();
+}
+
+/// A number that orders as the scores do, the best first, and among equals as the terms: the bits of a number that is not negative order as
+/// the number does, and one comparison of whole numbers takes a third of the time.
+fn better_first(score: f32, term: u32) -> u64 {
+    u64::from(!score.to_bits()) << 32 | u64::from(term)
 }

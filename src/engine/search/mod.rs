@@ -293,10 +293,11 @@ fn matched<'e>(terms: &Terms<'_>, concept: Concept<'e>, term: u32, words: &mut W
     let Some(term) = terms.term(term) else { return "" };
     let mut same = |text: &str| {
         words.read(text);
-        words.iter().map(|w| w.text).eq(term.words().map(|w| terms.word(w)))
+        words.iter().map(|w| w.text.as_bytes()).eq(term.words().map(|w| terms.letters(w)))
     };
     let mut same = |text: &str| same(text) || text::without_parentheses(text).is_some_and(|bare| same(&bare));
-    let mut designations = concept.designations();
+    // Of designations with the same words a term has the first use.
+    let mut designations = concept.designations().filter(|d| d.usage == term.usage);
     designations
         .find(|d| same(if d.usage == DesignationUse::FullySpecifiedName { text::without_tag(d.text) } else { d.text }))
         .map(|d| d.text)

@@ -11,7 +11,7 @@ pub const FURTHEST: u8 = 2;
 const LONGEST: usize = 62;
 
 /// Calls `found` with every word within `furthest` typing errors of `text` (restricted Damerau-Levenshtein distance on characters) and
-/// its distance, in the order of the words.
+/// its distance.
 ///
 /// The automaton of Wu and Manber (Fast text searching allowing errors, 1992), with transpositions, computed as the walk goes: a table for
 /// all its states takes longer to make than all the rest of a search (benches/README.md).
@@ -21,7 +21,14 @@ pub fn typos(terms: &Terms<'_>, text: &str, furthest: u8, mut found: impl FnMut(
         return;
     }
     let furthest = usize::from(furthest.clamp(1, FURTHEST));
-    let mut walk = Walk { fst: terms.map().as_fst(), places: Places::of(text), whole: 1 << length, furthest, found: &mut found };
+    let mut walk = Walk {
+        fst: terms.map().as_fst(),
+        places: Places::of(text),
+        letters: text.is_ascii().then_some(text.as_bytes()),
+        whole: 1 << length,
+        furthest,
+        found: &mut found,
+    };
     let root = walk.fst.root().addr();
     walk.below(root, Output::zero(), Rows::start(), Letter::default());
 }
@@ -114,6 +121,8 @@ impl Letter {
 struct Walk<'f, 'a, F> {
     fst: &'f Fst<&'a [u8]>,
     places: Places,
+    /// The asked word, if it is ASCII.
+    letters: Option<&'f [u8]>,
     /// The bit of the whole asked word.
     whole: u64,
     furthest: usize,
@@ -128,6 +137,21 @@ impl<F: FnMut(u32, u8)> Walk<'_, '_, F> {
             && let Some(distance) = rows.read[..=self.furthest].iter().position(|row| row & self.whole != 0)
         {
             (self.found)(word.cat(node.final_output()).value() as u32, distance as u8);
+        }
+        // Where no error is left, only the letters that are asked lead on.
+        let exhausted = rows.read[..self.furthest].iter().all(|row| *row == 0);
+        if let (Some(letters), true) = (self.letters, exhausted) {
+            let mut asked = (rows.read[self.furthest] | rows.swapped[self.furthest - 1]) & (self.whole - 1);
+            while asked != 0 {
+                let c = letters[asked.trailing_zeros() as usize];
+                let places = self.places.get(u32::from(c));
+                asked &= !places;
+                if let Some(at) = node.find_input(c) {
+                    let step = node.transition(at);
+                    self.below(step.addr, word.cat(step.out), rows.then(places), Letter::default());
+                }
+            }
+            return;
         }
         for step in node.transitions() {
             let (rows, letter) = match letter.then(step.inp) {

@@ -195,28 +195,36 @@ impl<'q> Ranker<'q> {
             .collect();
         let asked = question.words.iter().map(|w| w.rarity).sum::<f32>().max(0.1);
         let brief = (4.0 - question.words.len() as f32).max(0.0) / 3.0;
-        Ranker { terms, question, links, classes, special, target_rarity, asked, brief, memo }
+        let ranker = Ranker { terms, question, links, classes, special, target_rarity, asked, brief, memo };
+        let mut first_link = 0;
+        for same_word in ranker.links.chunk_by(|a, b| a.0 == b.0) {
+            let word = same_word[0].0;
+            if let Some(slot) = ranker.memo.words.get(word as usize) {
+                slot.set(ranker.look_up(word, first_link as u16, same_word.len() as u16));
+            }
+            first_link += same_word.len();
+        }
+        ranker
     }
 
     fn known(&self, word: u32) -> Known {
-        let Some(slot) = self.memo.words.get(word as usize) else { return self.look_up(word) };
+        let Some(slot) = self.memo.words.get(word as usize) else { return self.look_up(word, 0, 0) };
         let known = slot.get();
         if known.question == self.memo.question {
             return known;
         }
-        let known = self.look_up(word);
+        // The words that mean something for the question are known from the start.
+        let known = self.look_up(word, 0, 0);
         slot.set(known);
         known
     }
 
-    fn look_up(&self, word: u32) -> Known {
-        let first_link = self.links.partition_point(|(w, _)| *w < word);
-        let links = self.links[first_link..].iter().take_while(|(w, _)| *w == word).count();
+    fn look_up(&self, word: u32, first_link: u16, links: u16) -> Known {
         Known {
             question: self.memo.question,
             rarity: rarity(self.terms.concepts_with(word), self.terms.concept_count()),
-            first_link: first_link as u16,
-            links: links as u16,
+            first_link,
+            links,
             class: self.class(word),
             circumstance: match self.special.circumstances.binary_search_by_key(&word, |s| s.0) {
                 Ok(at) => self.special.circumstances[at].1,
@@ -449,6 +457,13 @@ impl<'q> Ranker<'q> {
     }
 
     pub fn score(features: &Features) -> f32 {
-        features.iter().zip(&WEIGHTS).map(|(f, w)| f * w).sum()
+        // Several sums side by side, so that none waits for the one before.
+        let mut sums = [0.0; 8];
+        for (features, weights) in features.chunks(8).zip(WEIGHTS.chunks(8)) {
+            for ((sum, feature), weight) in sums.iter_mut().zip(features).zip(weights) {
+                *sum += feature * weight;
+            }
+        }
+        sums.iter().sum()
     }
 }
