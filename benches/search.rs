@@ -49,11 +49,32 @@ fn main() {
     }
     mixed.sort_by_key(|(shuffled, _)| *shuffled);
     report("mixed", &searcher, &mixed.into_iter().map(|(_, q)| q).collect::<Vec<_>>());
+    let repeated = |text: &str| text.repeat(10_000 / text.len());
     let awkward: Vec<Question> =
-        ["a", "of the", "....", "🙂", "مرض السكري", "x".repeat(10_000).as_str(), &"acute mi ".repeat(1_200), &"zz ".repeat(3_300)]
-            .map(|text| Question { text: text.to_owned(), gold: Vec::new() })
-            .into();
-    report("awkward", &searcher, &awkward);
+        ["", "a", "7", "of the", "....", "🙂", "مرض السكري", "糖尿病", "\u{0}\u{1}\u{7f}\u{200e}", "Zuckerkrankheit mit Nierenbeteiligung"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(
+                [
+                    "x",
+                    "acute mi ",
+                    "zz ",
+                    "unspecified other ",
+                    "pneumonoultramicroscopic ",
+                    "fracture of left femur initial ",
+                    "aaaaab aaaaba ",
+                    "糖 ",
+                    "1 ",
+                ]
+                .map(repeated),
+            )
+            .map(|text| Question { text, gold: Vec::new() })
+            .collect();
+    let typing = SearchOptions { complete: true, ..options.clone() };
+    let with_hops = SearchOptions { text_only: false, ..typing.clone() };
+    for (name, options) in [("awkward", options), ("awkward, unfinished", typing), ("awkward, unfinished, with hops", with_hops)] {
+        report(name, &engine.searcher(searcher.system(), options).expect("a searcher"), &awkward);
+    }
 }
 
 const SETS: [&str; 4] = ["corrupted", "crossvintage", "shorthand", "synonym"];
