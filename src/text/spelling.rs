@@ -414,6 +414,9 @@ fn american(word: &str) -> Cow<'_, str> {
 
 /// Replaces a root where it is one; `None` where it is not.
 fn replace_root(word: &str, british: &str, american: &str) -> Option<String> {
+    if !word.contains(british) {
+        return None;
+    }
     // In `gastroesophageal` and `angioedema` the `o` joins two roots; British has two there: `gastro-oesophageal`.
     let joins = |before: &str| match british {
         "oesoph" => !before.is_empty() && !before.ends_with('o'),

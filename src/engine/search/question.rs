@@ -14,8 +14,6 @@ const MOST_READINGS: usize = 48;
 const MOST_ENDINGS: usize = 300;
 /// What an unfinished word means as it stands is worth this much less.
 const UNFINISHED: f32 = 0.8;
-/// A word that so few concepts have may be two in the others: `gastroesophageal`, `gastro-esophageal`.
-const RARE: u32 = 8;
 /// Guesses (typing errors, abbreviations) are made for so many words of one question at most.
 const MOST_GUESSED: usize = 16;
 
@@ -167,15 +165,13 @@ impl Reader<'_> {
             }
         }
         let digits = word.bytes().any(|b| b.is_ascii_digit());
-        if !digits && same.is_none_or(|id| self.terms.concepts_with(id) <= RARE) {
-            self.split(found, word);
-        }
         if known || digits || letters < 2 || *guesses >= MOST_GUESSED {
             return;
         }
         *guesses += 1;
         if same.is_none() {
             self.family_of_stranger(found, word);
+            self.split(found, word);
         }
         // A typing error in a short word makes another word.
         let furthest = match word.chars().count() {

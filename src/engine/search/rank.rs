@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::question::{How, MOST_WORDS, Question, rarity};
-use super::weights::{BILATERAL, CIRCUMSTANCE, FEATURES, LEFT_OPEN, WEIGHTS};
+use super::weights::{BRIEF, CIRCUMSTANCE, FEATURES, WEIGHTS};
 use crate::index::terms::{Term, Terms};
 use crate::model::DesignationUse;
 
@@ -152,7 +152,8 @@ pub struct Ranker<'q> {
     special: &'q Special,
     target_rarity: Vec<f32>,
     asked: f32,
-    /// How little was asked, 1 for one word to 0 for four: who says so little leaves nothing out by mistake, and means nothing special.
+    /// How little was asked, 1 for one word to 0 for four: who says so little leaves nothing out by mistake, and means nothing special. Who
+    /// says `unspecified`, `other` or `initial` speaks as titles do, and 0 it is.
     brief: f32,
     memo: &'q Memo,
 }
@@ -183,7 +184,7 @@ impl<'q> Ranker<'q> {
         }
         links.sort_unstable_by_key(|(word, link)| (*word, link.reading));
         // `unspecuified` is of the class of `unspecified`: what a word most likely means decides.
-        let classes = (0..question.words.len())
+        let classes: Vec<Class> = (0..question.words.len())
             .map(|i| {
                 let best = question
                     .readings
@@ -194,7 +195,8 @@ impl<'q> Ranker<'q> {
             })
             .collect();
         let asked = question.words.iter().map(|w| w.rarity).sum::<f32>().max(0.1);
-        let brief = (4.0 - question.words.len() as f32).max(0.0) / 3.0;
+        let plainly = classes.iter().all(|class| !(Class::Unspecified..=Class::Encounter).contains(class));
+        let brief = if plainly { (4.0 - question.words.len() as f32).max(0.0) / 3.0 } else { 0.0 };
         let ranker = Ranker { terms, question, links, classes, special, target_rarity, asked, brief, memo };
         let mut first_link = 0;
         for same_word in ranker.links.chunk_by(|a, b| a.0 == b.0) {
@@ -334,9 +336,7 @@ impl<'q> Ranker<'q> {
         let mut covered_rarity = 0.0;
         let mut negated = false;
         let mut denied_in_title = 0u64;
-        let mut before = Class::Plain;
         for (j, &(_, Known { class, rarity, circumstance, .. }, covered)) in alignment.words.iter().enumerate() {
-            let before = std::mem::replace(&mut before, class);
             match class {
                 Class::Without => negated = true,
                 Class::With => negated = false,
@@ -354,8 +354,7 @@ impl<'q> Ranker<'q> {
                 Class::Subsequent => f[18] += lack,
                 Class::Sequela => f[19] += lack,
                 Class::Encounter => f[20] += lack,
-                Class::Bilateral => f[BILATERAL] += lack,
-                Class::Right | Class::Left => {
+                Class::Right | Class::Left | Class::Bilateral => {
                     f[21] += lack;
                     f[22] += f32::from(u8::from(lack > 0.5 && (right || left)));
                 }
@@ -365,8 +364,6 @@ impl<'q> Ranker<'q> {
                     f[25] += lack;
                     f[26] += f32::from(u8::from(lack > 0.5 && numbers));
                 }
-                // `unspecified organism`, `unspecified side`: what is left open says no more than that.
-                Class::Plain if before == Class::Unspecified && covered == 0.0 => f[LEFT_OPEN] += 1.0,
                 Class::Plain => {
                     total += rarity;
                     covered_rarity += rarity * covered;
@@ -429,6 +426,8 @@ impl<'q> Ranker<'q> {
         }
         f[36] = f32::from(u8::from(header));
         f[37] = f[36] * f[4];
+        f[BRIEF] = f[14] * self.brief;
+        f[BRIEF + 1] = f[36] * self.brief;
         f[38] = (length as f32 - asked as f32).abs() / (length + asked).max(1) as f32;
         f
     }
