@@ -78,8 +78,8 @@ impl<'e> Searcher<'e> {
 
 /// Shorter and longer texts are words.
 const CODE_LENGTHS: std::ops::RangeInclusive<usize> = 3..=20;
-/// How sure a code is whose spelling had to be mended, and one of another system.
-const REPAIRED: f32 = 0.9;
+/// How sure a code is whose spelling had to be mended: not so sure that it settles anything by itself. And one of another system.
+const REPAIRED: f32 = 0.85;
 const CODE_ELSEWHERE: f32 = 0.95;
 /// No code stands deeper.
 const MOST_ABOVE: usize = 32;
