@@ -109,25 +109,22 @@ impl Memo {
         Looked { low, high, hash, slot: self.slots[hash as usize & (self.slots.len() - 1)] }
     }
 
-    /// The number of the entry that may be meant, from 1; 0: there is none.
-    #[inline]
-    fn entry(&self, looked: &Looked) -> u16 {
-        let (mut slot, mut at, tag) = (looked.slot, looked.hash as usize, (looked.hash >> 48) as u16);
-        while slot.entry != 0 && slot.tag != tag {
-            at += 1;
-            slot = self.slots[at & (self.slots.len() - 1)];
-        }
-        slot.entry
-    }
-
     /// The answer, if it is there; it counts as given.
     #[inline]
     pub fn take(&mut self, looked: Looked) -> Option<Hit> {
-        let Looked { low, high, .. } = looked;
-        let answer = u32::from(self.entry(&looked).checked_sub(1)?);
-        let entry = self.entries.get_mut(answer as usize).filter(|e| e.low == low && e.high == high)?;
-        entry.count += 1;
-        Some(Hit { answer, given: entry.given })
+        let Looked { low, high, hash, mut slot } = looked;
+        let (mut at, tag) = (hash as usize, (hash >> 48) as u16);
+        loop {
+            let answer = u32::from(slot.entry.checked_sub(1)?);
+            if slot.tag == tag
+                && let Some(entry) = self.entries.get_mut(answer as usize).filter(|e| e.low == low && e.high == high)
+            {
+                entry.count += 1;
+                return Some(Hit { answer, given: entry.given });
+            }
+            at += 1;
+            slot = self.slots[at & (self.slots.len() - 1)];
+        }
     }
 
     /// An answer by its number; it counts as given.
@@ -137,13 +134,11 @@ impl Memo {
         Hit { answer, given: entry.given }
     }
 
-    /// Adds the answer to a key that is not found, and says its number. `false`: it will not be found by its key, which is too long, or too
-    /// like another.
+    /// Adds the answer to a key that is not found, and says its number. `false`: it will not be found by its key, which is too long.
     pub fn add(&mut self, data: &[u8], given: Given) -> (u32, bool) {
-        let looked = self.look(data, 0, data.len());
-        let kept = looked.high != 0 && self.entry(&looked) == 0;
-        let Looked { low, high, .. } = looked;
-        let (low, high) = if kept { (low, high) } else { (0, 0) };
+        let key = key(data, 0, data.len());
+        let kept = key.is_some();
+        let (low, high) = key.unwrap_or_default();
         self.entries.push(Entry { low, high, given, count: 0 });
         if kept {
             if self.entries.len() * 4 > self.slots.len() * 3 {
@@ -237,6 +232,30 @@ mod tests {
         }
         assert_ne!(key(b"a\0", 0, 2), key(b"a", 0, 1));
         assert_eq!(key(b"abcdefghijklmnop", 0, 16), None);
+    }
+
+    /// Keys of one place and one tag are told apart, wherever growing puts them.
+    #[test]
+    fn keys_that_look_alike_have_their_own_answers() {
+        let mut alike: HashMap<(u64, u64), Vec<String>> = HashMap::new();
+        for n in 0..100_000 {
+            let code = n.to_string();
+            let (low, high) = key(code.as_bytes(), 0, code.len()).unwrap();
+            let hash = hash(low, high);
+            alike.entry((hash >> 48, hash % SLOTS as u64)).or_default().push(code);
+        }
+        let alike: Vec<&String> = alike.values().filter(|codes| codes.len() > 1).flatten().collect();
+        assert!(alike.len() > 20, "{}", alike.len());
+        let mut memo = Memo::new();
+        let others: Vec<String> = (0..SLOTS).map(|n| format!("x{n}")).collect();
+        for code in alike.iter().copied().chain(&others) {
+            assert!(memo.take(memo.look(code.as_bytes(), 0, code.len())).is_none(), "{code}");
+            assert!(memo.add(code.as_bytes(), Given::default()).1);
+        }
+        for (number, code) in alike.iter().copied().chain(&others).enumerate() {
+            let hit = memo.take(memo.look(code.as_bytes(), 0, code.len()));
+            assert_eq!(hit.map(|hit| hit.answer as usize), Some(number), "{code}");
+        }
     }
 
     proptest! {
