@@ -453,5 +453,5 @@ fn published_archives_are_built_from() {
     let said = String::from_utf8_lossy(&built.get_output().stderr).into_owned();
     assert!(said.contains("passed over") && said.contains("icd10cm_order_addenda_2017.txt"), "{said}");
     let (exit, info) = json(xwalk().args(["index", "info", &out]));
-    assert_eq!((exit, &info[0]["systems"][0]["concepts"]), (0, &93_830.into()), "{info:?}");
+    assert_eq!((exit, &info[0]["systems"][0]["codes"]), (0, &93_830.into()), "{info:?}");
 }

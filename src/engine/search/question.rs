@@ -103,6 +103,9 @@ impl Reader<'_> {
             let mut found = Found { terms: self.terms, from: i as u8, readings: Vec::new() };
             let last = self.complete && i + 1 == texts.len();
             self.one(&mut found, word.text, last, &mut guesses);
+            if last {
+                self.endings(&mut found, word.text, &text[word.start..word.end]);
+            }
             self.phrases(&mut found, &texts[i..], last);
             if let Some(next) = texts.get(i + 1) {
                 let joined = format!("{}{next}", word.text);
@@ -153,16 +156,8 @@ impl Reader<'_> {
                 }
             }
         }
-        if last {
-            // Every ending is possible, the commoner the likelier.
-            let all = self.becoming(word);
-            for id in near::beginning_with(self.terms, word).filter(|id| Some(*id) != same) {
-                let common = ln(1.0 + self.terms.concepts_with(id) as f32) / ln(2.0 + all as f32);
-                found.add(1, &[id], 0.6 + 0.35 * common, How::Prefix);
-            }
-            if all > 0 {
-                return;
-            }
+        if last && self.becoming(word) > 0 {
+            return;
         }
         let digits = word.bytes().any(|b| b.is_ascii_digit());
         if known || digits || letters < 2 || *guesses >= MOST_GUESSED {
@@ -202,6 +197,34 @@ impl Reader<'_> {
                 let longest = text.len().max(letters);
                 if common >= 5 && common * 10 >= longest * 5 {
                     found.add(1, &[id], 0.25 + 0.5 * common as f32 / longest as f32, How::Alike);
+                }
+            }
+        }
+    }
+
+    /// What an unfinished word may become: every ending is possible, the commoner the likelier. `typed` is the word before it was brought into
+    /// its normal form, for `bronchi` may become `bronchitis`, and its singular may not.
+    fn endings(&self, found: &mut Found<'_>, word: &str, typed: &str) {
+        let typed = typed.to_lowercase();
+        let same = self.terms.find(word);
+        let all = self.becoming(word).max(self.becoming(&typed));
+        let mut add = |prefix: &str| {
+            for id in near::beginning_with(self.terms, prefix).filter(|id| Some(*id) != same) {
+                let common = ln(1.0 + self.terms.concepts_with(id) as f32) / ln(2.0 + all as f32);
+                found.add(1, &[id], 0.6 + 0.35 * common, How::Prefix);
+            }
+        };
+        add(word);
+        if !typed.starts_with(word) {
+            add(&typed);
+        }
+        if all == 0 {
+            // `preecl`, of what stands there as two words.
+            let cuts = if word.is_ascii() { 3..word.len().saturating_sub(1) } else { 0..0 };
+            for cut in cuts {
+                let Some(first) = self.terms.find(&word[..cut]).filter(|id| !self.terms.is_shorthand(*id)) else { continue };
+                for second in near::beginning_with(self.terms, &word[cut..]) {
+                    found.add(1, &[first, second], 0.8, How::Joined);
                 }
             }
         }
@@ -262,8 +285,9 @@ impl Reader<'_> {
         let exact = Lexicon::get().phrases(words).map(|(span, meanings)| (span, meanings, 1.0));
         let near = Lexicon::get().phrases_like(words, like).map(|(span, meanings)| (span, meanings, 0.85));
         for (span, meanings, sure) in exact.chain(near) {
-            let sure = if last { sure * UNFINISHED } else { sure };
             for (n, meaning) in meanings.iter().enumerate() {
+                // An abbreviation is mostly all that somebody wants to type.
+                let sure = if last && meaning.kind != Kind::Abbreviation { sure * UNFINISHED } else { sure };
                 let (weight, how) = match meaning.kind {
                     // The commonest meaning stands first.
                     Kind::Abbreviation => ((0.9 - 0.04 * n.min(3) as f32) * sure, How::Abbreviation),

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::question::{How, MOST_WORDS, Question, rarity};
-use super::weights::{BRIEF, CIRCUMSTANCE, FEATURES, WEIGHTS};
+use super::weights::{BRIEF, CIRCUMSTANCE, FEATURES, MANIFESTATION, WEIGHTS};
 use crate::index::terms::{Term, Terms};
 use crate::model::DesignationUse;
 
@@ -64,6 +64,8 @@ const CIRCUMSTANCES: [&[&str]; 3] = [
         "vaccination", "immunization", "prophylactic",
     ],
 ];
+/// What share of its weight a word keeps that says what is left open, where little was asked.
+const LEFT_OPEN: f32 = 0.3;
 const NO_CIRCUMSTANCE: u8 = u8::MAX;
 
 /// The words with a part of their own, as one vocabulary numbers them.
@@ -71,6 +73,8 @@ const NO_CIRCUMSTANCE: u8 = u8::MAX;
 pub struct Special {
     classes: Vec<(u32, Class)>,
     circumstances: Vec<(u32, u8)>,
+    /// `classified` and `elsewhere`, one after the other: a manifestation. The other way round they mean what has no code of its own.
+    manifestation: Option<(u32, u32)>,
 }
 
 impl Special {
@@ -80,7 +84,7 @@ impl Special {
         let words = (0..).zip(CIRCUMSTANCES).flat_map(|(kind, words)| words.iter().map(move |word| (*word, kind)));
         let mut circumstances: Vec<(u32, u8)> = words.filter_map(|(word, kind)| Some((terms.find(word)?, kind))).collect();
         circumstances.sort_unstable();
-        Special { classes, circumstances }
+        Special { classes, circumstances, manifestation: terms.find("classified").zip(terms.find("elsewhere")) }
     }
 }
 
@@ -336,7 +340,8 @@ impl<'q> Ranker<'q> {
         let mut covered_rarity = 0.0;
         let mut negated = false;
         let mut denied_in_title = 0u64;
-        for (j, &(_, Known { class, rarity, circumstance, .. }, covered)) in alignment.words.iter().enumerate() {
+        let mut before = None;
+        for (j, &(word, Known { class, mut rarity, circumstance, .. }, covered)) in alignment.words.iter().enumerate() {
             match class {
                 Class::Without => negated = true,
                 Class::With => negated = false,
@@ -346,6 +351,16 @@ impl<'q> Ranker<'q> {
             if circumstance != NO_CIRCUMSTANCE {
                 f[CIRCUMSTANCE + usize::from(circumstance)] += lack * self.brief;
             }
+            if let Some((word_before, class_before)) = before {
+                // `pneumonia, unspecified organism`; but of `unspecified dementia` the second word is all.
+                if class_before == Class::Unspecified && j > 1 {
+                    rarity *= 1.0 - self.brief * (1.0 - LEFT_OPEN);
+                }
+                if self.special.manifestation == Some((word_before, word)) {
+                    f[MANIFESTATION] += lack * self.brief;
+                }
+            }
+            before = Some((word, class));
             match class {
                 Class::Unspecified => f[14] += lack,
                 Class::Other => f[15] += lack,
