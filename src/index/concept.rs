@@ -183,10 +183,14 @@ impl<'i> Concept<'i> {
         self.handles(self.part().ancestors.get(self.ordinal))
     }
 
-    /// Whether `self` is a kind of `other` (or the same).
+    /// Whether `self` is a kind of `other` (or the same). Concepts of two systems never are.
     pub fn is_a(&self, other: Concept<'_>) -> bool {
-        if self.ordinal == other.ordinal {
-            return true;
+        if self.system != other.system || self.ordinal == other.ordinal {
+            return self.system == other.system;
+        }
+        // Most concepts have nothing below them, and this column lies in a near cache.
+        if self.part().children.range(other.ordinal).is_empty() {
+            return false;
         }
         let lists = &self.part().ancestors;
         let range = lists.range(self.ordinal);
