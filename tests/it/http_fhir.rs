@@ -246,6 +246,98 @@ fn searches_count_and_link() {
     assert_eq!(get(&service, "/fhir/r4/ValueSet?system=x").status, 400, "no parameter of this type");
 }
 
+#[test]
+fn a_translation_stays_in_the_value_sets_that_bound_it() {
+    let service = serve(|_| ());
+    let set = |code: &str| format!("{CM}%3Ffhir_vs%3Disa/{code}");
+    let matches = |reply: &Reply| -> Vec<String> {
+        let code = |m: &Value| part(m, "concept")["valueCoding"]["code"].as_str().unwrap_or_default().to_owned();
+        reply.all("match").iter().map(code).collect()
+    };
+    for (release, scope) in [("r4", "target"), ("r4", "targetScope"), ("r5", "targetScope")] {
+        let ask = |code: &str, set: String| {
+            get(&service, &format!("/fhir/{release}/ConceptMap/$translate?system={I9}&code={code}&targetsystem={CM}&{scope}={set}"))
+        };
+        let all = ask("001.8", set("A00"));
+        assert_eq!((result(&all), matches(&all)), (json!(true), vec!["A00.0".to_owned(), "A00.9".to_owned()]));
+        let one = ask("001.8", set("A00.9"));
+        assert_eq!((result(&one), matches(&one)), (json!(true), vec!["A00.9".to_owned()]), "{}", one.body);
+        let none = ask("001.0", set("A04.7"));
+        assert_eq!((result(&none), matches(&none).len()), (json!(false), 0), "A00.0 is not in it: {}", none.body);
+        assert!(none.parameter("message")["valueString"].as_str().is_some_and(|m| m.contains("value set")), "{}", none.body);
+        // Half of a combination is none: the second code, A00.0, is outside.
+        let half = ask("001.1", set("A04.7"));
+        assert_eq!((result(&half), matches(&half).len()), (json!(false), 0), "{}", half.body);
+        let automatic = |reply: &Reply| reply.parameter("result")["extension"][1]["valueBoolean"].clone();
+        assert_eq!((automatic(&ask("001.0", set("A00"))), automatic(&one)), (json!(true), json!(false)));
+    }
+    let back = |set: &str| {
+        let path = format!("ConceptMap/$translate?targetCode=A00.0&targetSystem={CM}&sourceSystem={I9}&sourceScope={I9}%3Ffhir_vs{set}");
+        get(&service, &format!("/fhir/r5/{path}"))
+    };
+    assert!(back("").all("match").len() > 1);
+    let only = back("%3Disa/001.0");
+    assert_eq!((only.all("match").len(), &part(&only.parameter("match"), "source")["valueCoding"]["code"]), (1, &json!("001.0")));
+}
+
+/// ICD-10-CM of two years: A00.1, to which the map leads, became a header in the second.
+#[test]
+fn the_newest_version_holds_where_it_is_named() {
+    let order = |codes: &[(&str, u8)]| -> String {
+        codes.iter().map(|(c, billable)| format!("00001 {c:<7} {billable} {0:<60} {0}\r\n", format!("Cholera {c}"))).collect()
+    };
+    let engine = kit::engine(&[
+        system("old", "icd10cm", "2024", "2023-10-01", Format::IcdOrder, &order(&[("A00", 0), ("A001", 1), ("A002", 1)])),
+        system("new", "icd10cm", "2025", "2024-10-01", Format::IcdOrder, &order(&[("A00", 0), ("A001", 0), ("A0010", 1)])),
+        system("i9", "icd9cm", "32", "2014-10-01", Format::Icd9TitlesLong, "0010  Cholera one\n"),
+        map("gem", ("icd9cm", "icd10cm"), "2018", MapKind::Gem, Format::Gem, "0010  A001    00000\r\n"),
+        map("back", ("icd10cm", "icd9cm"), "2018", MapKind::Gem, Format::Gem, "A002  0010    00000\r\n"),
+    ]);
+    let service = serve_engine(Box::leak(Box::new(engine)), |_| ());
+    for release in ["r4", "r5"] {
+        let ask = |query: String| get(&service, &format!("/fhir/{release}/ConceptMap/$translate?{query}"));
+        let forth = |version: &str| ask(format!("system={I9}&code=001.0&targetsystem={CM}{version}"));
+        let settled = |reply: &Reply| reply.parameter("result")["extension"][1]["valueBoolean"] == true;
+        assert!(settled(&forth("%7C2024")), "it was a code then");
+        assert!(!settled(&forth("%7C2025")), "it is a header there: {}", forth("%7C2025").body);
+        let unversioned = forth("");
+        assert!(unversioned.parameter("message")["valueString"].as_str().is_some_and(|m| m.contains("header")), "{}", unversioned.body);
+        let back = |version: &str| ask(format!("system={CM}&code=A00.2&targetsystem={I9}&version={version}"));
+        assert_eq!((result(&back("2024")), result(&back("2025"))), (json!(true), json!(false)), "A00.2 is no code of 2025");
+    }
+}
+
+#[test]
+fn what_a_code_was_read_as_is_said_of_a_translation() {
+    let service = serve(|_| ());
+    for release in ["r4", "r5"] {
+        let ask = |code: &str| get(&service, &format!("/fhir/{release}/ConceptMap/$translate?system={I9}&code={code}&targetsystem={CM}"));
+        let (plain, repaired) = (ask("001.0"), ask("0010"));
+        assert_eq!(plain.all("match"), repaired.all("match"));
+        assert_eq!(plain.parameter("message"), Value::Null);
+        assert_eq!(repaired.parameter("message")["valueString"], "`0010` was read as `001.0` (dot)");
+        let extensions = repaired.parameter("result")["extension"].to_string();
+        assert!(extensions.contains("urn:xwalk:fhir:repair") && !plain.body.contains("urn:xwalk:fhir:repair"), "{extensions}");
+    }
+}
+
+#[test]
+fn a_batch_of_codes_of_a_system_names_it_as_its_operation_does() {
+    let service = serve(|_| ());
+    let entry = |url: &str, code: &str| {
+        json!({"name": "validation", "resource": {"resourceType": "Parameters", "parameter": [
+            {"name": "url", "valueUri": url}, {"name": "code", "valueCode": code}]}})
+    };
+    let answers = |path: &str, entries: Value| -> Vec<Value> {
+        let reply = fhir(&service, &format!("/fhir/r4/{path}/$batch-validate-code"), entries);
+        assert_eq!(reply.status, 200, "{}", reply.body);
+        reply.all("validation").iter().map(|v| v["resource"]["parameter"][0]["valueBoolean"].clone()).collect()
+    };
+    assert_eq!(answers("CodeSystem", json!([entry(CM, "A00.0"), entry(CM, "A00"), entry(I9, "001.0")])), [true, false, true]);
+    let of_set = json!([{"name": "system", "valueUri": CM}, entry(&format!("{CM}?fhir_vs=isa/A00"), "A00.0"), entry(&format!("{CM}?fhir_vs=isa/A00"), "A04.7")]);
+    assert_eq!(answers("ValueSet", of_set), [true, false]);
+}
+
 /// Reviewers who took A00.9 for 001.8.
 struct Approved;
 

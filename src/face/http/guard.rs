@@ -277,8 +277,7 @@ fn admit(
     }
     if let (Some((_, tokens)), Some(role)) = (&doors.tokens, route.role()) {
         let token = headers.get(header::AUTHORIZATION).and_then(|h| h.to_str().ok()).and_then(bearer);
-        let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        match tokens.load().check(token.unwrap_or_default(), role, today) {
+        match tokens.load().check(token.unwrap_or_default(), role, super::today()) {
             Ok(entry) => who.push_str(&entry.name),
             Err(Denied::Role) => {
                 let what = format!("this token does not allow it; it needs the role {}", role.code());

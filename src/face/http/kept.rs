@@ -2,7 +2,8 @@
 //!
 //! An index never changes while it is served, so a question has one answer as long as it is; and codes follow Zipf: a few thousand of
 //! them are most of what is asked. A kept answer costs a look into a table; the table has a fixed number of places, a new answer takes
-//! that of the one that has not been asked for longest among two, and all of it goes with the index at a reload.
+//! that of the one that has not been asked for longest among two, and all of it goes with the index at a reload. It also goes at midnight
+//! (UTC): a few answers are about today (rows of a map with times of their own, the newest version where it is named).
 //!
 //! Not kept: what says something of a person (facts, dates of service, own words), what depends on reviewers' decisions, searches, errors,
 //! and what is long.
@@ -49,6 +50,11 @@ impl Kept {
     fn place(&self, hash: u64) -> Option<MutexGuard<'_, [Option<Answer>; 2]>> {
         let at = (hash as usize) & self.places.len().checked_sub(1)?;
         Some(self.places[at].lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.places.iter().for_each(|p| *p.lock().unwrap_or_else(PoisonError::into_inner) = [None, None]);
     }
 
     /// Hands the answer to a question to `take`, if it is kept.
@@ -117,6 +123,8 @@ mod tests {
         }
         let still = (0..1_000).filter(|n| kept.find(format!("q{n}").as_bytes()).is_some()).count();
         assert!((32..=64).contains(&still), "{still} of 64 places hold an answer");
+        kept.clear();
+        assert!((0..1_000).all(|n| kept.find(format!("q{n}").as_bytes()).is_none()));
     }
 
     #[test]

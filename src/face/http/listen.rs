@@ -1,7 +1,7 @@
 //! Listening: connections, TLS, slow and stalled clients, stopping.
 
 use super::metrics::Metrics;
-use super::{Config, Error, Open, State, Tls, audit, fhir, guard, kept};
+use super::{Config, Error, Open, State, Tls, audit, fhir, guard, kept, today};
 use arc_swap::ArcSwap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -234,9 +234,14 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
 /// What has to be looked at from time to time.
 async fn tidy(state: Arc<State>, certificate: Option<Arc<Certificate>>) {
     let mut every = tokio::time::interval(LOOK);
+    let mut day = today();
     loop {
         every.tick().await;
         state.doors.tidy();
+        if day != today() {
+            day = today();
+            state.served().kept.clear();
+        }
         if let Some(certificate) = &certificate {
             certificate.look();
         }

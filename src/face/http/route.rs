@@ -64,7 +64,8 @@ pub(super) enum Operation {
     Translate,
     ValueSetValidateCode,
     Expand,
-    BatchValidateCode,
+    /// Of `url` in its entries, the type says whether it names a code system or a value set.
+    BatchValidateCode(Kind),
 }
 
 /// The names of operations as metrics and audit have them; [`Route::number`] counts in this order.
@@ -162,7 +163,7 @@ impl<'p> Route<'p> {
                     Operation::Translate => 21,
                     Operation::ValueSetValidateCode => 22,
                     Operation::Expand => 23,
-                    Operation::BatchValidateCode => 24,
+                    Operation::BatchValidateCode(_) => 24,
                 },
                 Fhir::Unknown => 25,
             },
@@ -187,7 +188,7 @@ impl<'p> Route<'p> {
             Route::Own(Own::Systems | Own::Maps) => "GET, HEAD",
             Route::Fhir(_, Fhir::Metadata | Fhir::Versions | Fhir::Read(..) | Fhir::Search(_)) => "GET, HEAD",
             Route::Reload | Route::Own(Own::Convert) | Route::Fhir(_, Fhir::Batch) => "POST",
-            Route::Fhir(_, Fhir::Operation(Operation::BatchValidateCode, _)) => "POST",
+            Route::Fhir(_, Fhir::Operation(Operation::BatchValidateCode(_), _)) => "POST",
             Route::Own(_) | Route::Fhir(_, Fhir::Operation(..)) => "GET, HEAD, POST",
             Route::Fhir(_, Fhir::Unknown) | Route::Elsewhere => return Ok(()),
         };
@@ -246,7 +247,7 @@ impl Kind {
             (Kind::CodeSystem, "lookup") => Operation::Lookup,
             (Kind::CodeSystem, "validate-code") => Operation::ValidateCode,
             (Kind::CodeSystem, "subsumes") => Operation::Subsumes,
-            (Kind::CodeSystem | Kind::ValueSet, "batch-validate-code") => Operation::BatchValidateCode,
+            (Kind::CodeSystem | Kind::ValueSet, "batch-validate-code") => Operation::BatchValidateCode(self),
             (Kind::ConceptMap, "translate") => Operation::Translate,
             (Kind::ValueSet, "validate-code") => Operation::ValueSetValidateCode,
             (Kind::ValueSet, "expand") => Operation::Expand,

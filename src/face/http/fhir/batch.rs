@@ -4,7 +4,7 @@
 
 use super::super::State;
 use super::super::reply::{Failure, Spelling};
-use super::super::route::{Fhir, Route};
+use super::super::route::{Fhir, Kind, Route};
 use super::versions::Pins;
 use super::work::Work;
 use super::{Called, Context, valueset};
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use std::cell::RefCell;
 use std::sync::Arc;
 
-pub(super) fn validate_codes(context: &Context<'_>, p: &Parameters) -> Result<Vec<u8>, Failure> {
+pub(super) fn validate_codes(context: &Context<'_>, kind: Kind, p: &Parameters) -> Result<Vec<u8>, Failure> {
     let (entries, shared): (Vec<&Parameter>, Vec<&Parameter>) = p.parameter.iter().partition(|q| q.name == "validation");
     let most = context.state.limits.batch;
     if entries.len() > most {
@@ -28,7 +28,7 @@ pub(super) fn validate_codes(context: &Context<'_>, p: &Parameters) -> Result<Ve
     let mut json = Json::with_capacity(512 * entries.len());
     parameters::write(&mut json, |out| {
         for entry in entries {
-            let answer = validated(context, &entry.value, &shared);
+            let answer = validated(context, kind, &entry.value, &shared);
             out.resource("validation", |o| match answer {
                 Ok(body) => o.raw(&body),
                 Err(failure) => outcome::write(o, &failure.issues),
@@ -38,7 +38,7 @@ pub(super) fn validate_codes(context: &Context<'_>, p: &Parameters) -> Result<Ve
     Ok(json.into_bytes())
 }
 
-fn validated(context: &Context<'_>, entry: &Value, shared: &[&Parameter]) -> Result<Vec<u8>, Failure> {
+fn validated(context: &Context<'_>, kind: Kind, entry: &Value, shared: &[&Parameter]) -> Result<Vec<u8>, Failure> {
     let Value::Tree(resource) = entry else { return Err(Failure::invalid("a validation is a Parameters resource")) };
     let mut own = Parameters::from_json(resource.to_string().as_bytes())?;
     for parameter in shared {
@@ -47,7 +47,7 @@ fn validated(context: &Context<'_>, entry: &Value, shared: &[&Parameter]) -> Res
         }
     }
     let context = &Context { pins: Pins::read(&own)?, outcomes: RefCell::default(), ..*context };
-    let has_set = own.parameter.iter().any(|q| matches!(q.name.as_str(), "url" | "valueSet"));
+    let has_set = own.parameter.iter().any(|q| q.name == "valueSet" || (q.name == "url" && kind == Kind::ValueSet));
     if has_set { valueset::validate(context, None, &own) } else { super::code::validate(context, None, &own) }
 }
 

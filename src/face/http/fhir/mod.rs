@@ -170,7 +170,7 @@ async fn one(
                 instance: instance.map(str::to_owned),
                 // What may take long must not keep those waiting who are served by the same thread.
                 is_long: inline.is_some()
-                    || matches!(operation, Operation::Expand | Operation::ValueSetValidateCode | Operation::BatchValidateCode),
+                    || matches!(operation, Operation::Expand | Operation::ValueSetValidateCode | Operation::BatchValidateCode(_)),
                 inline,
                 parameters,
             };
@@ -234,7 +234,7 @@ impl Context<'_> {
             Operation::Translate => translate::translate(self, instance, parameters),
             Operation::ValueSetValidateCode => valueset::validate(self, instance, parameters),
             Operation::Expand => valueset::expand(self, instance, parameters),
-            Operation::BatchValidateCode => batch::validate_codes(self, parameters),
+            Operation::BatchValidateCode(kind) => batch::validate_codes(self, kind, parameters),
         }
     }
 

@@ -3,7 +3,7 @@
 use super::super::reply::Failure;
 use super::versions::{Named, Said};
 use super::{Context, check_names, clip, coding, one_version, sets};
-use crate::engine::{Age, Asked, Engine, Facts, Policy, Sex, Translation, TranslatorOptions};
+use crate::engine::{Age, Asked, Engine, Facts, Outcome, Policy, Sex, Translation, TranslatorOptions};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::{Coding, Parameter, Parameters, Value};
 use crate::face::wire::fhir::translate::{self as wire, Direction, MAP_URN};
@@ -62,7 +62,9 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
                 for mut way in ways {
                     way.options.policy = policy;
                     let is_own = !std::ptr::eq(way.engine, context.engine);
-                    answers.push((way.ask(&coding.code, &facts)?, is_own));
+                    let mut answer = way.ask(&coding.code, &facts)?;
+                    scopes.bound(&mut answer, direction);
+                    answers.push((answer, is_own));
                 }
             }
             // One coding of a concept may be of a system that is not here, as long as another is.
@@ -232,6 +234,23 @@ impl<'c> Scopes<'c> {
         let read = |names: &[&'static str]| text_of(p, names)?.map(|url| sets::Set::by_url(context, &url)).transpose();
         Ok(Scopes { source: read(&["sourceScope", "source"])?, target: read(&["targetScope", "target"])? })
     }
+
+    /// Leaves of an answer the codes that are in the value set where it has to end. A reading that lacks a code of one group is none.
+    fn bound(&self, answer: &mut Translation<'_>, direction: Direction) {
+        let scope = if direction == Direction::Forward { &self.target } else { &self.source };
+        let Some(scope) = scope else { return };
+        if answer.targets().all(|t| scope.has(t.concept)) {
+            return;
+        }
+        answer.scenarios.iter_mut().flat_map(|s| &mut s.groups).for_each(|g| g.options.retain(|t| scope.has(t.concept)));
+        answer.scenarios.retain(|s| s.groups.iter().all(|g| !g.options.is_empty()));
+        // What is left is what was wished for, not what the map says of the code: people look at it.
+        (answer.automatic, answer.picked) = (false, None);
+        if answer.scenarios.is_empty() {
+            answer.outcome = Outcome::Unmapped;
+            answer.message = format!("the targets of the map are not in the value set {}", clip(scope.name())).into();
+        }
+    }
 }
 
 /// One map or pair of systems to ask.
@@ -291,10 +310,10 @@ fn ways<'c>(
             // Of a system that only maps know, no version is known that could be another one.
             let version = context.pins.choose(of, version, Said::ByQuestion)?.filter(|_| !of.releases().is_empty());
             match Named::of(engine, of, version)? {
-                Some(named) => Ok(Some(named.day())),
+                Some(named) => Ok(Some(named.day_in_use())),
                 None if maps.is_none() => Ok(None),
                 // The map is the one that was named, so nobody else may have this version.
-                None => context.system(of.uri(), version).map(|named| Some(named.day())),
+                None => context.system(of.uri(), version).map(|named| Some(named.day_in_use())),
             }
         };
         let (Some(date), Some(target_date)) = (release(from, version)?, release(to, wanted.and_then(|(_, v)| v))?) else { continue };

@@ -6,6 +6,7 @@
 //! `check-system-version` (any other is refused) and `force-system-version` (it takes the place of what value sets say).
 
 use super::super::reply::Failure;
+use super::super::today;
 use super::clip;
 use crate::engine::Engine;
 use crate::face::wire::fhir::outcome::Issue;
@@ -43,6 +44,17 @@ impl<'c> Named<'c> {
         let release = self.release.filter(|_| !self.is_newest())?;
         // Of the first the beginning may be unknown: the day before the second.
         release.from.or_else(|| self.after(release)?.from?.yesterday().ok())
+    }
+
+    /// The same where the newest release, too, was asked for by name, and a day makes a difference: it is in use today, unless it has yet to
+    /// begin or has ended.
+    pub fn day_in_use(&self) -> Option<Date> {
+        let Some(release) = self.release.filter(|_| self.is_newest()) else { return self.day() };
+        let today = today();
+        match (release.from, release.to) {
+            (None, None) => None,
+            (from, to) => Some(today.min(to.unwrap_or(today)).max(from.unwrap_or(Date::MIN))),
+        }
     }
 
     fn after(&self, release: &ReleaseMeta) -> Option<&'c ReleaseMeta> {
@@ -203,6 +215,8 @@ mod tests {
         assert_eq!((old.lists(later), new.lists(later), any.lists(later)), (false, true, true));
         assert_eq!((old.version(None), new.version(None), any.version(None)), ("2024", "2025", "2025"));
         assert_eq!((any.version(day("2024-01-01")), any.version(day("2020-01-01"))), ("2024", "2024"));
+        assert_eq!((old.day_in_use(), any.day_in_use()), (day("2023-10-01"), None));
+        assert!(new.day_in_use().is_some_and(|d| d >= day("2024-10-01").unwrap()), "the newest, named, is that of today");
         assert_eq!(old.on(day("2024-05-05")).unwrap(), day("2024-05-05"));
         assert!(old.on(day("2025-05-05")).is_err() && new.on(day("2024-05-05")).is_err());
     }

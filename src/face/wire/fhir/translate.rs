@@ -7,11 +7,14 @@
 //!
 //! Three negative answers are told apart, all of them 200: `noMap` (the map says there is none; R4 `unmatched`), a fixed code for whatever
 //! has no row (`unmapped`; a translation), and nothing found (no match, a message).
+//!
+//! What a code was read as, and a target that is no code any more, are told in `message` beside a true `result`, and for programs in the
+//! extensions `repair` and `state`; steps to a successor in `hop`.
 
-use super::parameters::{self, Parts};
+use super::parameters::{self, Parts, write_coding};
 use super::{EXTENSION, Json, Version};
-use crate::engine::{Origin, Outcome, Scenario, Target, TargetState, Translation};
-use crate::index::ConceptMap;
+use crate::engine::{Hop, Origin, Outcome, Repair, Scenario, Target, TargetState, Translation};
+use crate::index::{Concept, ConceptMap};
 use crate::model::{MapKind, Relationship};
 
 /// `result` where every match says that there is no target. The ecosystem's requirements page says true, the base standard and its newest
@@ -55,17 +58,21 @@ pub fn body(version: Version, direction: Direction, asked: &[(Translation<'_>, b
     let result = answers().any(translated);
     Ok(parameters::body(|p| {
         p.with("result", |o| {
-            if let [(only, _)] = asked {
+            let only = if let [(only, _)] = asked { Some(only) } else { None };
+            let mut repairs = answers().flat_map(|t| &t.repairs).peekable();
+            if only.is_some() || repairs.peek().is_some() {
                 o.key("extension").array(|a| {
-                    extension(a, "outcome", |e| e.field("valueCode", only.outcome.code()));
-                    extension(a, "automatic", |e| e.key("valueBoolean").bool(only.automatic));
+                    if let Some(only) = only {
+                        extension(a, "outcome", |e| e.field("valueCode", only.outcome.code()));
+                        extension(a, "automatic", |e| e.key("valueBoolean").bool(only.automatic));
+                    }
+                    repairs.for_each(|r| extension(a, "repair", |e| e.field("valueString", &in_words(r))));
                 });
             }
             o.key("valueBoolean").bool(result);
         });
-        if !result {
-            p.text("message", "valueString", &message(answers()));
-        }
+        let told = if result { warnings(answers()) } else { message(answers()) };
+        p.text_if("message", "valueString", &told);
         for (answer, is_own) in asked {
             if answer.outcome == Outcome::NoMap {
                 no_map(p, version, answer);
@@ -97,6 +104,25 @@ fn extension(json: &mut Json, name: &str, value: impl FnOnce(&mut Json)) {
         o.field("url", &format!("{EXTENSION}{name}"));
         value(o);
     });
+}
+
+/// What a code was taken for.
+fn in_words(r: &Repair) -> String {
+    format!("`{}` was read as `{}` ({})", r.given, r.used, r.kind.code())
+}
+
+/// What a person should know of a translation that there is: the standard's place for it is `message`, beside a true `result`.
+fn warnings<'t, 'i: 't>(answers: impl Iterator<Item = &'t Translation<'i>>) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for t in answers {
+        let own = Some(t.message.to_string()).filter(|m| !m.is_empty());
+        for text in t.repairs.iter().map(in_words).chain(own) {
+            if !said.contains(&text) {
+                said.push(text);
+            }
+        }
+    }
+    said.join("; ")
 }
 
 /// Why there is no translation, in one sentence for a person.
@@ -279,6 +305,7 @@ impl<'i> Place<'_, 'i> {
                 Origin::Text => extension(a, "text", |e| e.key("valueBoolean").bool(true)),
                 Origin::Same => extension(a, "same", |e| e.key("valueBoolean").bool(true)),
             }
+            target.hops.iter().for_each(|h| hop(a, h));
             let Some(detail) = row.map(|r| r.detail()) else { return };
             let texts =
                 [("rule", detail.rule, self.version == Version::R4), ("advice", detail.advice, true), ("comment", detail.comment, true)];
@@ -287,6 +314,26 @@ impl<'i> Place<'_, 'i> {
             }
         });
     }
+}
+
+/// A step between the row and the target: a further map, or a successor.
+fn hop(a: &mut Json, hop: &Hop<'_>) {
+    let coding = |e: &mut Json, c: Concept<'_>| e.key("valueCoding").object(|o| write_coding(o, c.system().uri(), c.code(), ""));
+    a.object(|o| {
+        o.field("url", &format!("{EXTENSION}hop"));
+        o.key("extension").array(|parts| {
+            let mut part = |name: &str, value: &dyn Fn(&mut Json)| {
+                parts.object(|e| {
+                    e.field("url", name);
+                    value(e);
+                });
+            };
+            part("from", &|e| coding(e, hop.from));
+            part("to", &|e| coding(e, hop.to));
+            part("relationship", &|e| e.field("valueCode", hop.relationship.code()));
+            part("originMap", &|e| e.field("valueCanonical", &canonical(hop.row.map())));
+        });
+    });
 }
 
 fn depends_on(m: &mut Parts<'_>, attribute: &str, value: &str) {
