@@ -127,6 +127,18 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
                 }
             },
         };
+        let counts = row.not_a_number::<u64>(&["records", "count"]).or_else(|| row.not_a_number::<u32>(&["row"]));
+        let places = || row.not_a_number::<u16>(&["scenario", "group"]).or_else(|| row.not_a_number::<f64>(&["score"]));
+        if let Some(problem) = counts.or_else(places) {
+            problems.push(problem);
+            continue;
+        }
+        let at = row.get("at");
+        let is_time = at.is_empty() || at.parse::<jiff::Timestamp>().is_ok();
+        if !is_time {
+            let what = format!("`{at}` is no time (2026-11-22T04:12:33Z is one); that of the import was taken");
+            problems.push(Problem { line: row.line, what });
+        }
         let code = row.get("target_code");
         let relationship = match row.get("relationship") {
             "" => Relationship::RelatedTo,
@@ -161,7 +173,7 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             verdict,
             author: row.owned("author"),
             approver: row.owned("approver"),
-            at: row.owned("at"),
+            at: if is_time { at.to_owned() } else { String::new() },
             why: row.owned("why"),
             assignee: row.owned("assignee"),
             second: row.owned("second"),

@@ -124,6 +124,13 @@ impl Row<'_> {
         self.get(column).to_owned()
     }
 
+    /// What is wrong with the first of these cells that is neither empty nor a number: taken for nothing, it would count falsely.
+    pub fn not_a_number<N: std::str::FromStr>(&self, columns: &[&str]) -> Option<Problem> {
+        let wrong = columns.iter().find(|c| !self.get(c).is_empty() && self.number::<N>(c).is_none())?;
+        let what = format!("`{}` in the column `{wrong}` is no such number; the row was left out", self.get(wrong));
+        Some(Problem { line: self.line, what })
+    }
+
     pub fn number<N: std::str::FromStr>(&self, column: &str) -> Option<N> {
         self.get(column).trim().parse().ok()
     }

@@ -330,3 +330,22 @@ fn bad_rows_are_told_and_the_rest_is_read() {
     let bare = "sourceCode,mappingStatus,conceptId\n1,APPROVED,5\n";
     assert!(matches!(read(&mut bare.as_bytes(), Format::Usagi, &Context::default()), Err(ExchangeError::NoSystems { .. })));
 }
+
+#[test]
+fn what_a_spreadsheet_made_of_numbers_and_times_is_told() {
+    let rows = [
+        ("records", "1,234", "no such number"),
+        ("records", "-3", "no such number"),
+        ("group", "one", "no such number"),
+        ("score", "0,75", "no such number"),
+        ("at", "22/11/2026 04:12", "no time"),
+    ];
+    for (column, value, says) in rows {
+        let file =
+            format!("source_system,source_code,target_system,target_code,status,{column}\nicd9cm,401.9,icd10cm,I10,approved,\"{value}\"\n");
+        let readout = read(&mut file.as_bytes(), Format::Csv, &context()).unwrap();
+        assert!(readout.problems.iter().any(|p| p.line == 2 && p.what.contains(says)), "{column}: {:?}", readout.problems);
+        let kept = if column == "at" { vec![String::new()] } else { vec![] };
+        assert_eq!(readout.items.iter().map(|i| i.at.clone()).collect::<Vec<_>>(), kept, "{column}");
+    }
+}
