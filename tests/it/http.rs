@@ -373,6 +373,8 @@ fn bad_input_is_4xx_and_says_what_to_mend() {
     .concat();
     let reply = exchange(service.address, &invalid);
     assert_eq!((reply.status, &reply.json()["error"]["status"]), (200, &json!(400)), "one bad subject fails alone");
+    let list = post(&service, "/v1/lookup?system=icd10cm", "application/json", r#"[["A00.0"], "A00.0"]"#).json();
+    assert_eq!((&list[0]["error"]["status"], &list[1]["found"]), (&json!(400), &json!(true)), "a list is no subject: {list}");
     let put = exchange(service.address, b"PUT /v1/lookup HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     assert_eq!(put.status, 405);
     assert!(put.head.to_ascii_lowercase().contains("allow: get, head, post"));

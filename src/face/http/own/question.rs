@@ -228,6 +228,10 @@ impl Asker<'_> {
             };
             return self.ask(question, &subject, &question.facts, question.date, state, out);
         }
+        // serde would take a list for the fields in their order.
+        if json.first() == Some(&b'[') {
+            return Err(Failure::invalid("a subject is a text or an object of this operation's fields, not a list"));
+        }
         let subject: Subject<'_> = serde_json::from_slice(json).map_err(not_read)?;
         let facts = subject.facts(&question.facts)?;
         let date = day("date", subject.date.as_deref())?.or(question.date);
