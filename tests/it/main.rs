@@ -37,3 +37,5 @@ mod validity;
 mod workbench;
 #[cfg(feature = "serve")]
 mod workbench_disk;
+#[cfg(feature = "serve")]
+mod workbench_words;

@@ -13,6 +13,9 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use std::sync::Arc;
 
+/// Characters of a record's words that are shown at once: what is on offer has to be in sight.
+const LONG: usize = 1_000;
+
 pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Address(id, looking): Address) -> Response {
     let name = state.session(&headers).map(|s| s.person.name).unwrap_or_default();
     work(state, Actor { name, operation: "review/item" }, move |state| {
@@ -95,7 +98,10 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                     @if let Some(source) = source { (layout::validity(source)) }
                 }
                 @if let Some(source) = source { (layout::place(source)) (layout::notes(source)) }
-                @if !q.text.is_empty() { p.text { "In the record: " q { (q.text) } } }
+                @if let Some(beginning) = layout::beginning(&q.text, LONG) {
+                    p.text { "In the record: " q { (beginning) "\u{2026}" } }
+                    details { summary { "All of it (" (layout::thousands(q.text.chars().count() as u64)) " characters)" } p.text { q { (q.text) } } }
+                } @else if !q.text.is_empty() { p.text { "In the record: " q { (q.text) } } }
                 @if !q.facts.is_empty() { p.text { "Known: " (q.facts) } }
                 @if blind { p.hint { "Two people work blind on this item: you see only your own answer until both are in." } }
                 @if let Some(finding) = &s.finding { p.problem { "Examined again: " (finding) "." } }
@@ -154,16 +160,21 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
     Ok(layout::page(&format!("{} {}", q.code, q.display), Some(session), body))
 }
 
+/// What was not taken back, the last first.
+fn standing(history: &[Event]) -> impl Iterator<Item = &Event> {
+    let gone: Vec<i64> = history.iter().filter_map(|e| if let Action::Undone { event } = e.action { Some(event) } else { None }).collect();
+    history.iter().rev().filter(move |e| !gone.contains(&e.id))
+}
+
 /// Who flagged it last, and why, if they said so: the next person needs that first.
 fn doubt(history: &[Event]) -> Option<(&str, &str)> {
-    let flag = history.iter().rev().find(|e| matches!(e.action, Action::Flagged))?;
+    let flag = standing(history).find(|e| matches!(e.action, Action::Flagged))?;
     (!flag.why.is_empty()).then_some((flag.who.as_str(), flag.why.as_str()))
 }
 
 /// Whether the last thing that was done and not taken back is this person's, and may be taken back.
 fn can_undo(history: &[Event], s: &decisions::State, who: &str) -> bool {
-    let gone: Vec<i64> = history.iter().filter_map(|e| if let Action::Undone { event } = e.action { Some(event) } else { None }).collect();
-    let mut done = history.iter().rev().filter(|e| !gone.contains(&e.id) && e.action.can_be_undone());
+    let mut done = standing(history).filter(|e| e.action.can_be_undone());
     done.next().is_some_and(|last| last.who == who && ![s.first_coding, s.second_coding].contains(&Some(last.id)))
 }
 

@@ -129,6 +129,11 @@ pub fn held() -> Markup {
     html! { span.status.held { "held back" } }
 }
 
+/// The first characters of a text that is longer than that.
+pub fn beginning(text: &str, characters: usize) -> Option<&str> {
+    text.char_indices().nth(characters).map(|(end, _)| &text[..end])
+}
+
 /// Whether it is a code today, and since or until when.
 pub fn validity(concept: Concept<'_>) -> Markup {
     html! {

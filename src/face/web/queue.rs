@@ -13,6 +13,8 @@ use std::sync::Arc;
 
 /// Lines on a page.
 const LINES: u64 = 50;
+/// Characters of a record's words in a line; the item has all of them.
+const LONG: usize = 160;
 
 /// What the address says: the filter, and where in it one is. Travels from page to page.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
@@ -268,7 +270,8 @@ fn table(entries: &[Entry], looking: &Looking, coverage: Coverage, held: &Held) 
                         td.code { a href=(format!("/review/item/{}?{query}", e.id)) { @if e.question.code.is_empty() { "(words)" } @else { (e.question.code) } } }
                         td {
                             (e.question.display)
-                            @if !e.question.text.is_empty() { q.words { (e.question.text) } }
+                            @if let Some(beginning) = layout::beginning(&e.question.text, LONG) { q.words { (beginning) "\u{2026}" } }
+                            @else if !e.question.text.is_empty() { q.words { (e.question.text) } }
                             @if let Some(why) = held.why(e.id) { span.words.finding { (why) } }
                         }
                         td { (e.outcome) @if !e.finding.is_empty() { " " span.finding { (e.finding) } } }

@@ -2,8 +2,9 @@
 //! <https://www.w3.org/community/reports/reconciliation/CG-FINAL-specs-0.2-20230410/>
 //!
 //! A type is a code system, an entity is a code of it. A query's words are searched for; a property `code` with the name of another
-//! system (`icd9cm`) restricts the candidates to what the maps give for that code. `match` is true only for a code typed as such or a
-//! candidate far ahead: the service would rather ask than guess.
+//! system (`icd9cm`) restricts the candidates to what the maps give for that code; where they give nothing, what the words find is for
+//! people to look at. `match` is true only for a code typed as such, the only target of a code if it may be taken without a person, or a
+//! billable candidate far ahead: the service would rather ask than guess.
 //!
 //! A service with tokens wants one: as a bearer token, or in the address (`/reconcile/t/TOKEN`), because OpenRefine can send no header.
 //! Answers may be read by pages of other sites (the specification wants it): they carry public codes and no cookie opens them.
@@ -131,25 +132,28 @@ fn one(engine: &Engine, query: &Value) -> Result<Vec<Value>, String> {
     let system = engine.system(kind.unwrap_or("icd10cm")).map_err(|e| e.to_string())?;
     let mut found: Vec<(Concept<'_>, f64, bool)> = Vec::new();
     let mapped = mapped(engine, system.alias(), &query["properties"]);
-    if let Some(targets) = &mapped {
+    if let Some(Mapped { targets, is_settled }) = &mapped {
         // The maps say what it may be; the words only rank it.
         let searcher = engine.searcher(system, SearchOptions::default()).map_err(|e| e.to_string())?;
         let weights = searcher.weigh(&words, targets);
-        let only = targets.len() == 1;
-        found.extend(targets.iter().zip(weights).map(|(c, w)| (*c, if only { 1.0 } else { f64::from(w) }, only)));
+        found.extend(targets.iter().zip(weights).map(|(c, w)| (*c, if *is_settled { 1.0 } else { f64::from(w) }, *is_settled)));
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
     }
-    if mapped.is_none_or(|m| m.is_empty()) {
+    // Where the maps have nothing, the words find what somebody may look at; that is no match.
+    let by_words_alone = mapped.is_none();
+    if found.is_empty() {
         let searcher = engine.searcher(system, SearchOptions { limit, ..SearchOptions::default() }).map_err(|e| e.to_string())?;
-        let is_code = |why: &[String]| why.iter().any(|w| w == "code");
+        let is_code = |why: &[String]| by_words_alone && why.iter().any(|w| w == "code");
         found = searcher.search(&words).into_iter().map(|m| (m.concept, f64::from(m.score), is_code(&m.why))).collect();
     }
+    let by_map = mapped.is_some_and(|m| !m.targets.is_empty());
     let lead = match &found[..] {
         [first, second, ..] => first.1 - second.1,
         [first] => first.1,
         [] => 0.0,
     };
-    let sure = found.first().is_some_and(|(_, score, certain)| *certain || (*score >= 0.9 && lead >= LEAD));
+    let is_ahead = |c: Concept<'_>, score: f64| (by_map || by_words_alone) && c.is_valid_on(None) && score >= 0.9 && lead >= LEAD;
+    let sure = found.first().is_some_and(|&(c, score, certain)| certain || is_ahead(c, score));
     let candidates = found.into_iter().take(limit).enumerate().map(|(at, (c, score, _))| {
         json!({
             "id": format!("{}:{}", system.alias(), c.code()),
@@ -164,23 +168,45 @@ fn one(engine: &Engine, query: &Value) -> Result<Vec<Value>, String> {
     Ok(candidates.collect())
 }
 
-/// What the maps give for a code of another system that came as a property; `None` if none came.
-fn mapped<'e>(engine: &'e Engine, to: &str, properties: &Value) -> Option<Vec<Concept<'e>>> {
-    let properties = properties.as_array()?;
-    let (from, code) = properties.iter().find_map(|p| {
-        let system = engine.system(p["pid"].as_str()?).ok()?;
-        let value = if p["v"].is_object() { p["v"]["id"].as_str() } else { p["v"].as_str() };
-        Some((system.alias(), value.or_else(|| p["v"].as_array()?.first()?.as_str())?.to_owned()))
-    })?;
-    let options = TranslatorOptions { from: from.to_owned(), to: to.to_owned(), ..TranslatorOptions::default() };
-    let translator = engine.translator(options).ok()?;
+/// What the maps give for codes of another system.
+struct Mapped<'e> {
+    targets: Vec<Concept<'e>>,
+    /// One code was asked for, and its only target may be taken without a person.
+    is_settled: bool,
+}
+
+/// What the maps give for codes of other systems that came as properties; `None` if none came that a map could be asked for.
+fn mapped<'e>(engine: &'e Engine, to: &str, properties: &Value) -> Option<Mapped<'e>> {
+    let mut asked = Vec::new();
+    for property in properties.as_array()? {
+        let Some(system) = property["pid"].as_str().and_then(|name| engine.system(name).ok()) else { continue };
+        let values = property["v"].as_array().map_or(std::slice::from_ref(&property["v"]), Vec::as_slice);
+        let codes = values.iter().filter_map(|v| code(system.alias(), v));
+        let options = TranslatorOptions { from: system.alias().to_owned(), to: to.to_owned(), ..TranslatorOptions::default() };
+        let Ok(translator) = engine.translator(options) else { continue };
+        asked.extend(codes.map(|code| translator.translate(&Asked::code(&code))));
+    }
     let mut targets: Vec<Concept<'e>> = Vec::new();
-    for target in translator.translate(&Asked::code(&code)).targets() {
+    for target in asked.iter().flat_map(|t| t.targets()) {
         if !targets.contains(&target.concept) {
             targets.push(target.concept);
         }
     }
-    Some(targets)
+    let is_settled = matches!((&asked[..], &targets[..]), ([one], [target]) if one.automatic && target.is_valid_on(None));
+    (!asked.is_empty()).then_some(Mapped { targets, is_settled })
+}
+
+/// The code that a property's value is: a text, a cell that a spreadsheet took for a number, or the id of a cell that is reconciled already.
+fn code(system: &str, value: &Value) -> Option<String> {
+    let code = match value {
+        Value::String(code) => code.clone(),
+        Value::Number(number) => number.to_string(),
+        reconciled => {
+            let id = reconciled["id"].as_str()?;
+            id.strip_prefix(system).and_then(|rest| rest.strip_prefix(':')).unwrap_or(id).to_owned()
+        }
+    };
+    Some(code).filter(|c| !c.trim().is_empty())
 }
 
 /// Suggestions while somebody types: entities, types, properties.
@@ -250,4 +276,25 @@ pub async fn preview(
     let policy = HeaderValue::from_static("default-src 'none'; style-src 'self'; frame-ancestors *");
     response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_come_as_texts_numbers_and_reconciled_cells() {
+        let cases = [
+            (json!("401.9"), Some("401.9")),
+            (json!(401.9), Some("401.9")),
+            (json!({"id": "icd9cm:401.9", "name": "x"}), Some("401.9")),
+            (json!({"id": "401.9"}), Some("401.9")),
+            (json!(" "), None),
+            (json!(null), None),
+            (json!({"name": "x"}), None),
+        ];
+        for (value, wanted) in cases {
+            assert_eq!(code("icd9cm", &value).as_deref(), wanted, "{value}");
+        }
+    }
 }

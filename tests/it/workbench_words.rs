@@ -1,0 +1,72 @@
+//! What people read on the pages of the workbench, and what OpenRefine reads of its columns.
+
+use super::review::{GEM, Place, TITLES, releases};
+use super::workbench::serve;
+use serde_json::{Value, json};
+
+#[test]
+fn a_whole_letter_as_a_record_s_words_leaves_the_pages_readable() {
+    let place = Place::new();
+    place.two_items();
+    let service = serve(&place, &[]);
+    let ann = service.sign_in("ann");
+    let letter = "fever+and+rash+".repeat(1_000) + "THE+END";
+    let added = ann.post("/review/add", &format!("{}&from=icd9cm&to=icd10cm&code=001.8&text={letter}", ann.form(1))).expect("an answer");
+    assert_eq!(added.status, 303, "{}", added.body);
+    let queue = ann.get("/review").body;
+    assert!(queue.contains("fever and rash fever") && !queue.contains("THE END") && queue.len() < 20_000, "{} bytes", queue.len());
+    let item = ann.get("/review/item/3").body;
+    assert!(item.contains("All of it (15,007 characters)") && item.contains("THE END"), "nothing is lost");
+    // Short words stand there whole.
+    ann.post("/review/add", &format!("{}&from=icd9cm&to=icd10cm&code=001.8&text=rash", ann.form(1))).expect("an answer");
+    assert!(ann.get("/review").body.contains("rash</q>") && !ann.get("/review/item/4").body.contains("All of it"));
+}
+
+#[test]
+fn a_doubt_that_was_taken_back_is_not_shown_as_the_reason() {
+    let place = Place::new();
+    place.two_items();
+    let service = serve(&place, &[]);
+    let (ann, bob) = (service.sign_in("ann"), service.sign_in("bob"));
+    let does = |browser: &super::workbench::Browser<'_>, what: &str| {
+        let reply = browser.post("/review/item/2", &format!("{what}&{}", browser.form(2))).expect("an answer");
+        assert_eq!(reply.status, 303, "{what}: {}", reply.body);
+    };
+    does(&ann, "action=flag&why=odd+words");
+    assert!(bob.get("/review/item/2").body.contains("Flagged by ann: odd words"));
+    does(&ann, "action=undo");
+    does(&bob, "action=flag");
+    assert!(!ann.get("/review/item/2").body.contains("Flagged by ann"));
+}
+
+#[test]
+fn openrefine_columns_restrict_and_match_only_what_may_be_taken() {
+    // 001.0 leads to a header.
+    let place = Place::with(&releases(&GEM.replacen("A000    00000", "A00     00000", 1), &[], TITLES, Vec::new()));
+    place.two_items();
+    let service = serve(&place, &[]);
+    let ask = |query: &str, value: Value| -> Vec<(String, bool)> {
+        let queries = json!({"q": {"query": query, "type": "icd10cm", "properties": [{"pid": "icd9cm", "v": value}]}}).to_string();
+        let sent: String = queries.bytes().map(|b| format!("%{b:02X}")).collect();
+        let reply = service.ask("POST", "/reconcile", &[], &format!("queries={sent}")).expect("an answer");
+        let answer: Value = serde_json::from_str(&reply.body).expect("JSON");
+        let found = answer["q"]["result"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        found.iter().map(|c| (c["id"].as_str().unwrap_or_default().to_owned(), c["match"] == true)).collect()
+    };
+    let codes = |found: &[(String, bool)]| {
+        let mut codes: Vec<String> = found.iter().map(|(id, _)| id.clone()).collect();
+        codes.sort();
+        codes
+    };
+    let (choice, header) = (["icd10cm:A00.0", "icd10cm:A00.9"], ["icd10cm:A00"]);
+    assert_eq!(codes(&ask("x", json!("001.8"))), choice);
+    assert_eq!(codes(&ask("x", json!({"id": "icd9cm:001.8", "name": "Cholera three"}))), choice, "a column that is reconciled already");
+    assert_eq!(codes(&ask("x", json!(["001.0", "001.8"]))), ["icd10cm:A00", "icd10cm:A00.0", "icd10cm:A00.9"], "all of several");
+    assert_eq!(ask("Cholera", json!("001.0")), [(header[0].to_owned(), false)], "a header is nobody's match");
+    let none = ask("Classical cholera", json!("001.9"));
+    assert!(!none.is_empty() && none.iter().all(|(_, is_match)| !is_match), "the map says that there is none: {none:?}");
+    assert!(
+        ask("Classical cholera", json!("")).iter().any(|(id, is_match)| id == "icd10cm:A00.0" && *is_match),
+        "an empty cell asks no map"
+    );
+}
