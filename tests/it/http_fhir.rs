@@ -1,6 +1,6 @@
 //! FHIR over a real socket: versions, contradictions, costs, paging, search, decisions.
 
-use crate::http::{CM, I9, Reply, Service, fhir, get, part, serve, serve_engine, serve_with, small};
+use crate::http::{CM, I9, Reply, Service, fhir, get, part, post, serve, serve_engine, serve_with, small};
 use crate::kit::{self, map, system};
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -336,6 +336,24 @@ fn a_batch_of_codes_of_a_system_names_it_as_its_operation_does() {
     assert_eq!(answers("CodeSystem", json!([entry(CM, "A00.0"), entry(CM, "A00"), entry(I9, "001.0")])), [true, false, true]);
     let of_set = json!([{"name": "system", "valueUri": CM}, entry(&format!("{CM}?fhir_vs=isa/A00"), "A00.0"), entry(&format!("{CM}?fhir_vs=isa/A00"), "A04.7")]);
     assert_eq!(answers("ValueSet", of_set), [true, false]);
+}
+
+#[test]
+fn what_the_address_of_a_post_says_counts_beside_its_body() {
+    let service = serve(|_| ());
+    for release in ["r4", "r5"] {
+        let path = |query: &str| format!("/fhir/{release}/ConceptMap/$translate{query}");
+        let coding = json!([{"name": "sourceCoding", "valueCoding": {"system": I9, "code": "001.0"}}]);
+        let ask = |query: &str| fhir(&service, &path(query), coding.clone());
+        assert_eq!(result(&ask("?_format=json&_pretty=true")), true);
+        assert_eq!(result(&ask(&format!("?targetsystem={CM}"))), true);
+        assert_eq!(result(&ask(&format!("?targetScope={CM}%3Ffhir_vs%3Disa/A04.7"))), false, "A00.0 is not in it");
+        assert_eq!(ask(&format!("?sourceCode=001.1&system={I9}")).status, 400, "two codes");
+        assert_eq!(ask("?colour=red").status, 400);
+        let bare = post(&service, &path(&format!("?sourceCode=001.0&system={I9}")), "application/fhir+json", "");
+        assert_eq!(result(&bare), true, "{}", bare.body);
+        assert_eq!(post(&service, &path(""), "application/fhir+json", "").status, 400);
+    }
 }
 
 /// Reviewers who took A00.9 for 001.8.

@@ -140,10 +140,14 @@ async fn one(
     body: Option<&[u8]>,
 ) -> Result<Answer, Failure> {
     let base = format!("/fhir/{}", version.name());
-    let mut parameters = match body {
-        Some(body) => Parameters::from_json(body)?,
-        None => Parameters::from_query(query)?,
-    };
+    let mut parameters = Parameters::from_query(query)?;
+    if let Some(body) = body {
+        // What the address says counts beside the body, but for how to print.
+        parameters.parameter.retain(|p| !p.name.starts_with('_'));
+        if !body.is_empty() || parameters.parameter.is_empty() {
+            parameters.parameter.extend(Parameters::from_json(body)?.parameter);
+        }
+    }
     match interaction {
         Fhir::Metadata if parameters.text("mode")?.as_deref() == Some("terminology") => {
             Ok(statements::terminology_capabilities(engine.index(), &format!("urn:xwalk:{base}")).to_string().into_bytes().into())

@@ -15,7 +15,9 @@ pub(super) fn answer(version: Version, index: &Index, kind: Kind, p: &Parameters
     let criteria = statements::search_parameters(version, kind.name());
     // Either version's names are taken by either.
     let others = statements::search_parameters(if version == Version::R4 { Version::R5 } else { Version::R4 }, kind.name());
-    let known: Vec<&str> = criteria.iter().chain(others).map(|c| c.name).chain(PAGING.iter().copied()).collect();
+    let mut known: Vec<&str> = criteria.iter().chain(others).map(|c| c.name).chain(PAGING.iter().copied()).collect();
+    known.sort_unstable();
+    known.dedup();
     check_names(p, &known)?;
     let resources: Vec<serde_json::Value> = match kind {
         Kind::CodeSystem => index.systems().filter(|s| !s.uri().is_empty()).map(statements::code_system).collect(),
