@@ -3,7 +3,7 @@
 use super::Error;
 use super::model::{Asked, Chosen, Item, Offer, Offered, Question, Verdict};
 use crate::engine::{
-    self, Asked as AskedOfEngine, Engine, Facts, Origin, Outcome, Refusal, Target, TargetState, Translation, TranslatorOptions,
+    self, Asked as AskedOfEngine, Engine, Facts, Group, Origin, Outcome, Refusal, Target, TargetState, Translation, TranslatorOptions,
 };
 use crate::index::{CodeSystem, Concept};
 use crate::model::Relationship;
@@ -137,21 +137,34 @@ pub fn by_codes(engine: &Engine, question: &Question, codes: &[(String, Option<R
     Ok(verdict)
 }
 
-/// What to think of before these codes become an answer: those that nobody can record today. They may still be meant, but no translation
-/// will use them.
+/// What to think of before these codes become an answer: those that nobody can record today, which no translation will use, and half of a
+/// combination. They may still be meant.
 pub fn doubts(engine: &Engine, question: &Question, verdict: &Verdict) -> Vec<String> {
     let Ok(system) = engine.system(&question.target_system) else { return Vec::new() };
     let concepts = verdict.targets.iter().filter_map(|t| system.concept(&t.code));
-    concepts
-        .filter_map(|c| {
-            let what = match engine::lapse(c, None)? {
-                TargetState::Header => "is a header: it is not billable, a more particular code is wanted",
-                TargetState::Expired => "is no longer a code",
-                TargetState::Unlisted | TargetState::Valid => "is in no loaded release",
-            };
-            Some(format!("{} {what}; translations will not use this answer", c.code()))
-        })
-        .collect()
+    let unusable = concepts.filter_map(|c| {
+        let what = match engine::lapse(c, None)? {
+            TargetState::Header => "is a header: it is not billable, a more particular code is wanted",
+            TargetState::Expired => "is no longer a code",
+            TargetState::Unlisted | TargetState::Valid => "is in no loaded release",
+        };
+        Some(format!("{} {what}; translations will not use this answer", c.code()))
+    });
+    unusable.chain(offered(engine, question).and_then(|t| missing(&t, verdict))).collect()
+}
+
+/// What the map wants beside these codes, if every reading that they are of needs more of them.
+fn missing(translation: &Translation<'_>, verdict: &Verdict) -> Option<String> {
+    let is_chosen = |g: &Group<'_>| g.options.iter().any(|o| verdict.targets.iter().any(|t| t.code == o.concept.code()));
+    let mut readings = translation.scenarios.iter().filter(|s| s.groups.iter().any(is_chosen));
+    let first = readings.next()?;
+    let open = first.groups.iter().find(|g| !is_chosen(g))?;
+    if readings.any(|s| s.groups.iter().all(is_chosen)) {
+        return None;
+    }
+    let codes: Vec<&str> = open.options.iter().take(5).map(|o| o.concept.code()).collect();
+    let more = if open.options.len() > codes.len() { " ..." } else { "" };
+    Some(format!("the map needs {} codes together here; still missing: {}{more}", first.groups.len(), codes.join(" or ")))
 }
 
 fn known<'e>(engine: &'e Engine, system: CodeSystem<'e>, code: &str) -> Result<Concept<'e>, Error> {

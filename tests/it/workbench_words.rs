@@ -40,6 +40,29 @@ fn a_doubt_that_was_taken_back_is_not_shown_as_the_reason() {
 }
 
 #[test]
+fn half_of_a_combination_is_said_to_who_saves_and_to_who_approves() {
+    let place = Place::new();
+    place.two_items();
+    let service = serve(&place, &[]);
+    let (ann, bob) = (service.sign_in("ann"), service.sign_in("bob"));
+    let told = "the map needs 2 codes together here; still missing: A00.0";
+    let saves = |codes: &str| {
+        let saved = ann.post("/review/item/1", &format!("action=decide{codes}&{}", ann.form(1))).expect("an answer");
+        assert_eq!(saved.status, 303, "it may be meant: {}", saved.body);
+        [ann.get("/review?done=1").body, bob.get("/review/item/1").body]
+    };
+    for page in saves("&code=A04.7") {
+        assert!(page.contains(told), "{page}");
+    }
+    for page in saves("&code=A04.7&code=A00.0").into_iter().chain(saves("&code=A00")) {
+        assert!(!page.contains("still missing"), "{page}");
+    }
+    assert!(bob.get("/review/item/1").body.contains("A00 is a header"), "before it is approved");
+    let (_, _, error) = place.review("decide", &["--by", "ann", "1", "--codes", "A00.9"]);
+    assert!(error.contains(told), "{error}");
+}
+
+#[test]
 fn openrefine_columns_restrict_and_match_only_what_may_be_taken() {
     // 001.0 leads to a header.
     let place = Place::with(&releases(&GEM.replacen("A000    00000", "A00     00000", 1), &[], TITLES, Vec::new()));

@@ -113,7 +113,11 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                 }
                 @match &two {
                     Some(two) => (two),
-                    None => @if let Some(verdict) = answered { (answer(verdict, own.is_some(), s)) },
+                    None => @if let Some(verdict) = answered {
+                        (answer(verdict, own.is_some(), s))
+                        // Whoever approves has to see it before, not after.
+                        @if held.why(id).is_none() { @for doubt in decisions::doubts(&engine, q, verdict) { p.problem { (doubt) "." } } }
+                    },
                 }
             }
             form #decide method="post" action=(address(id)) data-touched=[touched.then_some("yes")] {
