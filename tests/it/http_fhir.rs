@@ -308,6 +308,30 @@ fn the_newest_version_holds_where_it_is_named() {
 }
 
 #[test]
+fn of_a_map_by_name_the_newest_version_is_meant() {
+    let gem = |version: &str, row: &str| map("gem", ("icd9cm", "icd10cm"), version, MapKind::Gem, Format::Gem, row);
+    let engine = kit::engine(&[
+        system(
+            "cm",
+            "icd10cm",
+            "2018",
+            "2017-10-01",
+            Format::IcdOrder,
+            &format!("00001 A000    1 {0:<60} {0}\r\n00002 A009    1 {0:<60} {0}\r\n", "Cholera"),
+        ),
+        system("i9", "icd9cm", "32", "2014-10-01", Format::Icd9TitlesLong, "0010  Cholera one\n"),
+        gem("9", "0010  A000    00000\r\n"),
+        gem("10", "0010  A009    00000\r\n"),
+    ]);
+    let service = serve_engine(Box::leak(Box::new(engine)), |_| ());
+    for (more, code) in [("", "A00.9"), ("&conceptMapVersion=9", "A00.0"), ("&conceptMapVersion=10", "A00.9")] {
+        let reply = get(&service, &format!("/fhir/r4/ConceptMap/$translate?url=urn:xwalk:map:gem&system={I9}&code=001.0{more}"));
+        let matches = reply.all("match");
+        assert_eq!((matches.len(), &part(&matches[0], "concept")["valueCoding"]["code"]), (1, &json!(code)), "{more}: {}", reply.body);
+    }
+}
+
+#[test]
 fn what_a_code_was_read_as_is_said_of_a_translation() {
     let service = serve(|_| ());
     for release in ["r4", "r5"] {

@@ -10,7 +10,7 @@ use crate::face::wire::fhir::translate::{self as wire, Direction, MAP_URN};
 use crate::face::wire::fhir::{EXTENSION, Version, statements};
 use crate::index::{CodeSystem, ConceptMap};
 use crate::model::rule::{AGE_AT_ONSET, CURRENT_AGE, FEMALE, MALE};
-use crate::model::{Date, MapKind};
+use crate::model::{Date, MapKind, compare_versions};
 
 const KNOWN: &[&str] = &[
     "url",
@@ -217,7 +217,7 @@ fn maps<'c>(
     }
     if version.is_none() {
         // Of a map by name alone the newest version is meant; groups of one map share their version and stay together.
-        let newest = fits.iter().map(|(_, m)| m.version()).max().unwrap_or_default();
+        let newest = fits.iter().map(|(_, m)| m.version()).max_by(|a, b| compare_versions(a, b)).unwrap_or_default();
         fits.retain(|(_, m)| m.version() == newest);
     }
     Ok(Some(fits))
