@@ -328,6 +328,38 @@ fn two_people_work_blind_and_agreement_is_measured() {
     assert_eq!(place.stats()["settled_items"], 2);
 }
 
+#[test]
+fn a_file_does_not_answer_for_those_who_work_blind() {
+    let place = Place::new();
+    place.two_items();
+    place.reviews("assign", &["--by", "boss", "--blind", "ann", "bob"]);
+    let file = |author: &str| {
+        let head = "source_system,source_code,target_system,target_code,status,author,approver,assignee,records";
+        write(&place.path("in.csv"), &format!("{head}\nicd9cm,001.8,icd10cm,A00.9,approved,{author},dora,carl,10\n"));
+    };
+    file("carl");
+    let (code, _, told) = place.review("import", &["--by", "imp", "in.csv"]);
+    assert!(code == 1 && told.contains("001.8: two people work blind on it"), "{code}: {told}");
+    file("ann");
+    let (_, _, told) = place.review("import", &["--by", "imp", "in.csv"]);
+    assert!(told.contains("work blind"), "ann did not say it: {told}");
+    place.reviews("decide", &["--by", "bob", "2", "--codes", "A00.9"]);
+    let list = || -> Value { serde_json::from_str(&place.reviews("list", &["--code", "001.8", "--format", "json"])).expect("JSON") };
+    let waiting = list().to_string();
+    assert!(
+        waiting.contains("\"unreviewed\"") && waiting.contains("\"second\"") && !waiting.contains("carl"),
+        "ann has yet to answer: {waiting}"
+    );
+    // Her own file is her answer, and no more than that.
+    let (_, _, told) = place.review("import", &["--by", "ann", "in.csv"]);
+    assert!(!told.contains("work blind"), "{told}");
+    assert_eq!(
+        (&list()[0]["status"], &place.stats()["coded_twice"]["items"]),
+        (&Value::from("approved"), &Value::from(1)),
+        "both in, and agreed"
+    );
+}
+
 /// Makes a small disk of its own where the machine allows it (as root, in a container); else says that it was skipped.
 pub struct Disk(pub PathBuf);
 

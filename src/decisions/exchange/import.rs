@@ -4,6 +4,7 @@
 //! (`via`): names in a file are a claim of whoever imports it.
 
 use super::{Exchanged, Problem, Readout};
+use crate::decisions::fold::{fold, is_blind};
 use crate::decisions::model::{Action, Status, Verdict};
 use crate::decisions::store::{self, By, Store, now};
 use crate::decisions::{Error, Filter, asking, rows};
@@ -44,13 +45,13 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
         }
         items.push((item, doubt));
     }
-    result.problems.sort_by_key(|p| p.line);
     let time = now();
     store.writing(|c| {
         let release = rows::put_release(c, by.index)?;
         for (item, doubt) in items {
             let (outcome, chapter, offer) = described(&item, engine);
             let (id, new) = rows::put_question(c, &item.question)?;
+            let blind = is_blind(&fold(&rows::events(c, id)?));
             if new {
                 result.new += 1
             } else {
@@ -64,13 +65,13 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
                 rows::insert_event_via(c, id, (who, at, why, via), action, (release, offer))
             };
             let settle = || {
-                let state = super::super::fold::fold(&rows::events(c, id)?);
+                let state = fold(&rows::events(c, id)?);
                 rows::put_state(c, id, (&item.question.source_system, &item.question.target_system), &state)?;
                 Ok::<_, Error>(state)
             };
             let offer = offer.map_or(Ok(None), |o| rows::put_offer(c, &o))?;
             put(by.who, &Action::Asked { batch: batch.to_owned(), records: item.records, outcome, chapter }, offer)?;
-            if !item.assignee.is_empty() {
+            if !item.assignee.is_empty() && !blind {
                 // Whether two worked blind is over: what they found is in the answer.
                 put(by.who, &Action::Assigned { to: item.assignee.clone(), second: None }, None)?;
             }
@@ -82,6 +83,19 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
                 }
                 continue;
             };
+            if blind {
+                // Theirs it is to answer, and nobody else's; the file of another would end it unseen.
+                let is_own = item.author.is_empty() || item.author == by.who;
+                if is_own && [&state.assignee, &state.second].iter().any(|coder| *coder == by.who) {
+                    put(by.who, &Action::Decided(verdict), offer)?;
+                    settle()?;
+                    result.decided += 1;
+                } else {
+                    let what = format!("{}: two people work blind on it; the answer was left out", item.question.code);
+                    result.problems.push(Problem { line: item.line, what });
+                }
+                continue;
+            }
             let becomes = if doubt.is_some() { Status::Flagged } else { item.status };
             if state.verdict.as_ref().is_some_and(|v| v.key() == verdict.key()) && state.status == becomes {
                 continue;
@@ -105,6 +119,7 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
         }
         Ok(())
     })?;
+    result.problems.sort_by_key(|p| p.line);
     Ok(result)
 }
 
