@@ -63,6 +63,22 @@ fn half_of_a_combination_is_said_to_who_saves_and_to_who_approves() {
 }
 
 #[test]
+fn the_code_of_a_header_finds_what_is_below_it() {
+    let place = Place::new();
+    place.two_items();
+    let service = serve(&place, &[]);
+    let ann = service.sign_in("ann");
+    for page in ["/review/search?fragment=1&system=icd10cm&q=A00", "/review/search?fragment=1&system=icd10cm&q=a00", "/review/item/1?q=A00"]
+    {
+        let body = ann.get(page).body;
+        let hits = body.split("Below it:").nth(1).unwrap_or_else(|| panic!("{page}: {body}"));
+        let (first, second) = (hits.find("value=\"A00.0\""), hits.find("value=\"A00.9\""));
+        assert!(first.is_some() && first < second && !hits.contains("name=\"code\" value=\"A04.7\""), "{page}: {hits}");
+    }
+    assert!(ann.get("/review/search?fragment=1&system=icd10cm&q=A00.0").body.contains("value=\"A00.0\""), "a code is itself");
+}
+
+#[test]
 fn openrefine_columns_restrict_and_match_only_what_may_be_taken() {
     // 001.0 leads to a header.
     let place = Place::with(&releases(&GEM.replacen("A000    00000", "A00     00000", 1), &[], TITLES, Vec::new()));
