@@ -63,6 +63,23 @@ fn half_of_a_combination_is_said_to_who_saves_and_to_who_approves() {
 }
 
 #[test]
+fn a_change_names_the_version_that_was_seen() {
+    let place = Place::new();
+    place.two_items();
+    let service = serve(&place, &[]);
+    let ann = service.sign_in("ann");
+    let form = ann.form(1);
+    let secret = form.split('&').next().unwrap_or_default();
+    for seen in ["", "&seen=", "&seen=newest"] {
+        let told = ann.post("/review/item/1", &format!("action=no-map&{secret}{seen}")).expect("an answer");
+        assert!(told.status == 422 && told.body.contains("which version"), "{seen}: {} {}", told.status, told.body);
+    }
+    assert_eq!(ann.post("/review/item/1", &format!("action=no-map&{form}")).expect("an answer").status, 303);
+    // What was just done is taken back from another page.
+    assert_eq!(ann.post("/review/item/1", &format!("action=undo&{secret}")).expect("an answer").status, 303);
+}
+
+#[test]
 fn the_code_of_a_header_finds_what_is_below_it() {
     let place = Place::new();
     place.two_items();

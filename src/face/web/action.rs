@@ -98,7 +98,13 @@ fn done(state: &State, who: &str, id: i64, form: &Form) -> Result<(), Problem> {
     let engine = state.engine();
     let index = engine.index().fingerprint();
     let by = By { who, why: form.first("why").trim(), index: &index };
-    let seen = form.first("seen").parse().ok();
+    let seen = match (form.first("seen"), form.first("action")) {
+        // Taken back from another page: then nobody has seen this one.
+        ("", "undo") => None,
+        (seen, _) => Some(seen.parse().map_err(|_| {
+            Problem::BadRequest("the form does not say which version of the item it was made for; load the page again".to_owned())
+        })?),
+    };
     let put = |action| store.act(id, seen, by, action).map(drop).map_err(Problem::from);
     let decide = |verdict: Verdict, item: &decisions::Item| {
         let offer = offered(&engine, &item.question).map(|t| Offer::of(&t));
@@ -120,7 +126,6 @@ fn done(state: &State, who: &str, id: i64, form: &Form) -> Result<(), Problem> {
         "flag" => put(Action::Flagged),
         "comment" if by.why.is_empty() => Err(Problem::BadRequest("the remark is empty".to_owned())),
         "comment" => put(Action::Commented),
-        // Taken back from another page: then nobody has seen this one.
         "undo" => store.undo(id, seen, by).map(drop).map_err(Problem::from),
         _ => Err(Problem::BadRequest("no such action".to_owned())),
     }
