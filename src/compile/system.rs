@@ -298,7 +298,16 @@ impl SystemBuilder {
             let (keys, form) = (&columns.keys, self.form);
             let nowhere = lists.numbers.get(&Vec::new()).copied();
             let unlisted = columns.concept_validity.iter().zip(keys).enumerate().filter(|(_, (v, _))| Some(v.get()) == nowhere);
-            places.unlisted = unlisted.map(|(place, (_, key))| (place as u32, form.code(key))).collect();
+            // `S02.0XX?` stands for the codes with each last character, its neighbours here (`engine::translate` spells them out).
+            let is_open = |place: usize, key: &str| {
+                let stem = key.strip_suffix('?');
+                let beside = [place.checked_sub(1), Some(place + 1)].into_iter().flatten().filter_map(|at| keys.get(at));
+                stem.is_some_and(|stem| beside.into_iter().any(|other| other.len() == key.len() && other.starts_with(stem)))
+            };
+            places.unlisted = unlisted
+                .filter(|(place, (_, key))| !is_open(*place, key))
+                .map(|(place, (_, key))| (place as u32, form.code(key)))
+                .collect();
         }
         let releases = by_date.iter().map(|&r| std::mem::take(&mut self.releases[r])).collect();
         let meta = SystemMeta { alias: self.alias, uri: self.uri, title: self.title, form: self.form, releases, languages: self.languages };

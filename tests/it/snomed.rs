@@ -10,8 +10,8 @@ use xwalk::engine::{Age, Asked, Engine, Facts, Policy, Sex, Translation, Transla
 use xwalk::index::Index;
 use xwalk::model::Relationship;
 use xwalk::model::system::verhoeff_digit;
-use xwalk::read::Format;
 use xwalk::read::rf2::ids;
+use xwalk::read::{Format, Severity};
 use xwalk::releases::generate::{self, Shape};
 
 /// The id of a made-up concept.
@@ -197,10 +197,50 @@ fn retired_concepts_are_answered_through_their_history() {
     let first = TranslatorOptions { policy: Policy::First, ..to_icd10cm() };
     assert!(ask(&engine, &first, &id(7), &Facts::default()).picked.is_none(), "a policy takes no guess either");
     assert_eq!(told(&answer(9)), "unmapped");
+    let why = answer(9).message.to_string();
+    assert!(why.ends_with(&format!("has no row for {0}; {0} has expired, and no successor is known", id(9))), "{why}");
     // A record from before the retirement is not refused for its date; one from after it is.
     let translator = engine.translator(to_icd10cm()).unwrap();
     let on = |day: &str| told(&translator.translate(&Asked { date: day.parse().ok(), ..Asked::code(&id(5)) }));
     assert_eq!((on("2019-12-31").as_str(), on("2020-01-01").as_str()), ("approximate! A00.0", "not-valid-on-date"));
+}
+
+/// A quarter of the map to ICD-10-CM leaves the seventh character open: no code, and not one target.
+#[test]
+fn a_target_that_leaves_its_last_character_open_is_a_choice() {
+    let folder = tempfile::tempdir().unwrap();
+    let maps = [
+        (1, "1¦1¦TRUE¦ALWAYS S02.0XX? | EPISODE OF CARE INFORMATION NEEDED¦S02.0XX?"),
+        (2, "1¦1¦TRUE¦¦S02.0XX?"),
+        (2, "2¦1¦TRUE¦¦A00.0"),
+        (3, "1¦1¦IFA 248153007 |Male|¦¦A00.0"),
+        (3, "1¦2¦OTHERWISE TRUE¦¦S02.0XX?"),
+        (4, "1¦1¦TRUE¦¦S02.9XX?"),
+    ];
+    let codes = "00001 A000    1 Cholera\r\n00002 S02     0 Fracture\r\n00003 S020XXA 1 Fracture, initial\r\n\
+        00004 S020XXD 1 Fracture, subsequent\r\n00005 S020XXS 1 Fracture, sequela\r\n";
+    let icd10cm = crate::kit::system("cm", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, codes);
+    let (engine, report) = build(&folder, &[release(&folder, &maps, &[]), icd10cm]);
+    let nothing = Facts::default();
+    let answer = |n: u32| ask(&engine, &to_icd10cm(), &id(n), &nothing);
+    let t = answer(1);
+    assert_eq!(told(&t), "choice S02.0XXA|S02.0XXD|S02.0XXS");
+    assert!(t.message.to_string().starts_with("S02.0XX? leaves its last character open"), "{}", t.message);
+    let rows: Vec<_> = t.targets().map(|o| (o.priority, o.origin.row().unwrap().detail().advice)).collect();
+    let advice = "ALWAYS S02.0XX? | EPISODE OF CARE INFORMATION NEEDED";
+    assert_eq!(rows, [(1, advice), (2, advice), (3, advice)]);
+    assert_eq!(told(&answer(2)), "choice S02.0XXA|S02.0XXD|S02.0XXS + A00.0");
+    assert_eq!(told(&answer(3)), "needs-facts A00.0|S02.0XXA|S02.0XXD|S02.0XXS; sex");
+    let first = TranslatorOptions { policy: Policy::First, ..to_icd10cm() };
+    let t = ask(&engine, &first, &id(1), &nothing);
+    assert_eq!(t.chosen().0.iter().map(|o| o.concept.code()).collect::<Vec<_>>(), ["S02.0XXA"]);
+    // There is no code behind this one: it stays as written, and is said.
+    assert_eq!(told(&answer(4)), "approximate S02.9XX?");
+    let said: Vec<_> = report.findings_from(Severity::Warning).filter(|f| f.what.contains("no loaded release")).collect();
+    assert_eq!(said.iter().map(|f| (f.line, f.what.as_str())).collect::<Vec<_>>(), [(7, "S02.9XX? is in no loaded release")]);
+    // Backwards, each of the codes leads to the row.
+    let back = TranslatorOptions { from: "icd10cm".into(), to: "snomed".into(), reverse: true, ..TranslatorOptions::default() };
+    assert_eq!(told(&ask(&engine, &back, "S02.0XXD", &nothing)), format!("choice {}|{}|{}", id(1), id(2), id(3)));
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod decided;
 mod fold;
 mod pick;
 mod scenarios;
+mod seventh;
 
 use super::answer::{Message, Origin, Outcome, Policy, Repair, Scenario, Scenarios, Target, TargetState, Translation, coverage};
 use super::search::{SearchOptions, Searcher};
@@ -287,10 +288,15 @@ impl<'e> Translator<'e> {
 
     fn reading(&self, map: ConceptMap<'e>, source: Concept<'e>, asked: &Asked<'_>) -> Option<Reading<'e>> {
         let when = scenarios::When(asked.date);
-        match self.options.reverse {
-            true => scenarios::reversed(map, source, when),
-            false => scenarios::of_rows(map, source, when, asked.facts, self.findings),
+        if self.options.reverse {
+            return scenarios::reversed(map, source, when);
         }
+        let mut reading = scenarios::of_rows(map, source, when, asked.facts, self.findings)?;
+        // A GEM names whole codes.
+        if map.kind() != MapKind::Gem {
+            seventh::spell_out(&mut reading, self.options.target_date);
+        }
+        Some(reading)
     }
 
     /// Says why there is nothing: a header, a pair without a map, or a map without the code.
@@ -305,6 +311,11 @@ impl<'e> Translator<'e> {
         if let Some(&map) = self.maps.first() {
             let ended = self.maps.iter().find_map(|map| scenarios::none_holds(*map, source, scenarios::When(date)));
             t.message = ended.filter(|_| !self.options.reverse).map_or(Message::NoRow(map, source), Message::from);
+            if source.is_expired() {
+                t.nearest = succession::replacements(self.engine.index(), source, date);
+                let successors = if t.nearest.is_empty() { "and no successor is known" } else { "and what took its place has none either" };
+                t.message = format!("{}; {} has expired, {successors}", t.message, source.code()).into();
+            }
             return;
         }
         let (from, to) = (self.source.alias(), self.target.alias());

@@ -2,7 +2,7 @@
 
 use super::super::answer::{Group, Message, Need, Origin, Outcome, Scenario, Scenarios, Target};
 use super::super::rules::{Condition, RuleRow, Verdict, decide};
-use super::{fold, state};
+use super::{fold, seventh, state};
 use crate::index::{CodeSystem, Concept, ConceptMap, Row};
 use crate::model::rule::{self, Facts, Program};
 use crate::model::{Date, MapKind, Relationship};
@@ -254,13 +254,16 @@ pub(super) fn deny<'e>(scenarios: &mut [Scenario<'e>], concept: Concept<'e>) {
 pub(super) fn reversed<'e>(map: ConceptMap<'e>, asked: Concept<'e>, when: When) -> Option<Reading<'e>> {
     let mut options: SmallVec<[Target<'e>; 1]> = SmallVec::new();
     let mut denied = Vec::new();
-    for row in map.rows_to(asked).filter(|row| !may_be_dated(map) || when.holds(row)) {
+    let itself = map.rows_to(asked).map(|row| (row, Relationship::Equivalent));
+    let open = seventh::standing_for(asked).filter(|_| map.kind() != MapKind::Gem).into_iter();
+    let open = open.flat_map(|open| map.rows_to(open)).map(|row| (row, Relationship::SourceIsNarrowerThanTarget));
+    for (row, to_row) in itself.chain(open).filter(|(row, _)| !may_be_dated(map) || when.holds(row)) {
         let Some(concept) = row.source() else { continue };
         if row.relationship() == Relationship::NotRelatedTo {
             denied.push(concept);
             continue;
         }
-        let mut option = target(concept, row.relationship().inverse(), 0, Origin::Row(row));
+        let mut option = target(concept, to_row.then(row.relationship().inverse()), 0, Origin::Row(row));
         // Where the source needs this code among others, or only under a condition, the way back is no equivalence.
         if option.relationship != Relationship::RelatedTo && (needs_others(row) || is_conditional(row)) {
             option.relationship = Relationship::RelatedTo;
