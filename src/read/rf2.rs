@@ -1,4 +1,4 @@
-//! SNOMED CT releases: RF2, Snapshot or Full, an edition and its extensions together.
+//! SNOMED CT releases: RF2, of each package the Snapshot or else Full, an edition and its extensions together.
 //!
 //! SNOMED CT *Release File Specification*, chapters 4 (components) and 5 (reference sets). Read are concepts, descriptions with the
 //! language refsets' preferences, text definitions, inferred is-a relationships, simple, extended and complex maps, and the historical
@@ -74,7 +74,7 @@ pub mod ids {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
-    /// Which form to read; by default Snapshot where there is one, else Full.
+    /// Which form to read; by default Snapshot of each package that has one, else Full.
     #[serde(skip)]
     pub form: Option<Form>,
     /// Language refsets, the decisive one first; by default US English, then GB English, then the others by id.
@@ -171,8 +171,15 @@ impl<'a> Release<'a> {
         };
         packages(&list, &mut |_, _| Ok(()))?;
         let mut files = names.into_inner();
-        let form = options.form.or_else(|| files.values().filter_map(|f| f.form).min());
-        files.retain(|_, file| file.form.is_some() && file.form == form);
+        // An extension of which there is only the Full form counts beside the Snapshot of an edition.
+        let mut forms: BTreeMap<String, Form> = BTreeMap::new();
+        for file in files.values() {
+            if let Some(form) = file.form {
+                let best = forms.entry(file.package.clone()).or_insert(form);
+                *best = form.min(*best);
+            }
+        }
+        files.retain(|_, file| file.form.is_some() && file.form == options.form.or(forms.get(&file.package).copied()));
         let version = files.values().map(|f| f.date.clone()).max().unwrap_or_default();
         let release = Release { packages, files, version };
         release.say_what_is_missing(sink);
@@ -224,9 +231,10 @@ impl<'a> Release<'a> {
     /// Tells the concepts, and gives back which there are and whether they are active.
     fn concepts(&self, system: SystemHandle, sink: &mut dyn Sink) -> io::Result<HashMap<u64, bool>> {
         // Every row counts, not only the newest: together they are the concept's history.
-        let mut history: Vec<(u64, Date, bool)> = Vec::new();
+        let mut history: Vec<(u64, Date, bool, bool)> = Vec::new();
         let wanted = |name: &str| self.files.get(name).is_some_and(|file| file.kind == Kind::Concept);
         (self.packages)(&wanted, &mut |name, input| {
+            let is_full = self.files.get(name).is_some_and(|file| file.form == Some(Form::Full));
             let mut findings = Findings::new(name, sink);
             rows(input, ["id", "effectiveTime", "active"], &mut findings, &mut |row, findings| {
                 let [id, time, active] = row.fields;
@@ -236,7 +244,7 @@ impl<'a> Release<'a> {
                 };
                 let Some(time) = date(time) else { return no_time(time, row.line, findings) };
                 match active {
-                    "0" | "1" => history.push((key, time, active == "1")),
+                    "0" | "1" => history.push((key, time, active == "1", is_full)),
                     _ => {
                         let what = format!("active is {active:?}, neither 0 nor 1");
                         findings.warn("bad active flags", row.line, row.columns[2], what, "the concept is left out");
@@ -246,24 +254,23 @@ impl<'a> Release<'a> {
             findings.finish();
             Ok(())
         })?;
-        history.sort_by_key(|&(id, time, _)| (id, time));
-        history.dedup_by_key(|(id, time, _)| (*id, *time));
-        let full = self.files.values().any(|file| file.form == Some(Form::Full));
+        history.sort_by_key(|&(id, time, _, is_full)| (id, time, !is_full));
+        history.dedup_by_key(|(id, time, ..)| (*id, *time));
         let mut concepts = HashMap::new();
         for of_one in history.chunk_by(|a, b| a.0 == b.0) {
-            let (id, first, was_active) = of_one[0];
+            let (id, first, was_active, is_full) = of_one[0];
             let code = id.to_string();
             let mut tell = |active, from, to| {
                 let status = if active { Status::Valid } else { Status::Inactive };
                 sink.concept(system, ConceptRow { code: &code, status, from, to });
             };
             // A Snapshot tells the last change alone: what it says is inactive was active until then.
-            if !full && !was_active {
+            if !is_full && !was_active {
                 tell(true, None, first.yesterday().ok());
             }
-            let mut from = (full || !was_active).then_some(first);
+            let mut from = (is_full || !was_active).then_some(first);
             let mut active = was_active;
-            for &(_, time, now_active) in &of_one[1..] {
+            for &(_, time, now_active, _) in &of_one[1..] {
                 if now_active != active {
                     tell(active, from, time.yesterday().ok());
                     (active, from) = (now_active, Some(time));

@@ -39,6 +39,8 @@ pub(super) struct FileName {
     pub kind: Kind,
     /// `None` for a Delta, which says nothing without what went before.
     pub form: Option<Form>,
+    /// Country or namespace, which tells packages apart: `int`, `us1000124`; empty if the name has none.
+    pub package: String,
     /// `20250301`; empty if the name ends otherwise.
     pub date: String,
 }
@@ -70,7 +72,8 @@ pub(super) fn file_name(path: &str) -> Option<FileName> {
         _ => None,
     };
     let date = parts.last().filter(|p| p.len() == 8 && p.bytes().all(|b| b.is_ascii_digit())).unwrap_or(&"").to_string();
-    Some(FileName { kind, form, date })
+    let package = if parts.len() >= 5 && !date.is_empty() { parts[parts.len() - 2] } else { "" }.to_owned();
+    Some(FileName { kind, form, package, date })
 }
 
 #[cfg(test)]
@@ -94,6 +97,8 @@ mod tests {
         ] {
             assert_eq!(file_name(path).map(|f| (f.kind, f.form)), expect, "{path}");
         }
-        assert_eq!(file_name("sct2_Concept_Snapshot_INT_20250101.txt").unwrap().date, "20250101");
+        let file = file_name("sct2_Concept_Snapshot_INT_20250101.txt").unwrap();
+        assert_eq!((file.package.as_str(), file.date.as_str()), ("int", "20250101"));
+        assert_eq!(file_name("sct2_Concept_Snapshot.txt").unwrap().package, "");
     }
 }

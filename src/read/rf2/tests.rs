@@ -257,6 +257,19 @@ fn the_newest_row_counts_across_packages() {
     }
 }
 
+/// An extension of which only the Full form is at hand was once left out beside a Snapshot, in silence.
+#[test]
+fn packages_of_different_forms_are_read_together() {
+    let row = |n: u32, time: &str, active: u32| format!("{}¦{time}¦{active}¦m¦d", id(n));
+    let core = ("core/sct2_Concept_Snapshot_INT_20250101.txt", file(CONCEPT, &[row(1, "20200101", 1), row(3, "20210731", 0)]));
+    let extension = ("sct2_Concept_Full_US1000124_20250301.txt", file(CONCEPT, &[row(2, "20220101", 1), row(2, "20230101", 0)]));
+    let sink = collected(&[core, extension]);
+    assert_eq!(times(&sink, 1), ["Valid .."]);
+    assert_eq!(times(&sink, 2), ["Valid 2022-01-01..2022-12-31", "Inactive 2023-01-01.."]);
+    assert_eq!(times(&sink, 3), ["Valid ..2021-07-30", "Inactive 2021-07-31.."]);
+    assert_eq!(sink.systems[0].version, "20250301");
+}
+
 /// When a concept was what.
 fn times(sink: &Collected, n: u32) -> Vec<String> {
     let day = |date: Option<Date>| date.map_or_else(String::new, |d| d.to_string());
