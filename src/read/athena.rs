@@ -4,7 +4,8 @@
 //!
 //! `Maps to` may name several targets, and then means all of them together: such a source gets one scenario with a group per target.
 //! Where some of them lie in another vocabulary, or in one that was not downloaded, an answer in one vocabulary is a part: the row has the
-//! others as its product, and is never automatic.
+//! others as its product, and is never automatic. So it is where `Maps to value` or `Maps to unit` says the other half ("history of" and
+//! what of): the value is no target by itself.
 //! `Concept replaced by` makes the succession of each vocabulary. `Is a` within a vocabulary makes parents. OMOP states no strength.
 //!
 //! Held in memory: one entry per concept (16 bytes and its code) and 16 bytes per `Maps to` row. The relationship file itself, ten times
@@ -77,6 +78,8 @@ struct Download {
     maps_to: Vec<MapsTo>,
     /// Targets of `Maps to` that the download does not have, by source.
     absent: HashMap<u32, Vec<u32>>,
+    /// What `Maps to value` and its like say beside the targets, by source.
+    values: HashMap<u32, Vec<String>>,
     successions: BTreeMap<u16, MapHandle>,
 }
 
@@ -183,8 +186,15 @@ impl Download {
         let columns = ["concept_id_1", "concept_id_2", "relationship_id", "?invalid_reason"];
         rows(input, columns, findings, &mut |row, findings| {
             let [_, _, relationship, invalid] = row.fields;
-            if !matches!(relationship, "Maps to" | "Concept replaced by" | "Is a") || !invalid.is_empty() {
+            let is_value = matches!(relationship, "Maps to value" | "Maps to unit");
+            if !(is_value || matches!(relationship, "Maps to" | "Concept replaced by" | "Is a")) || !invalid.is_empty() {
                 return;
+            }
+            if is_value {
+                let (Some(source), Some(value)) = (number(&row, 0, findings), number(&row, 1, findings)) else { return };
+                let place = self.concepts.get(&value).copied();
+                let coding = place.map_or_else(|| format!("omop|{value}"), |place| self.coding(place));
+                return self.values.entry(source).or_default().push(format!("{relationship}={coding}"));
             }
             let (Some(from), Some(to)) = (self.place(&row, 0, findings), self.place(&row, 1, findings)) else {
                 if let ("Maps to", Ok(source), Ok(target)) = (relationship, row.fields[0].parse(), row.fields[1].parse()) {
@@ -245,12 +255,11 @@ impl Download {
             let map = sink.map(&release(id, title, source_system, target_system, MapKind::Table));
             for of_one in of_pair.chunk_by(|a, b| a.source == b.source) {
                 let source = of_one[0].source;
-                let others = all[&source].iter().filter(|row| row.vocabularies.1 != to).map(|row| {
-                    let alias = &self.vocabularies[usize::from(row.vocabularies.1)].alias;
-                    format!("Maps to={alias}|{}", self.code(self.concepts[&row.target]))
-                });
+                let others = all[&source].iter().filter(|row| row.vocabularies.1 != to);
+                let others = others.map(|row| format!("Maps to={}", self.coding(self.concepts[&row.target])));
                 let absent = self.absent.get(&source).into_iter().flatten().map(|id| format!("Maps to=omop|{id}"));
-                let product = others.chain(absent).collect::<Vec<_>>().join(" AND ");
+                let values = self.values.get(&source).into_iter().flatten().cloned();
+                let product = others.chain(absent).chain(values).collect::<Vec<_>>().join(" AND ");
                 let comment = if product.is_empty() { "" } else { "a part: the source maps to more, and all targets are meant together" };
                 for (i, row) in of_one.iter().enumerate() {
                     let together = of_one.len() > 1;
@@ -276,6 +285,11 @@ impl Download {
 
     fn code(&self, place: Place) -> &str {
         &self.codes[place.at as usize..place.at as usize + usize::from(place.length)]
+    }
+
+    /// `snomed|138875005`
+    fn coding(&self, place: Place) -> String {
+        format!("{}|{}", self.vocabularies[usize::from(place.vocabulary)].alias, self.code(place))
     }
 
     fn place<const N: usize>(&self, row: &Row<'_, N>, field: usize, findings: &mut Findings<'_>) -> Option<Place> {
@@ -394,6 +408,19 @@ mod tests {
         assert_eq!(old.to, Some(jiff::civil::date(2020, 1, 30)));
         let places: Vec<_> = sink.findings.iter().map(|f| (f.file.as_str(), f.line, f.column)).collect();
         assert_eq!(places, [("d/CONCEPT.csv", 8, 1), ("d/CONCEPT.csv", 9, 8), ("d/CONCEPT_RELATIONSHIP.csv", 9, 2)]);
+    }
+
+    /// V10.3, history of breast cancer: "history of" is half of it.
+    #[test]
+    fn a_value_beside_the_target_is_the_other_half() {
+        let header = RELATIONSHIP.lines().next().unwrap();
+        let row = |to: u32, kind: &str, invalid: &str| format!("1\t{to}\t{kind}\t19700101\t20991231\t{invalid}");
+        let rows = [row(11, "Maps to", ""), row(12, "Maps to value", ""), row(98, "Maps to unit", ""), row(13, "Maps to value", "D")];
+        let text = format!("{header}\n{}\n", rows.join("\n"));
+        let sink = collected(&[("CONCEPT.csv", CONCEPT), ("CONCEPT_RELATIONSHIP.csv", &text)]);
+        let rows: Vec<_> = sink.targets.iter().map(|t| (t.target.as_deref().unwrap(), t.product.as_str())).collect();
+        assert_eq!(rows, [("138875005", "Maps to value=snomed|116680003 AND Maps to unit=omop|98")]);
+        assert!(sink.targets[0].comment.starts_with("a part"), "{}", sink.targets[0].comment);
     }
 
     #[test]
