@@ -53,7 +53,10 @@ fn by_magic(base: &str, head: &[u8]) -> Option<(Format, Content)> {
     let first = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head).trim_ascii_start().first();
     match first {
         Some(b'<') => holds("<ICD10CM.tabular").then_some((Format::Icd10cmTabular, Content::System("icd10cm"))),
-        Some(b'{') if holds("\"resourceType\"") => Some((Format::Fhir, Content::Itself)),
+        // Where keys are sorted, the codes of a large resource come before its type.
+        Some(b'{') if ["resourceType", "concept", "element"].iter().any(|key| holds(&format!("\"{key}\""))) => {
+            Some((Format::Fhir, Content::Itself))
+        }
         _ => None,
     }
 }
@@ -227,7 +230,7 @@ fn as_line(text: &str) -> Line<'_> {
     Line::from_text(text)
 }
 
-/// `icd10cm_order_2018.txt`: `2018`; `icd10cm-order-April-2024.txt`: `April 2024`; `CMS32_DESC_LONG_DX.txt`: `32`.
+/// `icd10cm_order_2018.txt`: `2018`; `icd10cm-order-April-2024.txt` and `HCPC2024_APR_ANWEB.txt`: `April 2024`; `CMS32_DESC_LONG_DX.txt`: `32`.
 fn version_in(base: &str) -> Option<String> {
     const MONTHS: [&str; 12] =
         ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
@@ -242,7 +245,12 @@ fn version_in(base: &str) -> Option<String> {
             // `April-1-2026`
             let day = i > 1 && words[i - 1].len() <= 2 && digits(words[i - 1], 0);
             let dated = |month: &&&str| day && month.eq_ignore_ascii_case(words[i - 2]);
-            let month = MONTHS.iter().find(|m| is_before(m) || dated(m));
+            // `HCPC2024_APR`
+            let is_after = |month: &&&str| {
+                let next = words.get(i + 1).filter(|next| next.len() >= 3);
+                next.is_some_and(|next| month.to_ascii_lowercase().starts_with(&next.to_ascii_lowercase()))
+            };
+            let month = MONTHS.iter().find(|m| is_before(m) || dated(m) || is_after(m));
             return Some(month.map_or(year.to_owned(), |month| format!("{month} {year}")));
         }
         if word.starts_with("CMS") && digits(word, 3) {
@@ -262,6 +270,7 @@ mod tests {
         for (name, head, format, content) in [
             ("x.xml", "<?xml version=\"1.0\"?>\n<ICD10CM.tabular>", Format::Icd10cmTabular, System("icd10cm")),
             ("x.json", "\u{feff} {\"resourceType\": \"ConceptMap\"", Format::Fhir, Itself),
+            ("x.json", "{\"group\": [{\"element\": [{\"code\": \"A00\"", Format::Fhir, Itself),
             ("a.txt", "id\teffectiveTime\tactive\tmoduleId\tdefinitionStatusId\n", Format::Rf2, Itself),
             ("CONCEPT.csv", "concept_id\tconcept_name\tdomain_id\n", Format::Athena, Itself),
             ("n.txt", "ICD_CODE\tICD_NAME\tIS_CURRENT_ICD\tSNOMED_CID\n", Format::NlmIcd9Snomed, Itself),
@@ -295,6 +304,7 @@ mod tests {
         for (name, head) in [
             ("notes.txt", "This is a letter.\nIt has two lines.\n"),
             ("x.xlsx", "PK\u{3}\u{4}..."),
+            ("release_package_information.json", "{\"effectiveTime\": \"20250301\"}"),
             ("records.csv", "id,code,date\n1,25000,2014-01-01\n"),
             ("x.xml", "<?xml version=\"1.0\"?>\n<ICD10CM.index>"),
             ("empty", ""),
@@ -313,6 +323,7 @@ mod tests {
             ("CMS32_DESC_LONG_DX.txt", Some("32")),
             ("2018_I9gem.txt", Some("2018")),
             ("HCPC2020_ANWEB_w_disclaimer.txt", Some("2020")),
+            ("HCPC2024_APR_ANWEB_v2.txt", Some("April 2024")),
             ("gem_i9pcs.txt", None),
             ("sct2_Concept_Snapshot_INT_20260301.txt", None),
         ] {

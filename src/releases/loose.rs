@@ -64,6 +64,11 @@ fn recognised_in(path: &Path, sources: &mut Vec<Source>, passed_over: &mut Passe
     if let Some((_, whole)) = found.iter().find(|(_, r)| whole && r.format.is_folder()) {
         return source_of(path, None, whole).map(|source| sources.push(source)).map_err(io);
     }
+    // The files of RF2 are put together wherever they come from; these find each other in their folder only.
+    let alone = found.iter().find(|(_, r)| !path.is_dir() && matches!(r.format, Format::Athena | Format::Umls));
+    if let Some((name, table)) = alone {
+        return Err(Error::OneTable { file: name.clone(), format: table.format.name() });
+    }
     if path.is_dir() {
         let mut entries =
             std::fs::read_dir(path).and_then(|d| d.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>()).map_err(io)?;
@@ -106,7 +111,8 @@ fn source_of(path: &Path, member: Option<String>, recognised: &Recognised) -> st
     let inside = member.as_deref().map_or_else(|| file_name.clone(), |m| m.rsplit('/').next().unwrap_or(m).to_owned());
     let id: String = inside.chars().map(|c| if c.is_whitespace() || c == '/' { '-' } else { c }).collect();
     let from = match recognised.content {
-        Content::System("icd10cm" | "icd10pcs") => fiscal_start(&version),
+        Content::System("icd10cm" | "icd10pcs") => starts(&version, FISCAL),
+        Content::System("hcpcs") => starts(&version, CALENDAR),
         _ => None,
     };
     Ok(Source {
@@ -140,14 +146,20 @@ fn source_of(path: &Path, member: Option<String>, recognised: &Recognised) -> st
     })
 }
 
-/// ICD-10-CM and ICD-10-PCS of a fiscal year hold from the 1st of October before it, an update from the 1st of its month.
-fn fiscal_start(version: &str) -> Option<Date> {
+/// When years begin, counted from the year that they are named after: years, month, day.
+type Beginning = (i16, i8, i8);
+const FISCAL: Beginning = (-1, 10, 1);
+const CALENDAR: Beginning = (0, 1, 1);
+
+/// A release of a year holds from the day that its system's years begin on, an update from the 1st of its month: ICD-10-CM and ICD-10-PCS
+/// from the 1st of October before the year, HCPCS from the 1st of January.
+fn starts(version: &str, first_day: Beginning) -> Option<Date> {
     const MONTHS: [&str; 12] =
         ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
     let (month, year) = version.split_once(' ').map_or((None, version), |(month, year)| (Some(month), year));
     let year: i16 = year.parse().ok()?;
     match month {
-        None => Date::new(year - 1, 10, 1).ok(),
+        None => Date::new(year + first_day.0, first_day.1, first_day.2).ok(),
         Some(name) => Date::new(year, MONTHS.iter().position(|m| *m == name)? as i8 + 1, 1).ok(),
     }
 }
@@ -188,11 +200,27 @@ mod tests {
         assert!(error.contains("letter.txt") && error.contains("manifest.toml"), "{error}");
     }
 
+    /// `index build omop/*.csv` was once read as one download for each table, each missing the others.
+    #[test]
+    fn one_table_of_a_download_is_not_read_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let table = folder.path().join("CONCEPT.csv");
+        std::fs::write(&table, "concept_id\tconcept_name\tvocabulary_id\tconcept_code\n").expect("a file");
+        let error = from_files(&[table]).expect_err("a table").to_string();
+        assert!(error.contains("CONCEPT.csv is one table") && error.contains("athena") && error.contains("folder"), "{error}");
+        assert_eq!(from_files(&[folder.path().to_owned()]).expect("a download").0.len(), 1);
+    }
+
     #[test]
     fn when_years_begin() {
-        for (version, from) in [("2026", "2025-10-01"), ("April 2026", "2026-04-01"), ("January 2021", "2021-01-01")] {
-            assert_eq!(fiscal_start(version).map(|d| d.to_string()).as_deref(), Some(from), "{version}");
+        for (version, icd, hcpcs) in [
+            ("2026", Some("2025-10-01"), Some("2026-01-01")),
+            ("April 2026", Some("2026-04-01"), Some("2026-04-01")),
+            ("January 2021", Some("2021-01-01"), Some("2021-01-01")),
+            ("unknown", None, None),
+        ] {
+            assert_eq!(starts(version, FISCAL).map(|d| d.to_string()).as_deref(), icd, "{version}");
+            assert_eq!(starts(version, CALENDAR).map(|d| d.to_string()).as_deref(), hcpcs, "{version}");
         }
-        assert_eq!(fiscal_start("unknown"), None);
     }
 }

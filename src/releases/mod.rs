@@ -77,6 +77,9 @@ pub enum Error {
         "{file} is not recognised as a release; say what it is with an entry in a manifest.toml (every field: vocab/README.md) and give its folder as --vocab or --crosswalks"
     )]
     Unrecognised { file: String },
+    /// One table of a download that only makes sense as a whole.
+    #[error("{file} is one table of a download of several (format {format}); give the folder or archive that holds them all")]
+    OneTable { file: String, format: &'static str },
     /// What changed from a year to the next, and not what there is.
     #[error(
         "{file} holds addenda: they say what changed from the year before, and are no release; give the order or codes file of that year"
