@@ -5,7 +5,7 @@ use super::terms::SystemTerms;
 use super::{hierarchy, validity};
 use crate::index::terms::{Blob, ShorthandWriter};
 use crate::index::{self, ALWAYS, ConceptColumns, DesignationRecord, NoteRecord, ReleaseMeta, SystemColumns, SystemMeta, ValidityRecord};
-use crate::model::{CodeForm, Date, DesignationUse, NoteKind, Status, Validity};
+use crate::model::{CodeForm, Date, DesignationUse, NoteKind, Status, Validity, compare_versions};
 use crate::read::{At, ConceptRow, Finding, Severity, SystemRelease};
 use hashbrown::HashTable;
 use rayon::prelude::*;
@@ -265,9 +265,12 @@ impl SystemBuilder {
         }
         // The order of the releases by date; `rank[r]` is where release r stands in it.
         let mut by_date: Vec<usize> = (0..self.releases.len().min(MOST_RELEASES)).collect();
-        by_date
-            .sort_by(|&a, &b| (self.releases[a].from, &self.releases[a].version).cmp(&(self.releases[b].from, &self.releases[b].version)));
+        let release = |r: usize| &self.releases[r];
+        by_date.sort_by(|&a, &b| {
+            release(a).from.cmp(&release(b).from).then_with(|| compare_versions(&release(a).version, &release(b).version))
+        });
         let periods = validity::periods(&by_date.iter().map(|&r| (self.releases[r].from, self.releases[r].to)).collect::<Vec<_>>());
+        self.say_undated(&by_date);
         let time = Time { by_date: &by_date, periods: &periods };
         let mut lists = ValidityLists::default();
         self.lay_validity(&order, time, &mut lists, &mut columns);
@@ -353,6 +356,22 @@ impl SystemBuilder {
         }
     }
 
+    /// Of several releases without dates nobody knows when the older ones held.
+    fn say_undated(&mut self, by_date: &[usize]) {
+        for pair in by_date.windows(2).filter(|pair| self.releases[pair[1]].from.is_none()) {
+            let (older, newer) = (&self.releases[pair[0]], &self.releases[pair[1]]);
+            let what = format!("{0} {1} has no date: {0} {2} speaks for all time", self.alias, older.version, newer.version);
+            self.findings.push(Finding {
+                file: older.files.first().map_or_else(String::new, |(file, _)| file.clone()),
+                line: 0,
+                column: 0,
+                severity: Severity::Note,
+                what,
+                mend: "what only the older lists counts as retired; say `from` in a manifest to know when each was valid".into(),
+            });
+        }
+    }
+
     fn lay_validity(&mut self, order: &[u32], time: Time<'_>, lists: &mut ValidityLists, columns: &mut SystemColumns) {
         self.dated.sort_unstable();
         self.dated.dedup();
@@ -367,6 +386,10 @@ impl SystemBuilder {
             }
             let first = self.dated.partition_point(|(c, _)| *c < code);
             intervals.extend(self.dated[first..].iter().take_while(|(c, _)| *c == code).map(|(_, v)| *v));
+            // Listed, but only by releases of which nobody knows when they held.
+            if intervals.is_empty() && self.listed[code as usize].iter().any(|releases| *releases != 0) {
+                intervals.push(Validity { from: None, to: None, status: Status::Inactive });
+            }
             intervals.sort_unstable();
             columns.concept_validity.push(U32::new(lists.number(intervals)));
         }

@@ -7,6 +7,7 @@
 //! them; a predicate may be written as a CURIE or as a whole IRI. Case and blanks around the codes of well-known systems are folded, and
 //! said once. Each pair of systems is a map of its own.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
@@ -118,16 +119,17 @@ struct SetMap {
 
 impl Set<'_> {
     fn row(&mut self, row: &Row<'_, 12>, findings: &mut Findings<'_>) {
+        let fields = row.fields.map(|field| unquoted(field.trim()));
         let [subject, predicate, object, modifier, subject_label, object_label, justification, confidence, comment, object_source, ..] =
-            row.fields.map(str::trim);
+            fields.each_ref().map(Cow::as_ref);
         let no_object = object == "sssom:NoTermFound";
         if subject == "sssom:NoTermFound" {
             // Nothing leads to the object: no row of a map from subjects.
             return;
         }
         for (id, kind) in [(0, 10), (2, 11)] {
-            if NO_CODES.contains(&row.fields[kind].trim()) {
-                let what = format!("{:?} is a {}, not one code", row.fields[id].trim(), row.fields[kind].trim());
+            if NO_CODES.contains(&fields[kind].as_ref()) {
+                let what = format!("{:?} is a {}, not one code", fields[id], fields[kind]);
                 let mend = "the row is left out; say codes that are needed together in a ConceptMap or a table with groups";
                 return findings.warn("entities that are no single codes", row.line, row.columns[id], what, mend);
             }
@@ -227,6 +229,15 @@ impl Set<'_> {
     }
 }
 
+/// A field without the quotes that tools put around one that holds quotes, or around every one.
+fn unquoted(field: &str) -> Cow<'_, str> {
+    match field.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        Some(inner) if !inner.contains('"') => Cow::Borrowed(inner),
+        Some(inner) if !inner.replace("\"\"", "").contains('"') => Cow::Owned(inner.replace("\"\"", "\"")),
+        _ => Cow::Borrowed(field),
+    }
+}
+
 /// The SKOS predicates speak of the object: `broadMatch` says that the object is the broader one.
 fn relationship(predicate: &str) -> Option<Relationship> {
     const NAMESPACES: [(&str, &str); 4] = [
@@ -317,6 +328,19 @@ mod tests {
                 (2, Severity::Note, "2 codes in lower case or with blanks around them"),
             ]
         );
+    }
+
+    /// `"ICD10CM:E11.9"` was once read as a code of a system called `"icd10cm`.
+    #[test]
+    fn quotes_around_fields_are_none_of_them() {
+        let text = "subject_id\tsubject_label\tpredicate_id\tobject_id\n\
+            \"ICD9CM:250.00\"\t\"6\"\" tube\"\t\"skos:exactMatch\"\t\"ICD10CM:E11.9\"\n\
+            ICD9CM:401.9\t\"A\" and \"B\"\tskos:exactMatch\tICD10CM:I10\n";
+        let mut sink = Collected::default();
+        read(&mut text.as_bytes(), "f", &mut sink).unwrap();
+        let rows: Vec<_> = sink.targets.iter().map(|t| (t.target.as_deref(), t.source_display.as_str())).collect();
+        assert_eq!(rows, [(Some("E11.9"), "6\" tube"), (Some("I10"), "\"A\" and \"B\"")]);
+        assert_eq!((sink.maps.len(), sink.maps[0].target.as_str(), sink.findings.len()), (1, "icd10cm", 0));
     }
 
     #[test]

@@ -36,6 +36,7 @@ use std::io::{self, BufRead};
 use serde::Deserialize;
 
 use super::code::{Folding, bad_sct_id, form_of};
+use super::source::read_to_vec;
 use super::tabular::Findings;
 use super::{At, MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow};
 use crate::model::system::verhoeff;
@@ -133,6 +134,20 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &MapRelease, layout: &La
         }
         return Ok(());
     }
+    let first = input.fill_buf()?;
+    if first.starts_with(b"PK\x03\x04") || first.starts_with(b"\xD0\xCF\x11\xE0") {
+        let mend = "save its sheet as CSV UTF-8, the columns of codes formatted as text before they are filled; the file is not read";
+        findings.push(Severity::Error, 0, 0, "this is a workbook or an archive, not a separated text".into(), mend);
+        return Ok(());
+    }
+    // What spreadsheets call Unicode text.
+    let utf16 = encoding_rs::Encoding::for_bom(first).map(|(encoding, _)| encoding).filter(|encoding| *encoding != encoding_rs::UTF_8);
+    let decoded = match utf16 {
+        Some(encoding) => encoding.decode(&read_to_vec(input)?).0.into_owned(),
+        None => String::new(),
+    };
+    let mut decoded = decoded.as_bytes();
+    let input: &mut dyn BufRead = if utf16.is_some() { &mut decoded } else { input };
     let mut above = Vec::new();
     for _ in 0..layout.skip {
         input.read_until(b'\n', &mut above)?;
@@ -498,6 +513,18 @@ mod tests {
         let rows: Vec<_> = sink.targets.iter().map(|t| (t.target.as_deref(), t.gem_flags, t.scenario, t.group)).collect();
         assert_eq!(rows, [(Some("E0839"), 10111, 1, 1), (Some("E0800"), 10112, 1, 2), (None, 11000, 0, 0), (Some("\"E119"), 10000, 0, 0)]);
         assert_eq!(places(&sink), [(5, 3)]);
+    }
+
+    #[test]
+    fn unicode_text_and_workbooks_of_spreadsheets() {
+        let layout = "delimiter = \"tab\"\ncolumns = { source = \"OLD\", target = \"NEW\", comment = 3 }";
+        let text = "OLD\tNEW\tNOTES\r\n250.00\tE11.9\tMénière\r\n";
+        let utf16: Vec<u8> = std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
+        let sink = collected(layout, &map(MapKind::Table, "icd9cm", "icd10cm"), &utf16);
+        let rows: Vec<_> = sink.targets.iter().map(|t| (t.line, t.source.as_str(), t.comment.as_str())).collect();
+        assert_eq!((rows, sink.findings.len()), (vec![(2, "250.00", "Ménière")], 0));
+        let sink = collected(layout, &map(MapKind::Table, "icd9cm", "icd10cm"), b"PK\x03\x04\x14\0\x06\0");
+        assert!(sink.findings[0].what.contains("workbook") && sink.findings[0].mend.contains("CSV UTF-8"), "{}", sink.findings[0]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Release files without a manifest entry: what each is, told from the file itself ([`recognise`]).
+//! Release files named on the command line: what each is, told from the file itself ([`recognise`]), or by the manifest of its folder.
 //!
 //! An archive or a folder may be one release (RF2, OMOP, UMLS) or hold several files that each are one. What nothing fits is not guessed
 //! at: a file that was named is refused, a member beside recognised ones is passed over, and both are said.
@@ -6,7 +6,7 @@
 use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
-use super::select::{Bytes, Precedence, Source, stamp};
+use super::select::{self, Bytes, Precedence, Source, stamp};
 use super::{Error, Release, Subject};
 use crate::model::{Date, MapKind};
 use crate::read::Format;
@@ -45,6 +45,12 @@ struct PassedOver {
 }
 
 fn recognised_in(path: &Path, sources: &mut Vec<Source>, passed_over: &mut PassedOver) -> Result<(), Error> {
+    // A folder with a manifest says itself what lies in it.
+    if path.join("manifest.toml").is_file() {
+        let named = select::from_folders(&[path])?.into_iter();
+        sources.extend(named.map(|source| Source { precedence: Precedence::Named, ..source }));
+        return Ok(());
+    }
     let io = |e| Error::io("read", path, e);
     let mut found: Vec<(String, Recognised)> = Vec::new();
     let (mut unknown, mut addenda) = (Vec::new(), Vec::new());
@@ -112,7 +118,7 @@ fn source_of(path: &Path, member: Option<String>, recognised: &Recognised) -> st
     let id: String = inside.chars().map(|c| if c.is_whitespace() || c == '/' { '-' } else { c }).collect();
     let from = match recognised.content {
         Content::System("icd10cm" | "icd10pcs") => starts(&version, FISCAL),
-        Content::System("hcpcs") => starts(&version, CALENDAR),
+        Content::System("hcpcs" | "cpt") => starts(&version, CALENDAR),
         _ => None,
     };
     Ok(Source {
@@ -152,7 +158,7 @@ const FISCAL: Beginning = (-1, 10, 1);
 const CALENDAR: Beginning = (0, 1, 1);
 
 /// A release of a year holds from the day that its system's years begin on, an update from the 1st of its month: ICD-10-CM and ICD-10-PCS
-/// from the 1st of October before the year, HCPCS from the 1st of January.
+/// from the 1st of October before the year, HCPCS and CPT from the 1st of January.
 fn starts(version: &str, first_day: Beginning) -> Option<Date> {
     const MONTHS: [&str; 12] =
         ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];

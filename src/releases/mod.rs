@@ -74,7 +74,7 @@ pub enum Error {
     Missing { id: String, file: String, remedy: String },
     /// A file that was named, and is no release that a reader knows.
     #[error(
-        "{file} is not recognised as a release; say what it is with an entry in a manifest.toml (every field: vocab/README.md) and give its folder as --vocab or --crosswalks"
+        "{file} is not recognised as a release; say what it is with an entry in a manifest.toml beside it and give the folder of both (`xwalk index build --help` shows an entry)"
     )]
     Unrecognised { file: String },
     /// One table of a download that only makes sense as a whole.

@@ -442,6 +442,23 @@ fn loose_files_are_built_from() {
     assert!(!folder.path().join("none").exists());
 }
 
+/// A payer's table joins the releases at hand by the manifest beside it.
+#[test]
+fn a_folder_with_a_manifest_joins_what_is_at_hand() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let out = folder.path().join("out").display().to_string();
+    let manifest = "[[release]]\nid = \"payer-1\"\nmap = \"payer\"\nsource = \"icd9cm\"\ntarget = \"icd10cm\"\nkind = \"table\"\n\
+        version = \"1\"\nformat = \"table\"\nfile = \"payer.csv\"\n[release.table]\ncolumns = { source = \"OLD\", target = \"NEW\" }\n";
+    std::fs::create_dir(folder.path().join("own")).expect("made");
+    std::fs::write(folder.path().join("own/manifest.toml"), manifest).expect("written");
+    std::fs::write(folder.path().join("own/payer.csv"), "OLD,NEW\n250.00,E11.65\n").expect("written");
+    xwalk().args(["index", "build"]).arg(folder.path().join("own")).args(["-o", &out]).assert().success();
+    let (exit, answers) = json(xwalk().args(["--index", &out, "translate", "--from", "icd9cm", "--to", "icd10cm", "250.00"]));
+    assert_eq!((exit, &answers[0]["codes"][0]), (0, &"E11.65".into()), "{}", answers[0]);
+    let target = &answers[0]["scenarios"][0]["groups"][0]["options"][0];
+    assert_eq!((&target["origin"]["map"], &target["status"]), (&"payer".into(), &"valid".into()), "{target}");
+}
+
 /// An archive as published holds the files of a year, the addenda that led there, and papers.
 #[test]
 fn published_archives_are_built_from() {

@@ -8,6 +8,7 @@ use std::sync::{Arc, OnceLock};
 use xwalk::engine::{Asked, Engine, Outcome, SuggestionKind, TargetState, TranslatorOptions, ValidationStatus};
 use xwalk::index::Index;
 use xwalk::model::{Date, Status};
+use xwalk::read::Format;
 use xwalk::releases::{self, Dirs};
 use xwalk::text::VERSION;
 
@@ -124,6 +125,22 @@ fn years_without_a_release_are_said() {
 }
 
 /// The embedded releases of ICD-10-CM begin with that of 2024; what is asked of earlier days is answered, and said.
+/// What only the older of two releases without dates lists was once "in no loaded release".
+#[test]
+fn of_releases_without_dates_the_older_lists_what_is_retired() {
+    let release = |version: &str, codes: &str| kit::system(&format!("cpt-{version}"), "cpt", version, "", Format::Cpt, codes);
+    let (bytes, report) = kit::compile(&[release("10", "99998\tBoth\n99996\tNew\n"), release("9", "99997\tOld\n99998\tBoth\n")]);
+    let engine = Engine::new(Arc::new(Index::from_bytes(bytes, VERSION).expect("an index")));
+    let cpt = engine.system("cpt").expect("CPT");
+    let validate = |code: &str| engine.validate(cpt, code, None, None);
+    assert_eq!((validate("99996").status, validate("99998").status), (ValidationStatus::Valid, ValidationStatus::Valid));
+    let old = validate("99997");
+    assert_eq!(old.status, ValidationStatus::NotValidOnDate);
+    assert_eq!(old.issues[0].message, "99997 is not valid in CPT 10");
+    let said: Vec<_> = report.findings.iter().map(|f| (f.file.as_str(), f.what.as_str())).collect();
+    assert_eq!(said, [("cpt-9.txt", "cpt 9 has no date: cpt 10 speaks for all time")]);
+}
+
 #[test]
 fn a_date_before_all_releases_is_said_by_translate_too() {
     let options = TranslatorOptions { from: "icd10cm".into(), to: "icd9cm".into(), ..Default::default() };

@@ -27,10 +27,31 @@ enum Command {
     Diff(Diff),
 }
 
+const OWN_TABLE: &str = r#"A file that does not say itself what it is, a table of mappings for one, needs an entry in a manifest.toml
+beside it; give the folder of both:
+
+  [[release]]
+  id = "payer-2026"
+  map = "payer"
+  source = "icd9cm"
+  target = "icd10cm"
+  kind = "table"
+  version = "2026"
+  format = "table"
+  file = "crosswalk.csv"
+  [release.table]
+  delimiter = ";"
+  columns = { source = "OLD", target = "NEW", relationship = "MATCH", comment = "NOTES" }
+  relationships = { "1" = "equivalent", "B" = "related-to" }
+
+vocab/README.md lists every field."#;
+
 /// Compile releases into an index file, and print everything that was odd in them. Exit code 1 if a file had to be left out
 #[derive(clap::Args)]
+#[command(after_long_help = OWN_TABLE)]
 struct Build {
-    /// Release files, archives or folders, each recognised from itself; they join the releases at hand, or those of --vocab and --crosswalks
+    /// Release files, archives or folders, each recognised from itself or by the manifest.toml of its folder; they join the releases at
+    /// hand, or those of --vocab and --crosswalks
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Nothing but the given files: no embedded, fetched or own releases

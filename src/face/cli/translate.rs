@@ -42,7 +42,7 @@ pub struct Args {
     #[arg(long, value_name = "SYSTEM|CODE")]
     with: Vec<String>,
     /// The findings given by --with are all there are, so that a finding not among them is absent
-    #[arg(long, requires = "with")]
+    #[arg(long)]
     with_complete: bool,
     /// The record's own words, for --policy text
     #[arg(long)]
