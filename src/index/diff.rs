@@ -4,6 +4,7 @@
 //! target and its place (scenario, group); what else it says may have changed.
 
 use super::{CodeSystem, Concept, ConceptMap, Index, Row};
+use crate::model::compare_versions;
 
 /// All differences from one index to another. Systems and maps without any are left out.
 #[derive(Clone, Debug, Default)]
@@ -38,8 +39,17 @@ pub struct MapDiff<'i> {
     pub after: Option<ConceptMap<'i>>,
     pub added: Vec<Row<'i>>,
     pub removed: Vec<Row<'i>>,
-    /// The same source, target and place, with another relationship, other flags, another rule ...
-    pub changed: Vec<(Row<'i>, Row<'i>)>,
+    pub changed: Vec<ChangedRow<'i>>,
+}
+
+/// The same source, target and place, of which both say different things.
+#[derive(Clone, Debug)]
+pub struct ChangedRow<'i> {
+    pub before: Row<'i>,
+    pub after: Row<'i>,
+    /// `relationship`, `flags`, `priority`, `rule`, `advice`, `correlation`, `category`, `comment`, `product`, `displays`, `times`, `usage`,
+    /// `spelling`.
+    pub what: Vec<&'static str>,
 }
 
 impl Diff<'_> {
@@ -68,12 +78,12 @@ impl<'i> Diff<'i> {
     }
 }
 
-/// Of the versions of one map, the one that answers: the newest.
+/// Of the versions of one map the newest, whichever answers first.
 fn newest(index: &Index) -> impl Iterator<Item = ConceptMap<'_>> {
     let mut maps: Vec<ConceptMap<'_>> = Vec::new();
     for map in index.maps() {
         match maps.iter_mut().find(|m| m.id() == map.id()) {
-            Some(m) => *m = if m.version() < map.version() { map } else { *m },
+            Some(m) => *m = if compare_versions(m.version(), map.version()).is_lt() { map } else { *m },
             None => maps.push(map),
         }
     }
@@ -131,14 +141,21 @@ fn maps<'i>(before: Option<ConceptMap<'i>>, after: Option<ConceptMap<'i>>) -> Ma
     for source in before.into_iter().flat_map(|m| m.source().concepts()) {
         let here = before.map_or_else(Vec::new, |m| m.rows_of(source).collect());
         let mut there = rows_of_code(after, source.code());
+        // A target may stand under several rules of one group: what is the same is no partner of what has changed.
+        let is_same = |row: Row<'_>, other: Row<'_>| place(other) == place(row) && differences(row, other).is_empty();
+        let mut open = Vec::new();
         for row in here {
-            match there.iter().position(|other| place(*other) == place(row)) {
-                None => diff.removed.push(row),
+            match there.iter().position(|other| is_same(row, *other)) {
+                Some(at) => drop(there.remove(at)),
+                None => open.push(row),
+            }
+        }
+        for before in open {
+            match there.iter().position(|other| place(*other) == place(before)) {
+                None => diff.removed.push(before),
                 Some(at) => {
-                    let other = there.remove(at);
-                    if says(row) != says(other) {
-                        diff.changed.push((row, other));
-                    }
+                    let after = there.remove(at);
+                    diff.changed.push(ChangedRow { before, after, what: differences(before, after) });
                 }
             }
         }
@@ -162,7 +179,23 @@ fn place(row: Row<'_>) -> (Option<&str>, u16, u16) {
     (row.target().map(|c| c.code()), row.scenario(), row.group())
 }
 
-/// Everything else it says, but for the line it stands in.
-fn says<'i>(row: Row<'i>) -> impl PartialEq + use<'i> {
-    (row.relationship(), row.gem_flags(), row.priority(), row.detail())
+/// What else two rows say differently, but for the line they stand in.
+fn differences(a: Row<'_>, b: Row<'_>) -> Vec<&'static str> {
+    let (x, y) = (a.detail(), b.detail());
+    let checks = [
+        ("relationship", a.relationship() != b.relationship()),
+        ("flags", a.gem_flags() != b.gem_flags()),
+        ("priority", a.priority() != b.priority()),
+        ("rule", x.rule != y.rule),
+        ("advice", x.advice != y.advice),
+        ("correlation", x.correlation != y.correlation),
+        ("category", x.category != y.category),
+        ("comment", x.comment != y.comment),
+        ("product", x.product != y.product),
+        ("displays", (x.source_display, x.target_display) != (y.source_display, y.target_display)),
+        ("times", (x.from, x.to) != (y.from, y.to)),
+        ("usage", x.usage != y.usage),
+        ("spelling", (x.source_as_written, x.target_as_written) != (y.source_as_written, y.target_as_written)),
+    ];
+    checks.into_iter().filter(|(_, differs)| *differs).map(|(what, _)| what).collect()
 }

@@ -316,6 +316,17 @@ from = "2024-10-01"
         assert_eq!(Manifest::parse("m.toml", "# nothing yet\n").expect("empty"), Manifest::default());
     }
 
+    /// What the documentation shows is an entry.
+    #[test]
+    fn the_documented_table_is_read() {
+        let readme = include_str!("../../vocab/README.md");
+        let (_, section) = readme.split_once("### A table of mappings").expect("the section");
+        let example = section.split("```").nth(1).and_then(|block| block.strip_prefix("toml\n")).expect("an example");
+        let manifest = Manifest::parse("m.toml", example).expect("good");
+        let layout = manifest.releases[0].table.as_ref().expect("a layout");
+        assert_eq!((manifest.releases[0].format, layout.columns.len()), (Format::Table, 4));
+    }
+
     #[test]
     fn errors_name_file_and_line() {
         for (from, to, expect) in [

@@ -243,6 +243,32 @@ fn a_target_that_leaves_its_last_character_open_is_a_choice() {
     assert_eq!(told(&ask(&engine, &back, "S02.0XXD", &nothing)), format!("choice {}|{}|{}", id(1), id(2), id(3)));
 }
 
+/// Two releases side by side: what of a row has changed is said, and what has not is no partner of what has.
+#[test]
+fn a_difference_of_maps_says_what_changed() {
+    let engine = |maps: &[(u32, &str)]| {
+        let folder = tempfile::tempdir().unwrap();
+        build(&folder, &[release(&folder, maps, &[])]).0
+    };
+    let before = engine(&[(1, "1¦1¦TRUE¦ALWAYS A00.0¦A00.0"), (2, "1¦1¦IFA 248153007 |Male|¦¦B00.0"), (2, "1¦2¦OTHERWISE TRUE¦¦B01.0")]);
+    let after = engine(&[
+        (1, "1¦1¦IFA 248152002 |Female|¦IF FEMALE¦A00.0"),
+        (2, "1¦1¦IFA 248152002 |Female|¦¦B00.0"),
+        (2, "1¦2¦IFA 248153007 |Male|¦¦B00.0"),
+        (2, "1¦3¦OTHERWISE TRUE¦¦B01.0"),
+    ]);
+    let diff = before.index().diff(after.index());
+    let map = &diff.maps[0];
+    let changed: Vec<_> = map.changed.iter().map(|c| (c.after.target().unwrap().code(), c.what.clone())).collect();
+    assert_eq!(changed, [("A00.0", vec!["rule", "advice"]), ("B00.0", vec!["rule"]), ("B01.0", vec!["priority"])],);
+    assert_eq!((map.added.len(), map.removed.len()), (1, 0));
+    let same = engine(&[(1, "1¦1¦TRUE¦ALWAYS A00.0¦A00.0"), (1, "1¦2¦OTHERWISE TRUE¦¦A00.0")]);
+    let less = engine(&[(1, "1¦1¦OTHERWISE TRUE¦¦A00.0")]);
+    let diff = same.index().diff(less.index());
+    let changed = &diff.maps[0].changed[0];
+    assert_eq!((changed.before.detail().rule, changed.what.clone()), ("TRUE", vec!["rule", "advice"]));
+}
+
 #[test]
 fn the_way_back_is_no_equivalence_where_others_or_a_rule_are_needed() {
     let folder = tempfile::tempdir().unwrap();

@@ -222,7 +222,7 @@ fn info_text(report: &IndexReport<'_>, sizes: bool, paint: Paint) -> String {
     let _ = writeln!(page, "fingerprint {}\n", report.fingerprint);
     let mut table = Table::default();
     for s in &report.systems {
-        let codes = format!("{} codes, {} billable", thousands(u64::from(s.codes)), thousands(s.billable as u64));
+        let codes = format!("{}, {} billable", count(s.codes as usize, "code", "codes"), thousands(s.billable as u64));
         table.row(0, vec![(s.system.to_owned(), Ink::Strong), (s.title.to_owned(), Ink::Plain), (codes, Ink::Plain)]);
         for r in &s.releases {
             let day = |d: Option<crate::face::wire::Day>| d.map_or_else(|| "...".to_owned(), |d| d.0.to_string());
@@ -236,7 +236,7 @@ fn info_text(report: &IndexReport<'_>, sizes: bool, paint: Paint) -> String {
     let mut table = Table::default();
     for m in &report.maps {
         let way = format!("{} to {}", m.source, m.target);
-        let rows = format!("{} rows", thousands(m.rows as u64));
+        let rows = count(m.rows, "row", "rows");
         let files: Vec<&str> = m.files.iter().map(|f| f.name).collect();
         let name = format!("{}|{}", m.id, m.version);
         table.row(
@@ -309,7 +309,7 @@ fn diff_text(report: &DiffReport<'_>, most: usize, paint: Paint) -> String {
         page.push_str("no differences\n");
     }
     let heading = |name: &str, before: Option<&str>, after: Option<&str>| {
-        let version = |v: Option<&str>| v.unwrap_or("not there").to_owned();
+        let version = |v: Option<&str>| v.map_or("not there", |v| if v.is_empty() { "no version" } else { v }).to_owned();
         format!("{}  {} -> {}\n", paint.strong(name), version(before), version(after))
     };
     let counts = |what: &str, added: usize, removed: usize, changed: usize| {
@@ -334,13 +334,20 @@ fn diff_text(report: &DiffReport<'_>, most: usize, paint: Paint) -> String {
     for m in &report.maps {
         page.push_str(&heading(m.map, m.before, m.after));
         page.push_str(&counts("rows", m.added.len(), m.removed.len(), m.changed.len()));
-        let row = |r: &RowReport<'_>| {
-            let flags = r.flags.as_deref().unwrap_or(r.relationship);
-            format!("{} -> {} {}", r.source, r.target.unwrap_or("no map"), paint.dim(flags))
+        let pair = |r: &RowReport<'_>| format!("{} -> {}", r.source, r.target.unwrap_or("no map"));
+        let says = |r: &RowReport<'_>| {
+            let place = if r.rule.is_empty() { String::new() } else { format!("group {}, priority {}", r.group, r.priority) };
+            let parts = [r.flags.as_deref().unwrap_or(r.relationship), &place, r.rule, r.advice];
+            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ")
         };
+        let row = |r: &RowReport<'_>| format!("{} {}", pair(r), paint.dim(&says(r)));
         some(&mut page, most, m.added.iter().map(|r| format!("{} {}", paint.good("+"), row(r))));
         some(&mut page, most, m.removed.iter().map(|r| format!("{} {}", paint.bad("-"), row(r))));
-        some(&mut page, most, m.changed.iter().map(|c| format!("{} {} => {}", paint.doubtful("~"), row(&c.before), row(&c.after))));
+        let changed = m.changed.iter().map(|c| {
+            let (before, after, what) = (says(&c.before), says(&c.after), paint.dim(&format!("({})", c.what.join(", "))));
+            format!("{} {} {what}\n      {before}\n      {after}", paint.doubtful("~"), pair(&c.after))
+        });
+        some(&mut page, most, changed);
     }
     page
 }

@@ -234,10 +234,17 @@ pub struct RowReport<'a> {
     pub relationship: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flags: Option<String>,
+    pub group: u16,
+    pub priority: u16,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub rule: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub advice: &'a str,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct ChangedRow<'a> {
+    pub what: &'a [&'static str],
     pub before: RowReport<'a>,
     pub after: RowReport<'a>,
 }
@@ -257,12 +264,17 @@ impl<'a> From<Concept<'a>> for CodeReport<'a> {
 
 impl<'a> From<Row<'a>> for RowReport<'a> {
     fn from(row: Row<'a>) -> Self {
+        let detail = row.detail();
         RowReport {
             row: row.line(),
             source: row.source().map_or("", |c| c.code()),
             target: row.target().map(|c| c.code()),
             relationship: row.relationship().code(),
             flags: row.gem_flags().map(|f| f.to_string()),
+            group: row.group(),
+            priority: row.priority(),
+            rule: detail.rule,
+            advice: detail.advice,
         }
     }
 }
@@ -289,7 +301,7 @@ impl<'a> DiffReport<'a> {
             after: d.after.map(|m| m.version()),
             added: rows(&d.added),
             removed: rows(&d.removed),
-            changed: d.changed.iter().map(|(a, b)| ChangedRow { before: (*a).into(), after: (*b).into() }).collect(),
+            changed: d.changed.iter().map(|c| ChangedRow { what: &c.what, before: c.before.into(), after: c.after.into() }).collect(),
         };
         DiffReport { same: diff.is_empty(), systems: diff.systems.iter().map(system).collect(), maps: diff.maps.iter().map(map).collect() }
     }
