@@ -1,4 +1,4 @@
-//! FHIR CodeSystem and ConceptMap, R4 and R5, as JSON.
+//! FHIR CodeSystem and ConceptMap, R4 and R5, as JSON: one resource, a Bundle of them, or one a line.
 //!
 //! [R5 ConceptMap](https://hl7.org/fhir/R5/conceptmap.html), [R4 ConceptMap](https://hl7.org/fhir/R4/conceptmap.html),
 //! [CodeSystem](https://hl7.org/fhir/R5/codesystem.html). The two versions are told apart row by row: R4 says `equivalence` (and
@@ -21,32 +21,88 @@ use serde_json::value::RawValue;
 use super::source::read_to_vec;
 use super::{At, Finding, Severity, Sink};
 
-/// Reads one resource.
+/// Reads the resources of a file.
 pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Result<()> {
     sink.begin(file);
     let bytes = read_to_vec(input)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    #[derive(Deserialize)]
-    struct Resource {
-        #[serde(rename = "resourceType", default)]
-        kind: String,
-    }
-    let read = serde_json::from_slice(bytes).and_then(|resource: Resource| match resource.kind.as_str() {
-        "CodeSystem" => code_system::read(bytes, file, sink),
-        "ConceptMap" => concept_map::read(bytes, file, sink),
-        other => {
-            let what = format!("resourceType is {other:?}, neither CodeSystem nor ConceptMap");
-            say(sink, file, Severity::Error, what, "give the resources one by one, each in a file of its own");
-            Ok(())
+    if let Err(error) = resource(bytes, bytes, file, sink) {
+        // One a line, as servers export them in bulk.
+        let lines = serde_json::Deserializer::from_slice(bytes).into_iter().collect::<Result<Vec<&RawValue>, _>>();
+        match lines {
+            Ok(lines) if lines.len() > 1 => several(lines.into_iter(), bytes, file, sink),
+            _ => unreadable(&error, At { line: 1, column: 1 }, file, sink),
         }
-    });
-    if let Err(error) = read {
-        let (line, column) = (error.line() as u64, u32::try_from(error.column().max(1)).unwrap_or(u32::MAX));
-        let what = format!("not readable as FHIR JSON: {error}");
-        let mend = "mend the file, or get it again".to_owned();
-        sink.finding(Finding { file: file.to_owned(), line, column, severity: Severity::Error, what, mend });
     }
     Ok(())
+}
+
+#[derive(Deserialize)]
+struct Resource {
+    #[serde(rename = "resourceType", default)]
+    kind: String,
+}
+
+#[derive(Deserialize)]
+struct Bundle<'b> {
+    #[serde(borrow, default)]
+    entry: Vec<Entry<'b>>,
+}
+
+#[derive(Deserialize)]
+struct Entry<'b> {
+    #[serde(borrow)]
+    resource: Option<&'b RawValue>,
+}
+
+/// Reads a resource that lies in the bytes of a whole file.
+fn resource(bytes: &[u8], whole: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json::Result<()> {
+    let found: Resource = serde_json::from_slice(bytes)?;
+    match found.kind.as_str() {
+        "CodeSystem" => code_system::read(bytes, whole, file, sink),
+        "ConceptMap" => concept_map::read(bytes, whole, file, sink),
+        "Bundle" => {
+            let bundle: Bundle<'_> = serde_json::from_slice(bytes)?;
+            several(bundle.entry.iter().filter_map(|entry| entry.resource), whole, file, sink);
+            Ok(())
+        }
+        other => {
+            let what = format!("resourceType is {other:?}, neither CodeSystem nor ConceptMap");
+            say(sink, file, Severity::Error, what, "give one of these, a Bundle of them, or one a line");
+            Ok(())
+        }
+    }
+}
+
+/// Reads what of several resources can be read, and says how many others there are.
+fn several<'b>(resources: impl Iterator<Item = &'b RawValue>, whole: &[u8], file: &str, sink: &mut dyn Sink) {
+    let (mut read, mut others) = (0, 0);
+    for json in resources {
+        let kind = serde_json::from_str::<Resource>(json.get()).map(|found| found.kind);
+        if kind.is_ok_and(|kind| !matches!(kind.as_str(), "CodeSystem" | "ConceptMap")) {
+            others += 1;
+            continue;
+        }
+        read += 1;
+        if let Err(error) = resource(json.get().as_bytes(), whole, file, sink) {
+            unreadable(&error, Places::new(whole).of(json.get()).unwrap_or_default(), file, sink);
+        }
+    }
+    if others > 0 || read == 0 {
+        let severity = if read == 0 { Severity::Error } else { Severity::Note };
+        let what = format!("{read} resources are CodeSystem or ConceptMap, {others} are neither");
+        say(sink, file, severity, what, "the others are passed over");
+    }
+}
+
+/// Says where in a file a resource that begins there cannot be read.
+fn unreadable(error: &serde_json::Error, begins: At, file: &str, sink: &mut dyn Sink) {
+    let before = if error.line() <= 1 { (begins.column as usize).saturating_sub(1) } else { 0 };
+    let line = begins.line + (error.line() as u64).saturating_sub(1);
+    let column = u32::try_from((before + error.column()).max(1)).unwrap_or(u32::MAX);
+    let what = format!("not readable as FHIR JSON: {error}");
+    let mend = "mend the file, or get it again".to_owned();
+    sink.finding(Finding { file: file.to_owned(), line, column, severity: Severity::Error, what, mend });
 }
 
 fn say(sink: &mut dyn Sink, file: &str, severity: Severity, what: String, mend: &str) {

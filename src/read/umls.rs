@@ -7,6 +7,7 @@
 //! `MRSAT.RRF` is the largest file of the UMLS and is passed over line by line for the few attributes of map sets. A set that it does not
 //! describe is not read, and that is a finding.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
 use std::path::Path;
@@ -19,6 +20,9 @@ use super::{At, Finding, MapHandle, MapRelease, Severity, Sink, TargetDetail, Ta
 use crate::model::{CodeForm, MapKind, Relationship};
 
 type Packages<'a> = &'a dyn Fn(&dyn Fn(&str) -> bool, &mut dyn FnMut(&str, &mut dyn BufRead) -> io::Result<()>) -> io::Result<()>;
+
+/// What stands for an empty target.
+const NO_TARGET: &str = "100051";
 
 /// Reads the mappings of a Metathesaurus folder or archive.
 pub fn read(path: &Path, sink: &mut dyn Sink) -> io::Result<()> {
@@ -76,6 +80,11 @@ fn read_from(packages: Packages<'_>, sink: &mut dyn Sink) -> io::Result<()> {
         say(Severity::Error, "MRSAT.RRF is not here: nobody knows between which systems the map sets lead", "add it");
     }
     Ok(())
+}
+
+/// A text with its bars, which the format cannot hold: `IFA 248152002 &#x7C; Female (finding) &#x7C;`.
+fn bars(text: &str) -> Cow<'_, str> {
+    if text.contains("&#") { Cow::Owned(text.replace("&#x7C;", "|").replace("&#x7c;", "|")) } else { Cow::Borrowed(text) }
 }
 
 /// Hands out the fields of every line that has as many as its table.
@@ -152,7 +161,8 @@ impl Sets {
 
     fn row(&mut self, line: u64, row: &UmlsRow<'_>, findings: &mut Findings<'_>) {
         let Some(map) = self.map(row.set, line, findings) else { return };
-        for (code, form, column) in [(row.from, map.forms[0], row.columns[0]), (row.to, map.forms[1], row.columns[1])] {
+        let to = if row.to == NO_TARGET { "" } else { row.to };
+        for (code, form, column) in [(row.from, map.forms[0], row.columns[0]), (to, map.forms[1], row.columns[1])] {
             if let Some(what) = bad_sct_id(form, code).filter(|_| !code.is_empty()) {
                 return findings.warn("bad SNOMED CT ids", line, column, what, "the row is left out; compare with the published file");
             }
@@ -171,16 +181,18 @@ impl Sets {
             }),
         };
         let (group, priority) = (number(row.group, "MAPSUBSETID", 3), number(row.rank, "MAPRANK", 4));
-        if !row.rule.is_empty() {
-            findings.check_rule(line, 21, row.rule);
+        let (rule, advice) = (bars(row.rule), bars(row.advice));
+        if !rule.is_empty() {
+            findings.check_rule(line, 21, &rule);
         }
-        let target = (!row.to.is_empty() && row.relationship != "XR").then_some(row.to);
+        let target = (!to.is_empty() && row.relationship != "XR").then_some(to);
         let relationship = if row.relationship == "SY" { Relationship::Equivalent } else { Relationship::RelatedTo };
         let detail = TargetDetail {
-            rule: row.rule,
-            advice: row.advice,
+            rule: &rule,
+            advice: &advice,
             correlation: row.relationship,
             category: row.kind,
+            target_as_written: if target.is_none() { row.to } else { "" },
             ..TargetDetail::default()
         };
         let at = row.columns.map(|column| At { line, column: column as u32 });
@@ -272,6 +284,20 @@ mod tests {
         assert_eq!((sink.targets[0].advice.as_str(), sink.targets[0].category.as_str()), ("ADVICE", "KIND"));
         let said: Vec<_> = sink.findings.iter().map(|f| (f.line, f.what.split(' ').next().unwrap_or(""))).collect();
         assert_eq!(said, [(2, "MAPRANK"), (3, "the"), (4, "MRSAT.RRF"), (5, "3")]);
+    }
+
+    /// Every rule with a term once waited for a person, because its bars were not seen.
+    #[test]
+    fn bars_are_written_as_references_and_holes_as_a_number() {
+        let row = "C1|S|1|1|AT10||1|9|138875005|SCTID|||RO||2||A00.0|ICD|||IFA 248152002 &#x7C; Female (finding) &#x7C;|IF FEMALE &#x7C; ONLY|K||||\n";
+        let sink = collected(&[("MRSAT.RRF", MRSAT), ("MRMAP.RRF", row)]);
+        assert_eq!(
+            (sink.targets[0].rule.as_str(), sink.targets[0].advice.as_str()),
+            ("IFA 248152002 | Female (finding) |", "IF FEMALE | ONLY")
+        );
+        assert_eq!(sink.findings, []);
+        let sink = collected(&[("MRSAT.RRF", MRSAT), ("MRMAP.RRF", &row.replace("A00.0", "100051"))]);
+        assert_eq!((sink.targets[0].target.as_deref(), sink.targets[0].target_as_written.as_str()), (None, "100051"));
     }
 
     /// Read twice, the same target would be needed in two groups: a combination of a code with itself.

@@ -49,7 +49,8 @@ struct Property {
     value: Value,
 }
 
-pub(super) fn read(bytes: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json::Result<()> {
+/// Reads a resource that lies in the bytes of a whole file.
+pub(super) fn read(bytes: &[u8], whole: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json::Result<()> {
     let head: Head = serde_json::from_slice(bytes)?;
     if head.url.is_empty() {
         say(
@@ -74,7 +75,7 @@ pub(super) fn read(bytes: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json:
         to: None,
     });
     let language = if head.language == "en" { String::new() } else { head.language };
-    let mut concepts = Concepts { system, language, places: Places::new(bytes), findings: Findings::new(file, sink) };
+    let mut concepts = Concepts { system, language, places: Places::new(whole), findings: Findings::new(file, sink) };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Member { name: "concept", inner: &mut concepts }.deserialize(&mut deserializer)?;
     deserializer.end()?;

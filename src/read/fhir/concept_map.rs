@@ -95,10 +95,11 @@ impl Attribute {
     }
 }
 
-pub(super) fn read(bytes: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json::Result<()> {
+/// Reads a resource that lies in the bytes of a whole file.
+pub(super) fn read(bytes: &[u8], whole: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json::Result<()> {
     let head: Head = serde_json::from_slice(bytes)?;
     let maps: Vec<Option<GroupMap>> = head.group.iter().enumerate().map(|(i, group)| announce(&head, i, group, file, sink)).collect();
-    let mut rows = Rows { findings: Findings::new(file, sink), places: Places::new(bytes), line: 0, at: At::default() };
+    let mut rows = Rows { findings: Findings::new(file, sink), places: Places::new(whole), line: 0, at: At::default() };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Member { name: "group", inner: Groups { maps: &maps, rows: &mut rows } }.deserialize(&mut deserializer)?;
     deserializer.end()?;

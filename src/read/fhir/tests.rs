@@ -146,7 +146,8 @@ fn what_is_no_resource_is_said() {
         ("[]", "neither CodeSystem nor ConceptMap"),
         ("3", "not readable"),
         ("", "not readable"),
-        (r#"{"resourceType": "Bundle", "entry": []}"#, "\"Bundle\""),
+        (r#"{"resourceType": "Bundle", "entry": []}"#, "0 resources are CodeSystem or ConceptMap"),
+        (r#"{"resourceType": "ValueSet"}"#, "\"ValueSet\""),
         (r#"{"resourceType": "ConceptMap", "group": 3}"#, "not readable"),
         (r#"{"resourceType": "CodeSystem", "concept": []}"#, "no url"),
     ] {
@@ -187,4 +188,38 @@ fn a_long_map_streams() {
     let sink = collected(&text);
     assert_eq!((sink.targets.len(), sink.findings.len()), (50_000, 0));
     assert_eq!((sink.targets[49_999].line, sink.targets[49_999].source.as_str()), (50_000, "s49999"));
+}
+
+/// What servers give: a Bundle from a search, one resource a line from a bulk export.
+#[test]
+fn bundles_and_resources_line_by_line() {
+    let map = |id: &str, code: &str| {
+        format!(
+            r#"{{"resourceType": "ConceptMap", "id": "{id}", "group": [{{"source": "http://a", "target": "http://b",
+            "element": [{{"code": "{code}", "target": [{{"code": "x", "equivalence": "equal"}}]}}]}}]}}"#
+        )
+    };
+    let system = r#"{"resourceType": "CodeSystem", "url": "http://a", "concept": [{"code": "1"}]}"#;
+    let patient = r#"{"resourceType": "Patient"}"#;
+    let bundle = format!(
+        "{{\"resourceType\": \"Bundle\", \"entry\": [\n{{\"resource\": {}}},\n{{\"resource\": {system}}},\n{{\"resource\": {patient}}},{{}}]}}",
+        map("m", "1")
+    );
+    let lines = format!("{}\n{system}\n{patient}\n{}\n", map("m", "1").replace('\n', " "), map("n", "2").replace('\n', " "));
+    let odd = collected(&bundle.replace(r#""equal""#, r#""sort-of""#));
+    assert!(odd.findings.iter().any(|f| f.severity == Severity::Warning && f.line == 3), "{:?}", odd.findings);
+    for (text, maps) in [(bundle, vec!["m"]), (lines, vec!["m", "n"])] {
+        let sink = collected(&text);
+        assert_eq!(sink.maps.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(), maps, "{text}");
+        assert_eq!((sink.targets.len(), sink.concepts.len()), (maps.len(), 1));
+        assert_eq!(sink.targets[0].source, "1");
+        let said: Vec<_> = sink.findings.iter().map(|f| (f.severity, f.what.as_str())).collect();
+        let read = maps.len() + 1;
+        assert_eq!(said, [(Severity::Note, format!("{read} resources are CodeSystem or ConceptMap, 1 are neither").as_str())]);
+    }
+    let sink = collected(&format!("{{\"resourceType\": \"Bundle\", \"entry\": [{{\"resource\": {patient}}}]}}"));
+    assert_eq!((sink.findings[0].severity, sink.maps.len()), (Severity::Error, 0));
+    // A line that is no ConceptMap costs itself, and is said with its place.
+    let sink = collected(&format!("{system}\n{{\"resourceType\": \"ConceptMap\", \"group\": 1}}\n"));
+    assert_eq!((sink.concepts.len(), sink.findings.len(), sink.findings[0].line), (1, 1, 2), "{:?}", sink.findings);
 }
