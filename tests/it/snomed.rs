@@ -156,6 +156,8 @@ fn rules_from_release_to_answer() {
     let with = |n: u32, complete| Facts { findings: vec![id(n).parse().unwrap()], findings_complete: complete, ..Facts::default() };
     check(10, &with(4, false), "approximate! E01.0");
     check(10, &with(1, true), "approximate! E02.0");
+    // That there are no findings at all can be said too.
+    check(10, &Facts { findings_complete: true, ..Facts::default() }, "approximate! E02.0");
     check(10, &with(1, false), &format!("needs-facts E01.0|E02.0; snomed|{}", id(2)));
     check(11, &nothing, "no-map");
     assert_eq!(ask(&engine, &to_icd10cm(), &id(11), &nothing).message.to_string(), "CANNOT BE CLASSIFIED");
