@@ -164,6 +164,12 @@ impl<'e> Work<'e> {
         places.extend(&self.keys);
         places
     }
+    /// What stands between the codes of a list.
+    #[cfg(feature = "parquet")]
+    pub fn split(&self, place: usize) -> &str {
+        let column = self.columns.iter().find(|c| c.place == place);
+        column.and_then(|c| self.groups[c.group].spec().split.as_deref()).unwrap_or(" ")
+    }
     pub fn has_context(&self) -> bool {
         self.contextual
     }

@@ -14,6 +14,7 @@
 //! Terms are words: what shares no word, stem, abbreviation or known synonym with any designation is not found. Weights are fitted to
 //! ICD-10-CM (how is said in [`weights`]).
 
+mod assertion;
 mod code;
 mod find;
 mod gather;
@@ -25,6 +26,7 @@ mod rank;
 mod tests;
 mod weights;
 
+pub use assertion::{Assertion, asserted, withheld};
 use find::Finder;
 pub use find::{Concepts, Part};
 pub use hop::SearchHop;

@@ -1,7 +1,7 @@
 //! Settles a choice by the policy that was asked for. What a policy picks it says; what it cannot settle stays a choice.
 
 use super::super::answer::{Group, Picked, Policy, Scenario, Target, TargetState, Translation};
-use super::super::search::Searcher;
+use super::super::search::{Searcher, asserted};
 use super::{TranslatorOptions, vouched};
 
 /// By how much the best must lead the next best under [`Policy::Text`] if nobody says otherwise: near ties go to a person. The smallest tenth
@@ -21,10 +21,15 @@ pub(super) fn pick(options: &TranslatorOptions, t: &mut Translation<'_>) {
     .map(|(scenario, options, margin)| Picked { scenario, options, policy, margin, decision: None });
 }
 
-/// Weighs every option by the record's own words and puts the best of each group first; `priority` keeps the map's order.
+/// Weighs every option by the record's own words and puts the best of each group first; `priority` keeps the map's order. Of a finding that
+/// the record denies or doubts no word speaks for an option.
 pub(super) fn weigh(searcher: &Searcher<'_>, text: &str, t: &mut Translation<'_>) {
     let concepts: Vec<_> = t.targets().map(|o| o.concept).collect();
-    let mut scores = searcher.weigh(text, &concepts).into_iter();
+    let text = asserted(text, &concepts);
+    if text.trim().is_empty() {
+        return;
+    }
+    let mut scores = searcher.weigh(&text, &concepts).into_iter();
     for group in t.scenarios.iter_mut().flat_map(|s| &mut s.groups) {
         group.options.iter_mut().for_each(|o| o.score = scores.next());
         group.options.sort_by(|a, b| b.score.unwrap_or(0.0).total_cmp(&a.score.unwrap_or(0.0)));

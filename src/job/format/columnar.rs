@@ -136,11 +136,10 @@ impl Table {
         let schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));
         let unwritten = |e: ArrowError| Error::io("write", &job.output, io::Error::other(e));
         let mut writer = Writer::new(format, shared.clone(), &schema, self.compression).map_err(unwritten)?;
-        let split = job.columns.iter().find_map(|c| c.split.as_deref()).unwrap_or(" ").to_owned();
         let size = self.metadata.len();
         for batch in &mut self.batches {
             let batch = batch.map_err(|e| damaged(job, &e))?;
-            let batch = convert(&batch, &schema, added.len(), &split, work)?;
+            let batch = convert(&batch, &schema, added.len(), work)?;
             writer.write(&batch).map_err(unwritten)?;
             let records = work.ledger.records_in;
             let bytes = self.rows.map_or(0, |all| (size as f64 * records as f64 / all.max(1) as f64) as u64);
@@ -161,12 +160,12 @@ fn damaged(job: &Job, e: &ArrowError) -> Error {
 }
 
 /// The rows of a batch that are not rejected, and what is appended to them.
-fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, split: &str, work: &mut Work<'_>) -> Result<RecordBatch, Error> {
+fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, work: &mut Work<'_>) -> Result<RecordBatch, Error> {
     let mut texts: Vec<Option<StringArray>> = vec![None; batch.num_columns()];
     for place in work.places() {
         let name = schema.field(place).name();
         let wrong = |e: ArrowError| Error::Column { name: name.clone(), what: format!("it has no text ({e})") };
-        texts[place] = Some(text(batch.column(place), split).map_err(wrong)?);
+        texts[place] = Some(text(batch.column(place), work.split(place)).map_err(wrong)?);
     }
     let cell = |place: usize, row: usize| match &texts[place] {
         Some(texts) if texts.is_valid(row) => texts.value(row).as_bytes(),

@@ -12,8 +12,8 @@ use std::borrow::Cow;
 pub(in super::super) struct Ndjson {
     /// By place, as `Work` counts them: facts first, then the key, then for each code column its source column and itself.
     pointers: Vec<String>,
-    /// What stands between the codes of an array.
-    split: String,
+    /// By place: what stands between the codes of an array.
+    splits: Vec<String>,
     /// Which pointers no record has led anywhere yet.
     unmet: Vec<usize>,
 }
@@ -22,14 +22,15 @@ impl Ndjson {
     pub fn new(job: &Job) -> Ndjson {
         let mut pointers: Vec<String> = [&job.date, &job.age, &job.sex, &job.text].into_iter().flatten().cloned().collect();
         pointers.extend(job.key.iter().cloned());
+        let mut splits = vec![String::from(" "); pointers.len()];
         for column in &job.columns {
             pointers.extend(column.from_column.clone());
             pointers.extend(column.names(&[]));
+            splits.resize(pointers.len(), column.split.clone().unwrap_or_else(|| String::from(" ")));
         }
         let pointers: Vec<String> = pointers.into_iter().map(|p| if p.starts_with('/') { p } else { format!("/{p}") }).collect();
         let unmet = (0..pointers.len()).collect();
-        let split = job.columns.iter().find_map(|c| c.split.clone()).unwrap_or_else(|| String::from(" "));
-        Ndjson { pointers, split, unmet }
+        Ndjson { pointers, splits, unmet }
     }
 
     /// The stem of the appended members: `/claim/dx` gives `claim_dx`.
@@ -43,7 +44,7 @@ impl Ndjson {
             Some(Value::String(s)) => Cow::Borrowed(s.as_bytes()),
             Some(Value::Array(all)) => {
                 let texts: Vec<String> = all.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
-                Cow::Owned(texts.join(&self.split).into_bytes())
+                Cow::Owned(texts.join(&self.splits[place]).into_bytes())
             }
             Some(other) => Cow::Owned(other.to_string().into_bytes()),
         }

@@ -47,6 +47,60 @@ fn words_become_codes_only_where_the_search_is_sure() {
     assert!(run(&job).unwrap_err().to_string().contains("0 to 1"));
 }
 
+/// `no hypokalemia` names hypokalemia, surely enough to be taken; what it says of it is the opposite.
+#[test]
+fn what_a_text_denies_or_doubts_is_not_taken() {
+    let mut words = column("note");
+    words.from = Some("text".into());
+    for (text, code) in [
+        ("hypokalemia", "E87.6"),
+        ("no hypokalemia", ""),
+        ("hx of hypokalemia", ""),
+        ("hypokalemia resolved", ""),
+        ("covid-19", "U07.1"),
+        ("r/o covid", ""),
+        ("?covid", ""),
+        ("negative for covid-19", ""),
+        ("mother has covid-19", ""),
+        ("no tobacco use", ""),
+        // Of another, and nobody said so.
+        ("hx of stroke", ""),
+        // The title says the same.
+        ("family history of stroke", "Z82.3"),
+        ("history of covid-19", "Z86.16"),
+        ("gerd without esophagitis", "K21.9"),
+        // The title says more than anybody writes.
+        ("pacemaker", "Z95.0"),
+    ] {
+        let place = Place::with("in.csv", format!("note\n{text}\n"));
+        let job = Job { columns: vec![words.clone()], report: Some(place.path("report")), ..place.job() };
+        let settled = run(&job).unwrap().ledger.settled();
+        let out = read(&place.output);
+        let target = out.lines().nth(1).unwrap().split(',').nth(1).unwrap();
+        assert_eq!((target, settled), (code, u64::from(!code.is_empty())), "{text}");
+        let queue = read(&place.path("report/review.csv"));
+        assert_eq!(queue.contains("the text says that it") || queue.contains("text and title differ"), code.is_empty(), "{text}: {queue}");
+    }
+}
+
+/// Policy `text` picks what the record says, not what it denies.
+#[test]
+fn what_a_text_denies_speaks_for_no_option() {
+    for (text, code) in [
+        ("kidney transplant rejection", "T86.11"),
+        ("no rejection", ""),
+        ("r/o rejection", ""),
+        ("rejection of kidney transplant ruled out", ""),
+        ("transplant failure; rejection ruled out", "T86.12"),
+    ] {
+        let (out, _) = converted(format!("dx,note\n996.81,{text}\n"), |job| {
+            job.text = Some("note".into());
+            job.columns[0].policy = xwalk::engine::Policy::Text;
+        });
+        assert_eq!(out.lines().nth(1).unwrap().split(',').nth(2), Some(code), "{text}: {out}");
+    }
+}
+
 #[test]
 fn repeated_records_and_pairs_are_counted_and_listed() {
     let text = "id,pt,dx1,dx2\n1,A,401.9,250.00\n2,B,401.9,\n1,A,401.9,250.00\n3,B,4019,V58.61\n4,C,401.9,401.9\n";
