@@ -309,7 +309,8 @@ impl<'e> Answers<'e> {
         }
         let text = self.encoding.decode(cell);
         let mut parts: SmallVec<[&str; 1]> = match &self.spec.split {
-            Some(split) => text.split(split.as_str()).filter(|p| !p.trim().is_empty()).collect(),
+            // A blank beside what parts codes is no damage.
+            Some(split) => text.split(split.as_str()).map(str::trim).filter(|p| !p.is_empty()).collect(),
             None => smallvec![&*text],
         };
         // Only separators: nothing to ask, and nothing that may vanish either.
@@ -328,7 +329,10 @@ impl<'e> Answers<'e> {
         } else {
             let all: Vec<[&str; 5]> = (0..parts.len()).map(values).collect();
             let between = self.spec.split.as_deref().unwrap_or(" ");
-            let joined: [String; 5] = std::array::from_fn(|value| all.iter().map(|v| v[value]).collect::<Vec<_>>().join(between));
+            // Where codes of a cell are parted by blanks, those of a combination cannot be.
+            let within = if between.trim().is_empty() { "+" } else { " " };
+            let joined: [String; 5] =
+                std::array::from_fn(|value| all.iter().map(|v| v[value].replace(' ', within)).collect::<Vec<_>>().join(between));
             self.write(joined.each_ref().map(String::as_str))
         };
         let reject = self.spec.unsettled == Unsettled::Reject && tallies.iter().any(|(t, _)| !t.settled);

@@ -157,13 +157,19 @@ impl Dates {
     }
 }
 
-/// A date as extracts have it: `2014-03-31`, with or without a time, `20140331`, `3/31/2014` (month first, as in US claims).
+/// A date as extracts have it: `2014-03-31`, with or without a time, `20140331`, `3/31/2014` (month first, as in US claims), `31-MAR-2014`
+/// (Oracle), `31MAR2014` (SAS).
 pub(super) fn date(text: &str) -> Option<Date> {
-    let day = text.split(['T', ' ']).next().unwrap_or(text);
+    let day = text.split(' ').next().unwrap_or(text);
+    // `OCT` has a T too.
+    let day = day.find('T').filter(|at| *at >= 8).map_or(day, |at| &day[..at]);
     let number = |t: &str| t.parse::<i16>().ok().filter(|_| t.bytes().all(|b| b.is_ascii_digit()));
     let of = |y: &str, m: &str, d: &str| Date::new(number(y)?, i8::try_from(number(m)?).ok()?, i8::try_from(number(d)?).ok()?).ok();
     if day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()) {
         return of(&day[..4], &day[4..6], &day[6..]);
+    }
+    if let Some((d, month, y)) = with_a_name(day) {
+        return if y.len() == 4 { of(y, &month.to_string(), d) } else { None };
     }
     let parts: Vec<&str> = day.split(['-', '/']).collect();
     match parts[..] {
@@ -173,16 +179,53 @@ pub(super) fn date(text: &str) -> Option<Date> {
     }
 }
 
+/// Day, number of the month, and year, where the month stands by its name.
+fn with_a_name(day: &str) -> Option<(&str, usize, &str)> {
+    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+    let name = day.find(|c: char| c.is_ascii_alphabetic())?;
+    let (before, rest) = day.split_at(name);
+    let end = rest.find(|c: char| !c.is_ascii_alphabetic())?;
+    let month = MONTHS.iter().position(|m| m.eq_ignore_ascii_case(&rest[..end]))?;
+    Some((before.trim_end_matches('-'), month + 1, rest[end..].trim_start_matches('-')))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn dates_as_extracts_have_them() {
-        for text in ["2014-03-31", "2014-03-31T12:00:00Z", "2014-03-31 00:00:00.000", "20140331", "3/31/2014", "03/31/2014", "2014/3/31"] {
+        for text in [
+            "2014-03-31",
+            "2014-03-31T12:00:00Z",
+            "20140331T120000",
+            "2014-03-31 00:00:00.000",
+            "20140331",
+            "3/31/2014",
+            "03/31/2014",
+            "2014/3/31",
+            "31-Mar-2014",
+            "31-MAR-2014 00:00:00",
+            "31MAR2014",
+        ] {
             assert_eq!(date(text), Date::new(2014, 3, 31).ok(), "{text}");
         }
-        for text in ["31.03.2014", "31/03/2014", "2014-02-30", "14-03-31", "x", "2014-03", "99999999"] {
+        assert_eq!((date("1-Oct-2015"), date("01OCT2015")), (Date::new(2015, 10, 1).ok(), Date::new(2015, 10, 1).ok()));
+        for text in [
+            "31.03.2014",
+            "31/03/2014",
+            "2014-02-30",
+            "14-03-31",
+            "x",
+            "2014-03",
+            "99999999",
+            "31-Mar-14",
+            "31-Foo-2014",
+            "Mar-2014",
+            "MAR",
+            "T",
+            "éMAR2014",
+        ] {
             assert_eq!(date(text), None, "{text}");
         }
     }

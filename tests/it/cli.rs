@@ -313,6 +313,10 @@ fn what_cannot_run_says_the_remedy_and_ends_with_two() {
         (vec!["fetch", "all", "--mirror", "/nonexistent"], "there is no such folder"),
         (vec!["man", "nonesuch"], "there is no command `nonesuch`"),
         (vec!["translate", "250.00"], "--from"),
+        (
+            vec!["convert", "a.csv", "-o", "b.csv", "--code", "dx", "--from", "icd9cm", "--to", "icd10cm", "--values", "9=icd9cm"],
+            "--values says what the values of --from-column mean",
+        ),
         (vec!["nonesuch"], "unrecognized subcommand"),
     ] {
         let output = xwalk().args(&args).output().expect("a run");
@@ -324,6 +328,21 @@ fn what_cannot_run_says_the_remedy_and_ends_with_two() {
             assert!(!args.contains(&private) || !error.contains(&format!("`{private}`")), "{error}");
         }
     }
+}
+
+#[test]
+fn a_conversion_says_which_facts_it_could_not_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let [input, output] = ["in.csv", "out.csv"].map(|name| folder.path().join(name));
+    std::fs::write(&input, "dx,age,sex\n250.00,45,M\n401.9,12 y,?\n").expect("written");
+    let mut command = xwalk();
+    command.arg("convert").arg(&input).arg("-o").arg(&output);
+    let run =
+        command.args(["--from", "icd9cm", "--to", "icd10cm", "--code", "dx", "--age", "age", "--sex", "sex"]).output().expect("a run");
+    let text = String::from_utf8_lossy(&run.stdout);
+    assert_eq!(run.status.code(), Some(0), "{text}");
+    assert!(text.contains("1 cells of the age column were not understood"), "{text}");
+    assert!(text.contains("1 cells of the sex column were not understood"), "{text}");
 }
 
 #[test]

@@ -73,6 +73,57 @@ fn a_few_codes_of_a_second_system_are_not_passed_over() {
     assert!(found.job.contains("# doubtful: also codes of icd10cm"), "{}", found.job);
 }
 
+/// A column of codes that profile does not see is a column that nobody converts.
+#[test]
+fn several_codes_in_a_cell_are_seen() {
+    const CODES: [&str; 5] = ["250.00", "401.9", "V58.61", "428.0", "414.01"];
+    for (split, written, quoted) in [(';', "; ", false), ('|', "|", false), (',', ", ", true), (' ', " ", false)] {
+        let mut lots = Lots(5);
+        let mut text = String::from("id,dx\n");
+        for row in 0..200 {
+            let cell: Vec<&str> = (0..1 + lots.below(3)).map(|_| CODES[lots.below(5)]).collect();
+            let cell = cell.join(written);
+            text += &if quoted { format!("c{row},\"{cell}\"\n") } else { format!("c{row},{cell}\n") };
+        }
+        let place = Place::with("a.csv", text);
+        let found = looked_at(&place);
+        let dx = &found.columns[1];
+        assert_eq!((dx.kind, dx.system.as_deref(), dx.split), (Kind::Code, Some("icd9cm"), Some(split)), "{dx:?}");
+        assert!(page::page(&found).contains("Several codes in a cell"));
+        std::fs::write(place.path("job.toml"), &found.job).unwrap();
+        let job = Job::read(&place.path("job.toml")).unwrap();
+        assert_eq!(job.columns[0].split, Some(split.to_string()), "{}", found.job);
+        let run = convert(&job, engine(), &mut |_| {}).unwrap();
+        assert_eq!(run.ledger.settled(), run.ledger.codes(), "{}", found.job);
+        assert!(run.ledger.codes() > 250, "{}", run.ledger.codes());
+    }
+    // One code in a cell is one.
+    let found = looked_at(&Place::with("a.csv", claims(500, 3)));
+    assert_eq!((found.columns[1].kind, found.columns[1].split), (Kind::Code, None));
+}
+
+/// What a conversion team begins with: each code of a system once.
+#[test]
+fn a_list_of_distinct_codes_is_no_list_of_ids() {
+    let codes = engine().system("icd9cm").unwrap();
+    let codes: Vec<&str> = codes.concepts().filter(|c| c.status() == Some(xwalk::model::Status::Valid)).map(|c| c.code()).collect();
+    let text: String = codes.iter().step_by(97).enumerate().map(|(n, code)| format!("{code},a local name {n}\n")).collect();
+    let found = looked_at(&Place::with("a.csv", format!("code,name\n{text}")));
+    assert_eq!((found.columns[0].kind, found.columns[0].system.as_deref()), (Kind::Code, Some("icd9cm")), "{:?}", found.columns[0]);
+    assert!(found.job.contains("name = \"code\"\nfrom = \"icd9cm\""), "{}", found.job);
+}
+
+#[test]
+fn dates_that_no_job_reads_are_said() {
+    let day = |row: usize| format!("{row},{:02}.03.2014\n", row % 28 + 1);
+    let found = looked_at(&Place::with("a.csv", "id,day\n".to_owned() + &(0..60).map(day).collect::<String>()));
+    let damage = &found.columns[1].damage;
+    assert_eq!(damage.iter().map(|d| (d.kind, d.rows)).collect::<Vec<_>>(), [("other-date", 60)]);
+    let sas = |row: usize| format!("{row},{:02}MAR2014\n", row % 28 + 1);
+    let found = looked_at(&Place::with("a.csv", "id,day\n".to_owned() + &(0..60).map(sas).collect::<String>()));
+    assert_eq!(found.columns[1].kind, Kind::Date);
+}
+
 /// Each proposal runs as it stands.
 #[test]
 fn proposals_run() {

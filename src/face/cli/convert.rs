@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 /// Translate the code columns of a file: every record accounted for, the unsettled queued, a report to sign
 ///
 /// Appends <code>_target, <code>_outcome, <code>_relationship and <code>_map (and <code>_policy, where a policy may pick) behind the
-/// record's own fields, whose bytes are never rewritten. Codes of a combination are separated by a blank.
+/// record's own fields, whose bytes are never rewritten. Codes of a combination are separated by a blank, or by
+/// `+` where `--split` is a blank and a cell has several codes.
 #[derive(clap::Args)]
 #[command(after_long_help = JOB_FILE)]
 pub struct Args {
@@ -39,7 +40,7 @@ pub struct Args {
     /// Code columns by name: dx, dx1..dx25, dx*, #3; for NDJSON a JSON pointer; repeatable
     #[arg(long, required_unless_present = "job", value_name = "COLUMN")]
     code: Vec<String>,
-    /// What stands between several codes in one cell
+    /// What stands between several codes in one cell; in NDJSON and tables it joins the codes of a list, which need it
     #[arg(long, value_name = "TEXT")]
     split: Option<String>,
     /// Column of the date of service: the code must have been valid then
@@ -194,6 +195,10 @@ fn job(args: Args) -> Result<Job> {
         .map(|name| Unsettled::from_code(&name).ok_or_else(|| anyhow!("--unsettled is blank, source or reject, not `{name}`")))
         .transpose()?;
     let target_date = options::day("--target-date", args.target_date.as_deref())?;
+    let by_column = job.columns.iter().any(|c| c.from_column.is_some());
+    if !args.values.is_empty() && args.from_column.is_none() && (args.from.is_some() || !by_column) {
+        bail!("--values says what the values of --from-column mean; name that column");
+    }
     let mut values = std::collections::BTreeMap::new();
     for pair in &args.values {
         let (value, system) = pair.split_once('=').ok_or_else(|| anyhow!("--values takes VALUE=SYSTEM, like 9=icd9cm,0=icd10cm"))?;
@@ -205,6 +210,8 @@ fn job(args: Args) -> Result<Job> {
         }
         if args.from_column.is_some() {
             (column.from, column.from_column) = (None, args.from_column.clone());
+            column.values.clone_from(&values);
+        } else if column.from_column.is_some() && !values.is_empty() {
             column.values.clone_from(&values);
         }
         if let Some(to) = &args.to {
@@ -334,6 +341,9 @@ fn text(run: &Run, d: &Document, paint: Paint) -> String {
             thousands(invalid.codes),
             states.join(", ")
         ));
+    }
+    for (fact, n) in &d.facts_not_understood {
+        doubtful(format!("{} cells of the {fact} column were not understood; rules that ask for it waited", thousands(*n)));
     }
     for (reason, n) in &r.reasons {
         doubtful(format!("{} records rejected: {reason}", thousands(*n)));

@@ -136,6 +136,9 @@ fn column(c: &Column, paint: Paint, page: &mut String) {
         row.extend(parts.map(|p| (p, Ink::Dim)));
         table.row(2, row);
     }
+    if let Some(split) = c.split {
+        table.line(format!("  several codes in a cell, with `{split}` between them"));
+    }
     if let Some(by) = &c.told_apart_by {
         let values: Vec<String> = by.values.iter().map(|(value, system)| format!("{value} is {system}")).collect();
         table.line(format!("  {} tells them apart: {}", by.column, values.join(", ")));

@@ -16,7 +16,7 @@ pub struct Damage {
 /// Damage that a value shows by itself; most of it matters in codes only.
 pub(super) fn of_texts(values: &[(&[u8], u64)], codes: bool) -> Vec<Damage> {
     type Test = fn(&str) -> bool;
-    let kinds: [(&str, Test, bool, &str); 6] = [
+    let kinds: [(&str, Test, bool, &str); 7] = [
         ("scientific-notation", is_scientific, true, "a spreadsheet took codes for numbers and lost digits; fetch the source again"),
         ("spreadsheet-date", is_spreadsheet_date, true, "a spreadsheet took codes for dates; fetch the source again"),
         ("decimal-zero", |v| is_decimal(v) && v.ends_with(".0"), true, "written as numbers: `250.0` may have been 250, 250.0 or 250.00"),
@@ -27,6 +27,7 @@ pub(super) fn of_texts(values: &[(&[u8], u64)], codes: bool) -> Vec<Damage> {
             false,
             "characters were lost in an earlier conversion; fetch the source again",
         ),
+        ("other-date", is_other_date, false, "a date in an order that is not read as one; as --date it rejects the record"),
         ("mojibake", is_mojibake, false, "UTF-8 that was read as Windows-1252 and written again"),
     ];
     let found = kinds.into_iter().filter(|(_, _, only_codes, _)| codes || !only_codes).map(|(kind, test, _, what)| {
@@ -94,6 +95,15 @@ fn is_spreadsheet_date(value: &str) -> bool {
     (number(a) && month(b)) || (month(a) && number(b))
 }
 
+/// `31.03.2014`, `31/03/2014`, `3/31/14`: three numbers, and none that a conversion takes for a date.
+fn is_other_date(value: &str) -> bool {
+    let day = value.split(' ').next().unwrap_or(value);
+    let parts: Vec<&str> = day.split(['.', '/', '-']).collect();
+    let short = |t: &str| t.len() <= 2 && t.parse::<u8>().is_ok_and(|n| (1..=31).contains(&n));
+    let year = |t: &str| matches!(t.len(), 2 | 4) && t.bytes().all(|b| b.is_ascii_digit());
+    matches!(parts[..], [d, m, y] if short(d) && short(m) && year(y)) && crate::job::facts::date(value).is_none()
+}
+
 fn is_placeholder(value: &str) -> bool {
     const NOTHING: [&str; 14] = ["unk", "unknown", "n/a", "na", "null", "none", "nil", "-", "--", "?", ".", "xxx", "#n/a", "not available"];
     NOTHING.contains(&value.to_ascii_lowercase().as_str())
@@ -120,6 +130,13 @@ mod tests {
             ("3-4", is_spreadsheet_date, false),
             ("N/A", is_placeholder, true),
             ("E11.9", is_placeholder, false),
+            ("31.03.2014", is_other_date, true),
+            ("31/03/2014", is_other_date, true),
+            ("3/31/14", is_other_date, true),
+            ("3/31/2014", is_other_date, false),
+            ("250.00", is_other_date, false),
+            ("0002-1433-80", is_other_date, false),
+            ("123-45-6789", is_other_date, false),
             ("MÃ©niÃ¨re", is_mojibake, true),
             ("Ménière", is_mojibake, false),
         ] {

@@ -51,6 +51,7 @@ fn bar(share: f64, colour: &str) -> Markup {
 fn column(c: &Column) -> Markup {
     html! {
         h2 { (c.name) @if let Some(s) = &c.system { ": " (s) @if c.doubtful { span.dim { ", doubtful" } } } }
+        @if let Some(split) = c.split { p { "Several codes in a cell, with " code { (split.escape_default()) } " between them." } }
         @if let Some(by) = &c.told_apart_by {
             p { "Two systems in one column; " b { (by.column) } " tells them apart: "
                 @for (i, (value, system)) in by.values.iter().enumerate() { @if i > 0 { ", " } code { (value) } " is " (system) } "." }

@@ -48,6 +48,9 @@ pub(super) fn toml(job: &Job, job_file: Option<&Path>, columns: &[Column], gathe
                 let _ = writeln!(out, "from = {}   # {share:.1} % of the rows looked at are its codes", text(system));
             }
         }
+        if let Some(split) = first.split {
+            let _ = writeln!(out, "split = {}", text(&split.to_string()));
+        }
         if first.doubtful && first.told_apart_by.is_none() {
             let rivals: Vec<String> =
                 first.evidence.iter().skip(1).take(2).map(|e| format!("{} ({:.1} %)", e.system, 100.0 * e.codes)).collect();
@@ -131,6 +134,7 @@ fn alike<'c>(columns: &[&'c Column]) -> Vec<Vec<&'c Column>> {
     for column in columns {
         let follows = groups.last().and_then(|g| g.last()).is_some_and(|before| {
             before.system == column.system
+                && before.split == column.split
                 && before.told_apart_by == column.told_apart_by
                 && matches!((parts(before), parts(column)), (Some(a), Some(b)) if a.0 == b.0 && a.2 + 1 == b.2)
         });

@@ -123,6 +123,29 @@ fn many_columns_and_many_codes_in_a_cell() {
     assert_eq!((run.ledger.codes(), run.ledger.columns[0].further), (4, 1));
 }
 
+/// 115.01 needs two codes together: which of three targets are of which of two codes has to be seen.
+#[test]
+fn blanks_around_and_between_codes() {
+    let (out, run) = converted("id,dx\n1,250.00; 401.9 ;115.01\n", |job| job.columns[0].split = Some(";".into()));
+    assert!(out.contains(",E11.9;I10;B39.4 G02,approximate;approximate;combination,"), "{out}");
+    assert!(run.ledger.repaired.is_empty(), "a blank beside what parts codes is no damage");
+    let (out, _) = converted("id,dx\n1,250.00 115.01\n2,115.01\n", |job| job.columns[0].split = Some(" ".into()));
+    assert!(out.contains("1,250.00 115.01,E11.9 B39.4+G02,approximate combination,related-to related-to+related-to,"), "{out}");
+    assert!(out.contains("\n2,115.01,B39.4 G02,combination,"), "{out}");
+}
+
+/// Each column joins its lists with what it parts them by.
+#[test]
+fn lists_in_json_are_parted_by_their_own_column() {
+    let place = Place::with("a.ndjson", "{\"dx\":[\"250.00\",\"401.9\"],\"px\":[\"401.9\",\"250.00\"]}\n");
+    let [mut dx, mut px] = [column("dx"), column("px")];
+    (dx.split, px.split) = (Some(";".into()), Some("|".into()));
+    let r = run(&Job { columns: vec![dx, px], ..place.job() }).unwrap();
+    let out = super::read(&place.output);
+    assert!(out.contains("\"dx_target\":\"E11.9;I10\"") && out.contains("\"px_target\":\"I10|E11.9\""), "{out}");
+    assert_eq!(r.ledger.settled(), 4);
+}
+
 #[test]
 fn ndjson_by_pointer() {
     let text = "{\"id\":1,\"dx\":\"250.00\"}\n{\"id\":2, \"dx\":null }\r\n\n{\"dx\":\"401.9\",\"x\":\"\\u00e9\"}";

@@ -99,7 +99,10 @@ fn codes_of_other_types() {
     let mut job = place.job();
     let mut list = column("list");
     (list.split, list.unsettled) = (Some("|".into()), Unsettled::Reject);
-    (job.columns, job.date) = (vec![column("number"), column("word"), list], Some("day".into()));
+    let mut word = column("word");
+    // What parts the codes of one column is nothing to another.
+    word.split = Some(";".into());
+    (job.columns, job.date) = (vec![column("number"), word, list], Some("day".into()));
     let run = run(&job).unwrap();
     let back = read(&place.output);
     let text = |name: &str| {
