@@ -32,6 +32,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const GROUP: usize = 1 << 16;
 /// Rows that are read at a time.
 const BATCH: usize = 1 << 13;
+/// Zones by name that need no table of zones. Of any other nobody knows which day it was.
+const UTC: [&str; 5] = ["UTC", "Etc/UTC", "GMT", "Etc/GMT", "Z"];
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
@@ -156,7 +158,23 @@ impl Table {
 }
 
 fn damaged(job: &Job, e: &ArrowError) -> Error {
-    Error::Encoding { file: display_name(&job.input), what: format!("unreadable: {e}; nothing was kept, mend or fetch the file again") }
+    let told = e.to_string();
+    let what = if told.contains("decompression requires") {
+        String::from(
+            "unreadable: its columns are compressed, which is not read; write it without (`compression='uncompressed'`), or as Parquet",
+        )
+    } else if told.contains("correct footer") && is_stream(job) {
+        String::from("unreadable: it is an Arrow stream, and only the file format is read; write it with a file writer, or as Parquet")
+    } else {
+        format!("unreadable: {told}; nothing was kept, mend or fetch the file again")
+    };
+    Error::Encoding { file: display_name(&job.input), what }
+}
+
+/// A stream begins with the mark of its first message where a file has its magic. Arrow Columnar Format, *Encapsulated message format*.
+fn is_stream(job: &Job) -> bool {
+    let mut mark = [0; 4];
+    File::open(&job.input).and_then(|mut file| io::Read::read_exact(&mut file, &mut mark)).is_ok() && mark == [0xff; 4]
 }
 
 /// The rows of a batch that are not rejected, and what is appended to them.
@@ -227,6 +245,9 @@ fn text(column: &ArrayRef, split: &str) -> Result<StringArray, ArrowError> {
     let list = match column.data_type() {
         DataType::List(_) => column.clone(),
         DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => cast(column, &DataType::List(inner.clone()))?,
+        DataType::Timestamp(_, Some(zone)) if UTC.iter().any(|utc| zone.eq_ignore_ascii_case(utc)) => {
+            return Ok(cast(&in_utc(column)?, &DataType::Utf8)?.as_string::<i32>().clone());
+        }
         _ => return Ok(cast(column, &DataType::Utf8)?.as_string::<i32>().clone()),
     };
     let lists = list.as_list::<i32>();
@@ -242,13 +263,23 @@ fn text(column: &ArrayRef, split: &str) -> Result<StringArray, ArrowError> {
     Ok(texts.finish())
 }
 
+/// Times in a zone that has a name, by their offset from UTC.
+fn in_utc(column: &ArrayRef) -> Result<ArrayRef, ArrowError> {
+    match column.data_type() {
+        DataType::Timestamp(unit, Some(_)) => cast(column, &DataType::Timestamp(*unit, Some("+00:00".into()))),
+        _ => Ok(column.clone()),
+    }
+}
+
 /// A row for the rejects, where it has to be one text: a JSON object of the values as they print.
 fn row_text(batch: &RecordBatch, row: usize) -> Vec<u8> {
     let options = FormatOptions::default();
     let mut object = serde_json::Map::new();
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-        let value = match ArrayFormatter::try_new(column, &options) {
-            Ok(formatter) if column.is_valid(row) => formatter.value(row).to_string().into(),
+        let column = column.slice(row, 1);
+        let column = in_utc(&column).unwrap_or(column);
+        let value = match ArrayFormatter::try_new(&column, &options) {
+            Ok(formatter) if column.is_valid(0) => formatter.value(0).to_string().into(),
             _ => serde_json::Value::Null,
         };
         object.insert(field.name().clone(), value);

@@ -119,6 +119,44 @@ fn codes_of_other_types() {
     assert!(rejects.contains("3,unsettled,\"{\"\"number\"\":\"\"25000\"\""), "{rejects}");
 }
 
+/// Spark and pandas write times so. The day is that in UTC; of a zone by another name it is not known, and that is said.
+#[test]
+fn times_in_a_zone_with_a_name() {
+    use arrow_array::TimestampMicrosecondArray;
+    // 2014-03-31 10:00, and a time before ICD-9-CM codes end.
+    let batch = |zone: &str| {
+        let times = TimestampMicrosecondArray::from(vec![1_396_260_000_000_000, 1_450_000_000_000_000]).with_timezone(zone);
+        let codes = StringArray::from(vec!["250.00", "250.00"]);
+        RecordBatch::try_from_iter([("dx", Arc::new(codes) as ArrayRef), ("at", Arc::new(times) as ArrayRef)]).unwrap()
+    };
+    let place = Place::with("in.parquet", "");
+    write(&place.input, &[batch("UTC")]);
+    let mut job = place.job();
+    job.date = Some("at".into());
+    job.columns[0].unsettled = Unsettled::Reject;
+    let done = run(&job).unwrap();
+    assert_eq!((done.ledger.records_in, done.ledger.records_out), (2, 1));
+    // December 2015: ICD-9-CM had ended. The record is told whole.
+    let rejects = super::read(&place.path("out-in.parquet.rejects.csv"));
+    assert!(rejects.contains("2015-12-13T"), "{rejects}");
+    let place = Place::with("in.parquet", "");
+    write(&place.input, &[batch("America/New_York")]);
+    let error = run(&xwalk::job::Job { date: Some("at".into()), ..place.job() }).unwrap_err().to_string();
+    assert!(error.contains("column at") && error.contains("America/New_York"), "{error}");
+}
+
+#[test]
+fn an_arrow_stream_is_said_to_be_one() {
+    let place = Place::with("in.arrow", "");
+    let batch = RecordBatch::try_from_iter([("dx", Arc::new(StringArray::from(vec!["250.00"])) as ArrayRef)]).unwrap();
+    let file = std::fs::File::create(&place.input).unwrap();
+    let mut writer = arrow_ipc::writer::StreamWriter::try_new(file, &batch.schema()).unwrap();
+    writer.write(&batch).unwrap();
+    writer.finish().unwrap();
+    let error = run(&place.job()).unwrap_err().to_string();
+    assert!(error.contains("it is an Arrow stream"), "{error}");
+}
+
 #[test]
 fn tables_that_are_none() {
     for (name, bytes) in [("in.parquet", &b"PAR1 not really"[..]), ("in.parquet", b""), ("in.arrow", b"id,dx\n")] {
