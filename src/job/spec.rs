@@ -348,7 +348,12 @@ pub(super) fn places(name: &str, header: &[String]) -> Result<Vec<usize>, Error>
         }
     }
     if let Some(stem) = name.strip_suffix('*').filter(|_| !is_a_column) {
-        let found: Vec<usize> = (0..header.len()).filter(|&i| header[i].starts_with(stem)).collect();
+        let begins = |fits: &dyn Fn(&str) -> bool| (0..header.len()).filter(|&i| fits(&header[i])).collect::<Vec<usize>>();
+        let mut found = begins(&|name| name.starts_with(stem));
+        if found.is_empty() {
+            // As for whole names, letters in another case will do.
+            found = begins(&|name| name.get(..stem.len()).is_some_and(|start| start.eq_ignore_ascii_case(stem)));
+        }
         return if found.is_empty() { Err(missing(name, header)) } else { Ok(found) };
     }
     Ok(vec![place(name, header)?])
@@ -401,6 +406,7 @@ mod tests {
         assert_eq!(places("dx1..dx3", &h).unwrap(), [1, 2, 3]);
         assert_eq!(places("dx2..3", &h).unwrap(), [2, 3]);
         assert_eq!(places("dx*", &h).unwrap(), [1, 2, 3]);
+        assert_eq!(places("DX*", &h).unwrap(), [1, 2, 3]);
         assert_eq!(places("sex", &h).unwrap(), [4]);
         assert_eq!(places("#6", &h).unwrap(), [5]);
         assert_eq!(places("dx01..dx02", &header("dx01,dx02")).unwrap(), [0, 1]);

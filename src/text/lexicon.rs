@@ -179,7 +179,17 @@ mod tests {
         assert!(meanings("heart attack").contains(&"myocardial infarction".to_owned()));
         assert!(meanings("MI").contains(&"myocardial infarction".to_owned()));
         assert!(meanings("kidney").contains(&"renal".to_owned()));
+        assert!(meanings("hx").contains(&"personal history".to_owned()));
         assert!(meanings("xyzzy").is_empty());
+    }
+
+    /// A class of drugs is not any one of them: who says `opioid` does not say heroin.
+    #[test]
+    fn drugs_mean_their_class_and_not_the_other_way_round() {
+        for (drug, class) in [("heroin", "opioid"), ("Tylenol", "4 aminophenol derivative"), ("Xanax", "benzodiazepine")] {
+            assert!(meanings(drug).contains(&class.to_owned()), "{drug}: {:?}", meanings(drug));
+            assert!(!meanings(class).contains(&drug.to_lowercase()), "{class}: {:?}", meanings(class));
+        }
     }
 
     #[test]

@@ -60,6 +60,39 @@ fn what_was_meant() {
     }
 }
 
+/// What coders type that shares no word with the title, or a misleading one.
+#[test]
+fn drugs_visits_and_organs_by_their_everyday_names() {
+    let rows = [
+        ("F1120", true, "Opioid dependence, uncomplicated"),
+        ("I441", true, "Atrioventricular block, second degree"),
+        ("K37", true, "Unspecified appendicitis"),
+        ("M770", true, "Medial epicondylitis"),
+        ("Q862", true, "Dysmorphism due to warfarin"),
+        ("T391X1A", true, "Poisoning by 4-Aminophenol derivatives, accidental (unintentional), initial encounter"),
+        ("T401X1A", true, "Poisoning by heroin, accidental (unintentional), initial encounter"),
+        ("T424X1A", true, "Poisoning by benzodiazepines, accidental (unintentional), initial encounter"),
+        ("W170", true, "Fall into well"),
+        ("Z00129", true, "Encounter for routine child health examination without abnormal findings"),
+        ("Z760", true, "Encounter for issue of repeat prescription"),
+        ("Z7901", true, "Long term (current) use of anticoagulants"),
+        ("Z9011", true, "Acquired absence of right breast and nipple"),
+    ];
+    let engine = kit::engine(&[kit::system("order", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, &order(&rows))]);
+    for (text, code) in [
+        ("tylenol overdose", "T39.1X1A"),
+        ("acetaminophen poisoning", "T39.1X1A"),
+        ("heroin overdose", "T40.1X1A"),
+        ("xanax overdose", "T42.4X1A"),
+        ("on coumadin", "Z79.01"),
+        ("med refill", "Z76.0"),
+        ("wcc", "Z00.129"),
+        ("mastectomy right", "Z90.11"),
+    ] {
+        assert_eq!(first(&engine, SearchOptions::default(), text).as_deref(), Some(code), "{text}");
+    }
+}
+
 #[test]
 fn filters() {
     let engine = engine();
