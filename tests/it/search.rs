@@ -106,6 +106,34 @@ fn filters() {
     assert_eq!(first(&engine, complete, "malignant neopl").as_deref(), Some("C67.0"));
 }
 
+/// In the workbench's box codes are typed letter by letter, and only those are wanted that may be recorded.
+#[test]
+fn codes_half_typed_and_headings() {
+    let engine = engine();
+    let codes = |options: SearchOptions, text: &str| -> Vec<String> {
+        let searcher = engine.searcher(engine.system("icd10cm").unwrap(), options).unwrap();
+        let matches = searcher.search(text);
+        assert!(matches.iter().map(|m| m.score).sum::<f32>() < 1.001, "{text}");
+        matches.iter().map(|m| m.concept.code().to_owned()).collect()
+    };
+    let typing = || SearchOptions { complete: true, ..SearchOptions::default() };
+    let to_record = |complete| SearchOptions { billable: true, complete, ..SearchOptions::default() };
+    assert_eq!(codes(typing(), "I2"), ["I21", "I21.9", "I25.2"]);
+    assert_eq!(codes(typing(), "e11."), ["E11", "E11.9", "E11.21"]);
+    assert_eq!(codes(typing(), "E11.2"), ["E11.21"]);
+    assert_eq!(codes(typing(), "S72.001"), ["S72.001A", "S72.001S"]);
+    assert_eq!(codes(typing(), "E11.9"), ["E11.9"]);
+    assert_eq!(codes(to_record(true), "E11"), ["E11.9", "E11.21"]);
+    assert_eq!(codes(to_record(false), "E11"), ["E11.9", "E11.21"]);
+    assert_eq!(codes(SearchOptions { limit: 1, ..typing() }, "I2"), ["I21"]);
+    // Without being asked to go on, a code is what it is.
+    assert_eq!(codes(SearchOptions::default(), "E11."), ["E11"]);
+    assert_eq!(codes(SearchOptions::default(), "E11"), ["E11"]);
+    assert!(!codes(SearchOptions::default(), "I2").contains(&"I21".to_owned()));
+    let below = SearchOptions { under: Some("E11".to_owned()), ..typing() };
+    assert_eq!(codes(below, "I2"), Vec::<String>::new());
+}
+
 #[test]
 fn every_supposition_is_said() {
     let engine = engine();

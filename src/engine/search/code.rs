@@ -4,15 +4,22 @@ use super::{Concepts, Match, SearchHop, Searcher};
 use crate::engine::answer::RepairKind;
 use crate::engine::{succession, suggest};
 use crate::index::{Concept, Now};
-use crate::model::Status;
+use crate::model::{CodeForm, Status};
 
 impl<'e> Searcher<'e> {
-    /// A code typed instead of words: itself, what took its place, where a map leads from it, or what it may have been misspelt for. And
-    /// how much certainty is left for its being words.
+    /// A code typed instead of words: itself, what took its place, where a map leads from it, or what it may have been misspelt for; of a
+    /// heading that may not be an answer, or of a code that is still being typed, those that begin so. And how much certainty is left for
+    /// its being words.
     pub(super) fn by_code(&self, text: &str) -> (Vec<Match<'e>>, f32) {
-        let text = text.trim();
+        // Who is about to type what stands behind the dot has typed the dot.
+        let text = text.trim().trim_end_matches('.');
         if !CODE_LENGTHS.contains(&text.len()) || text.contains(char::is_whitespace) || !text.contains(|c: char| c.is_ascii_digit()) {
             return (Vec::new(), 1.0);
+        }
+        if text.len() < WHOLE_CODE {
+            let begun = self.begun(text);
+            let left = if begun.is_empty() { 1.0 } else { 0.0 };
+            return (begun, left);
         }
         let of = |concept: Concept<'e>, score, why| Match {
             concept,
@@ -30,7 +37,23 @@ impl<'e> Searcher<'e> {
             if !after.is_empty() {
                 return (after, 0.0);
             }
-            return if self.keep(concept.ordinal()) { (vec![of(concept, 1.0, "code".to_owned())], 0.0) } else { (Vec::new(), 1.0) };
+            let mut found = Vec::new();
+            if self.keep(concept.ordinal()) {
+                found.push(of(concept, 1.0, "code".to_owned()));
+            }
+            if self.options.complete || found.is_empty() {
+                let below = self.beginning_with(text, Some(concept), if found.is_empty() { 1.0 } else { 0.5 });
+                if !below.is_empty() {
+                    found.iter_mut().for_each(|exact| exact.score = 0.5);
+                }
+                found.extend(below);
+            }
+            let left = if found.is_empty() { 1.0 } else { 0.0 };
+            return (found, left);
+        }
+        let begun = if resolved.concept.is_none() { self.begun(text) } else { Vec::new() };
+        if !begun.is_empty() {
+            return (begun, 0.0);
         }
         let over = self.hops.as_ref().map_or(Vec::new(), |hops| hops.of_code(text));
         let over = self.weigh_over(over.first().map_or("", |o| o.hop.title), over);
@@ -48,6 +71,25 @@ impl<'e> Searcher<'e> {
             }
             _ => (Vec::new(), 1.0),
         }
+    }
+
+    /// While somebody types: the codes that may become of it.
+    fn begun(&self, text: &str) -> Vec<Match<'e>> {
+        if self.options.complete { self.beginning_with(text, None, 1.0) } else { Vec::new() }
+    }
+
+    /// The codes that begin so and may be answers, but for one, the shorter first, all as likely.
+    fn beginning_with(&self, text: &str, but: Option<Concept<'e>>, certainty: f32) -> Vec<Match<'e>> {
+        let printed = if self.system.form() == CodeForm::AsWritten { text.to_owned() } else { text.to_ascii_uppercase() };
+        let key = if self.system.form() == CodeForm::AsWritten { printed.clone() } else { printed.replace('.', "") };
+        let fits =
+            |c: &Concept<'e>| Some(*c) != but && self.keep(c.ordinal()) && (!printed.contains('.') || c.code().starts_with(&printed));
+        let mut codes: Vec<Concept<'e>> = self.system.with_prefix(&key).filter(fits).collect();
+        codes.sort_by_key(|c| c.code().len());
+        let score = certainty / codes.len().max(1) as f32;
+        let why = || vec![format!("begins with {printed}")];
+        let of = |concept: Concept<'e>| Match { concept, score, matched: concept.code(), why: why(), parts: Vec::new(), hop: None };
+        codes.into_iter().take(self.options.limit).map(of).collect()
     }
 
     /// Whether it is a code no more (or not yet, by the date asked).
@@ -77,7 +119,9 @@ impl<'e> Searcher<'e> {
 }
 
 /// Shorter and longer texts are words.
-const CODE_LENGTHS: std::ops::RangeInclusive<usize> = 3..=20;
+const CODE_LENGTHS: std::ops::RangeInclusive<usize> = 2..=20;
+/// Shorter ones are at most the beginning of a code.
+const WHOLE_CODE: usize = 3;
 /// How sure a code is whose spelling had to be mended: not so sure that it settles anything by itself. And one of another system.
 const REPAIRED: f32 = 0.85;
 const CODE_ELSEWHERE: f32 = 0.95;

@@ -50,7 +50,7 @@ pub struct SearchOptions {
     pub billable: bool,
     /// Only this code and what stands below it.
     pub under: Option<String>,
-    /// The last word may be unfinished, as while somebody types.
+    /// The last word, or the code, may be unfinished, as while somebody types.
     pub complete: bool,
     /// By the words of this system alone, not by way of another system's titles and a map.
     pub text_only: bool,
@@ -73,7 +73,8 @@ pub struct Match<'e> {
     /// The designation that matched.
     pub matched: &'e str,
     /// What had to be supposed: `hart~heart` (spelling), `MI=myocardial infarction` (abbreviation or synonym), `code` (a code was typed),
-    /// `code I1O~I10 (letter)` (one with a slip), `code of icd9cm`, `took the place of T81.4XXA`.
+    /// `code I1O~I10 (letter)` (one with a slip), `begins with E11` (a heading, or a code half typed), `code of icd9cm`, `took the place of
+    /// T81.4XXA`.
     pub why: Vec<String>,
     /// What the rank is the sum of, before it was made a share; empty unless [`SearchOptions::explain`] asks.
     pub parts: Vec<Part>,

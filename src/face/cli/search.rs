@@ -31,7 +31,7 @@ pub struct Args {
     /// By the words of this system alone, never by way of another system's titles and a map
     #[arg(long)]
     text_only: bool,
-    /// The last word may be unfinished, as while somebody types
+    /// The last word, or the code, may be unfinished, as while somebody types
     #[arg(long)]
     complete: bool,
     /// Say what every rank is made of; without a TEXT, list the abbreviations and synonyms that search may suppose
