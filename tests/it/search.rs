@@ -134,6 +134,29 @@ fn codes_half_typed_and_headings() {
     assert_eq!(codes(below, "I2"), Vec::<String>::new());
 }
 
+/// As they are pasted from lists and charts.
+#[test]
+fn codes_with_words_or_brackets_around_them() {
+    let engine = engine();
+    let searcher = engine.searcher(engine.system("icd10cm").unwrap(), SearchOptions::default()).unwrap();
+    for (text, code) in [
+        ("(E11.9)", "E11.9"),
+        ("E119,", "E11.9"),
+        ("\"I21.9\"", "I21.9"),
+        ("I21.9 acute myocardial infarction", "I21.9"),
+        ("I25.2 - old heart attack", "I25.2"),
+        ("e11.21: type 2 diabetes", "E11.21"),
+    ] {
+        let found = searcher.search(text);
+        assert_eq!(found[0].concept.code(), code, "{text}");
+        assert!(found[0].score >= 0.9 && found[0].why == ["code"], "{text}: {:?}", found[0]);
+        assert!(found.iter().map(|m| m.score).sum::<f32>() < 1.001, "{text}");
+    }
+    // Words that say something else are not overruled.
+    let found = searcher.search("E11.9 malignant neoplasm of trigone of bladder");
+    assert_eq!(found[0].concept.code(), "C67.0");
+}
+
 #[test]
 fn every_supposition_is_said() {
     let engine = engine();

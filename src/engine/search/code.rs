@@ -11,8 +11,7 @@ impl<'e> Searcher<'e> {
     /// heading that may not be an answer, or of a code that is still being typed, those that begin so. And how much certainty is left for
     /// its being words.
     pub(super) fn by_code(&self, text: &str) -> (Vec<Match<'e>>, f32) {
-        // Who is about to type what stands behind the dot has typed the dot.
-        let text = text.trim().trim_end_matches('.');
+        let text = bare(text);
         if !CODE_LENGTHS.contains(&text.len()) || text.contains(char::is_whitespace) || !text.contains(|c: char| c.is_ascii_digit()) {
             return (Vec::new(), 1.0);
         }
@@ -73,6 +72,26 @@ impl<'e> Searcher<'e> {
         }
     }
 
+    /// A code with its words behind it, as lists and charts have both (`I10 - hypertension`): the code, if the words lead to it too, or to
+    /// what stands above or below it. Words alone may begin like a code: `P53 mutation`.
+    pub(super) fn by_code_and_words(&self, text: &str) -> Option<Vec<Match<'e>>> {
+        let (first, rest) = text.trim().split_once(char::is_whitespace)?;
+        let code = bare(first);
+        if code.len() < WHOLE_CODE || !CODE_LENGTHS.contains(&code.len()) || !code.contains(|c: char| c.is_ascii_digit()) {
+            return None;
+        }
+        let concept = self.system.concept(&code.to_ascii_uppercase()).filter(|c| self.keep(c.ordinal()))?;
+        let words = self.by_words(rest, 1.0);
+        if !words.iter().any(|m| m.concept.is_a(concept) || concept.is_a(m.concept)) {
+            return None;
+        }
+        let why = vec![String::from("code")];
+        let mut found = vec![Match { concept, score: CODE_AND_WORDS, matched: concept.code(), why, parts: Vec::new(), hop: None }];
+        let others = words.into_iter().filter(|m| m.concept != concept);
+        found.extend(others.map(|m| Match { score: m.score * (1.0 - CODE_AND_WORDS), ..m }));
+        Some(found)
+    }
+
     /// While somebody types: the codes that may become of it.
     fn begun(&self, text: &str) -> Vec<Match<'e>> {
         if self.options.complete { self.beginning_with(text, None, 1.0) } else { Vec::new() }
@@ -118,12 +137,19 @@ impl<'e> Searcher<'e> {
     }
 }
 
+/// A code without what stands around it: `(I10)`, `I10,`; and who is about to type what stands behind the dot has typed the dot.
+fn bare(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() || ",;:.()[]\"'".contains(c))
+}
+
 /// Shorter and longer texts are words.
 const CODE_LENGTHS: std::ops::RangeInclusive<usize> = 2..=20;
 /// Shorter ones are at most the beginning of a code.
 const WHOLE_CODE: usize = 3;
 /// How sure a code is whose spelling had to be mended: not so sure that it settles anything by itself. And one of another system.
 const REPAIRED: f32 = 0.85;
+/// How sure a code is whose words agree.
+const CODE_AND_WORDS: f32 = 0.95;
 const CODE_ELSEWHERE: f32 = 0.95;
 /// No code stands deeper.
 const MOST_ABOVE: usize = 32;

@@ -197,24 +197,31 @@ impl<'e> Searcher<'e> {
             matches.truncate(self.options.limit);
             return matches;
         }
-        let is_code = !matches.is_empty();
-        if let Some(terms) = &self.terms {
-            let finder = self.finder(terms);
-            let mut words = Words::new();
-            for found in finder.find(text, self.options.limit, self.options.complete, self) {
-                let Some(concept) = self.system.at(found.ordinal) else { continue };
-                if matches.iter().any(|m| m.concept == concept) {
-                    continue;
-                }
-                let matched = matched(terms, concept, found.term, &mut words);
-                matches.push(Match { concept, score: found.score * left, matched, why: found.why, parts: found.parts, hop: None });
-            }
+        if let Some(mut both) = self.by_code_and_words(text) {
+            both.truncate(self.options.limit);
+            return both;
         }
+        let is_code = !matches.is_empty();
+        let by_words = self.by_words(text, left);
+        matches.extend(by_words.into_iter().filter(|m| matches.iter().all(|held| held.concept != m.concept)).collect::<Vec<_>>());
         if !is_code {
             self.lead_over(text, &mut matches);
         }
         matches.truncate(self.options.limit);
         matches
+    }
+
+    /// What the words say, with the share of certainty that is left to them.
+    fn by_words(&self, text: &str, left: f32) -> Vec<Match<'e>> {
+        let Some(terms) = &self.terms else { return Vec::new() };
+        let mut words = Words::new();
+        let found = self.finder(terms).find(text, self.options.limit, self.options.complete, self);
+        let of = |found: find::Found| {
+            let concept = self.system.at(found.ordinal)?;
+            let matched = matched(terms, concept, found.term, &mut words);
+            Some(Match { concept, score: found.score * left, matched, why: found.why, parts: found.parts, hop: None })
+        };
+        found.into_iter().filter_map(of).collect()
     }
 
     /// Where the text is a title of another system, and of none here, what a map makes of that title leads; what the words alone found
