@@ -267,7 +267,9 @@ impl SystemBuilder {
         let mut by_date: Vec<usize> = (0..self.releases.len().min(MOST_RELEASES)).collect();
         let release = |r: usize| &self.releases[r];
         by_date.sort_by(|&a, &b| {
-            release(a).from.cmp(&release(b).from).then_with(|| compare_versions(&release(a).version, &release(b).version))
+            let (a, b) = (release(a), release(b));
+            let by_version = || compare_versions(&a.version, &b.version).then_with(|| a.version.cmp(&b.version));
+            a.from.cmp(&b.from).then_with(by_version)
         });
         let periods = validity::periods(&by_date.iter().map(|&r| (self.releases[r].from, self.releases[r].to)).collect::<Vec<_>>());
         self.say_undated(&by_date);
