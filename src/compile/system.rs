@@ -23,6 +23,8 @@ pub(super) struct SystemBuilder {
     form: CodeForm,
     releases: Vec<ReleaseMeta>,
     keys: Interned,
+    /// The code that was met last.
+    last: Option<u32>,
     /// By code: in which releases it is valid, a header, inactive; a bit a release.
     listed: Vec<[u64; 3]>,
     /// Rows that say their own time.
@@ -97,6 +99,7 @@ impl SystemBuilder {
             form,
             releases: Vec::new(),
             keys: Interned::default(),
+            last: None,
             listed: Vec::new(),
             dated: Vec::new(),
             succeeded: Vec::new(),
@@ -146,7 +149,13 @@ impl SystemBuilder {
     /// The number of a code, new or not.
     pub fn code(&mut self, code: &str) -> u32 {
         let mut buffer = [0; 16];
-        let number = self.keys.intern(self.form.key(code, &mut buffer));
+        let key = self.form.key(code, &mut buffer);
+        // What is said of a code mostly stands together.
+        if let Some(last) = self.last.filter(|last| self.keys.texts.get(*last) == key) {
+            return last;
+        }
+        let number = self.keys.intern(key);
+        self.last = Some(number);
         if self.listed.len() < self.keys.texts.len() {
             self.listed.push([0; 3]);
         }
@@ -290,6 +299,7 @@ impl SystemBuilder {
             || {
                 self.lay_hierarchy(&order, &places, &mut columns);
                 self.lay_notes(&places, &mut columns);
+                columns.code_slots = index::code_slots(&columns.keys);
                 index::code_automaton(&self.alias, &columns.keys)
             },
         );

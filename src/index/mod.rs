@@ -34,6 +34,7 @@ pub use edges::{ConceptMap, Detail, Row};
 pub use format::FORMAT_VERSION;
 pub(crate) use format::{ALWAYS, DesignationRecord, NONE, NoteRecord, Now, RowRecord, ValidityRecord};
 pub use verify::Verification;
+pub(crate) use slots::lay as code_slots;
 pub(crate) use writer::{ConceptColumns, DetailField, DetailFields, IndexWriter, MapColumns, SystemColumns, SystemMeta, code_automaton};
 pub use writer::{MapMeta, ReleaseMeta};
 

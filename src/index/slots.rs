@@ -29,7 +29,7 @@ pub(super) enum Found {
 }
 
 /// The pilots and slots of a system's keys, which come in the order of their ordinals.
-pub(super) fn lay(keys: &[String]) -> (Vec<U16>, Vec<U32>) {
+pub(crate) fn lay(keys: &[String]) -> (Vec<U16>, Vec<U32>) {
     // A fifth of the slots stays empty, so that the last buckets find theirs soon.
     let mut slots = vec![U32::new(NONE); keys.len() + keys.len() / 4 + 1];
     let mut pilots = vec![U16::new(NO_PILOT); keys.len().div_ceil(BUCKET)];

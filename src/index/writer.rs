@@ -61,6 +61,8 @@ pub(crate) struct SystemColumns {
     pub keys: Vec<String>,
     /// The keys again, as [`code_automaton`] makes them.
     pub codes_fst: Vec<u8>,
+    /// The keys once more: pilots and slots, as [`code_slots`] makes them.
+    pub code_slots: (Vec<U16>, Vec<U32>),
     /// Where the texts of each concept begin: its printed code, then its designations.
     pub text_starts: Vec<U32>,
     pub texts: Vec<u8>,
@@ -211,7 +213,7 @@ impl IndexWriter {
     pub fn system(&mut self, meta: SystemMeta, columns: &SystemColumns) -> Result<(), Error> {
         let owner = self.meta.systems.len() as u16;
         self.section(Kind::CodesFst, owner, &columns.codes_fst)?;
-        let (pilots, slots) = slots::lay(&columns.keys);
+        let (pilots, slots) = &columns.code_slots;
         self.section(Kind::CodePilots, owner, pilots.as_bytes())?;
         self.section(Kind::CodeSlots, owner, slots.as_bytes())?;
         self.section(Kind::Concepts, owner, concepts(&meta, columns).as_bytes())?;
