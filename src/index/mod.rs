@@ -33,8 +33,8 @@ pub use diff::{ChangedConcept, ChangedRow, Diff, MapDiff, SystemDiff};
 pub use edges::{ConceptMap, Detail, Row};
 pub use format::FORMAT_VERSION;
 pub(crate) use format::{ALWAYS, DesignationRecord, NONE, NoteRecord, Now, RowRecord, ValidityRecord};
-pub use verify::Verification;
 pub(crate) use slots::lay as code_slots;
+pub use verify::Verification;
 pub(crate) use writer::{ConceptColumns, DetailField, DetailFields, IndexWriter, MapColumns, SystemColumns, SystemMeta, code_automaton};
 pub use writer::{MapMeta, ReleaseMeta};
 

@@ -96,6 +96,8 @@ pub enum RejectReason {
     Quotation,
     /// Not a JSON object.
     Json,
+    /// An object with two members of one name: which one is meant?
+    Repeated,
     /// A JSON object that has a member of the name of one to append.
     Taken,
     /// A date of service that is no date.
@@ -105,12 +107,13 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
-    pub const ALL: [RejectReason; 8] = [
+    pub const ALL: [RejectReason; 9] = [
         RejectReason::Fields,
         RejectReason::Encoding,
         RejectReason::Nul,
         RejectReason::Quotation,
         RejectReason::Json,
+        RejectReason::Repeated,
         RejectReason::Taken,
         RejectReason::Date,
         RejectReason::Unsettled,
@@ -123,6 +126,7 @@ impl RejectReason {
             RejectReason::Nul => "nul",
             RejectReason::Quotation => "quotation",
             RejectReason::Json => "json",
+            RejectReason::Repeated => "repeated",
             RejectReason::Taken => "taken",
             RejectReason::Date => "date",
             RejectReason::Unsettled => "unsettled",
@@ -135,6 +139,7 @@ impl RejectReason {
             RejectReason::Nul => "a NUL byte",
             RejectReason::Quotation => "a quotation that is not closed before the end of the file",
             RejectReason::Json => "not a JSON object",
+            RejectReason::Repeated => "a JSON object with two members of one name",
             RejectReason::Taken => "it already has a member of the name of one that is appended",
             RejectReason::Date => "a date that is no date",
             RejectReason::Unsettled => "a code that nobody settled",

@@ -149,6 +149,21 @@ fn a_job_leaves_a_queue_and_the_next_run_uses_what_was_decided() {
     assert!(answer[0]["picked"]["decision"].as_i64().is_some(), "{out}");
 }
 
+/// What stands in a code column may be anything; the job's table is opened in a spreadsheet before it is imported.
+#[test]
+fn no_cell_of_a_jobs_queue_is_a_formula_and_codes_come_back_as_they_were() {
+    let place = Place::new();
+    write(&place.path("in.csv"), "dx\n=1+1\n-4019\n'9\n001.8\n");
+    place.runs(&["convert", "in.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx", "-o", "1.csv", "--report", "r"]);
+    let queue = std::fs::read_to_string(place.path("r/review.csv")).expect("a queue");
+    assert!(queue.contains(",'=1+1,") && queue.contains(",'-4019,") && queue.contains(",''9,"), "{queue}");
+    place.reviews("import", &["--by", "job", "r/review.csv"]);
+    let listed: Vec<Value> = serde_json::from_str(&place.reviews("list", &["--format", "json"])).expect("JSON");
+    let mut codes: Vec<&str> = listed.iter().filter_map(|i| i["source"]["code"].as_str()).collect();
+    codes.sort_unstable();
+    assert_eq!(codes, ["'9", "-4019", "001.8", "=1+1"]);
+}
+
 #[test]
 fn every_format_goes_out_and_comes_back() {
     let place = Place::new();

@@ -6,7 +6,8 @@ use super::super::cut::Cut;
 use super::super::ledger::RejectReason;
 use super::super::spec::Job;
 use super::super::work::Work;
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
 use std::borrow::Cow;
 
 pub(in super::super) struct Ndjson {
@@ -73,9 +74,13 @@ impl Ndjson {
                 work.reject(data, start, next, reason)?;
                 continue;
             }
-            let Ok(value) = serde_json::from_slice::<Value>(record) else {
-                work.reject(data, start, next, RejectReason::Json)?;
-                continue;
+            let value = match serde_json::from_slice::<Distinct>(record) {
+                Ok(Distinct(value)) => value,
+                Err(e) => {
+                    let reason = if e.to_string().starts_with(REPEATED) { RejectReason::Repeated } else { RejectReason::Json };
+                    work.reject(data, start, next, reason)?;
+                    continue;
+                }
             };
             let Some(members) = value.as_object() else {
                 work.reject(data, start, next, RejectReason::Json)?;
@@ -154,4 +159,57 @@ pub(in super::super) fn members(line: &[u8]) -> Option<Vec<(String, String)>> {
     let mut found = Vec::new();
     value.is_object().then(|| gather("", &value, &mut found))?;
     Some(found)
+}
+
+/// JSON without two members of one name, of which a reader would drop one in silence.
+struct Distinct(Value);
+
+const REPEATED: &str = "two members of one name";
+
+impl<'de> Deserialize<'de> for Distinct {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Distinct, D::Error> {
+        deserializer.deserialize_any(Distinct(Value::Null))
+    }
+}
+
+impl<'de> Visitor<'de> for Distinct {
+    type Value = Distinct;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON")
+    }
+    fn visit_unit<E>(self) -> Result<Distinct, E> {
+        Ok(self)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+    fn visit_u64<E>(self, value: u64) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Distinct, E> {
+        Ok(Distinct(value.into()))
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Distinct, A::Error> {
+        let mut all = Vec::new();
+        while let Some(Distinct(item)) = items.next_element()? {
+            all.push(item);
+        }
+        Ok(Distinct(Value::Array(all)))
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Distinct, A::Error> {
+        let mut all = Map::new();
+        while let Some((name, Distinct(value))) = members.next_entry::<String, Distinct>()? {
+            if all.insert(name, value).is_some() {
+                return Err(A::Error::custom(REPEATED));
+            }
+        }
+        Ok(Distinct(Value::Object(all)))
+    }
 }

@@ -109,11 +109,16 @@ fn table<'r, const N: usize>(header: &str, rows: impl Iterator<Item = [Cow<'r, s
             if i > 0 {
                 out.push(b',');
             }
-            super::answers::delimited(value.as_bytes(), b',', Some(b'"'), &mut out);
+            super::answers::delimited(cell(value).as_bytes(), b',', Some(b'"'), &mut out);
         }
         out.push(b'\n');
     }
     out
+}
+
+/// A text that a spreadsheet does not take for a formula. Import of decisions takes the apostrophe off again (`decisions::exchange`).
+fn cell(text: &str) -> Cow<'_, str> {
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\'']) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
 fn review(engine: &Engine, run: &Run) -> Vec<u8> {

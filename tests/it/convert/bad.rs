@@ -286,6 +286,14 @@ fn json_pointers_that_lead_nowhere() {
     let place = Place::with("a.ndjson", "{\"dx\":\"401.9\",\"dx_map\":1}\n");
     let r = run(&place.job()).unwrap();
     assert_eq!(r.ledger.rejected.into_iter().collect::<Vec<_>>(), [(RejectReason::Taken, 1)]);
+    // Of two members of one name most programs see the last only.
+    let place = Place::with(
+        "a.ndjson",
+        "{\"dx\":\"250.00\",\"dx\":\"401.9\"}\n{\"a\":[{\"b\":1,\"b\":2}],\"dx\":\"401.9\"}\n{\"b\":-1.5e3,\"dx\":\"401.9\"}\n",
+    );
+    let r = run(&place.job()).unwrap();
+    assert_eq!(r.ledger.records_out, 1);
+    assert_eq!(r.ledger.rejected.into_iter().collect::<Vec<_>>(), [(RejectReason::Repeated, 2)]);
 }
 
 #[test]
