@@ -129,7 +129,7 @@ fn step(job: &Job, cut: &Cut, reader: &mut Reader, work: &mut Work<'_>) -> Resul
     reader.run(cut, work)?;
     let ended = reader.ended(work) - before;
     if cut.lines > ended {
-        several_lines(job, cut.data(), cut.lines - ended, reader, work)?;
+        several_lines(job, cut, cut.lines - ended, reader, work)?;
     }
     work.text += used;
     // The memo counts in 32 bits.
@@ -142,11 +142,11 @@ fn step(job: &Job, cut: &Cut, reader: &mut Reader, work: &mut Work<'_>) -> Resul
 
 /// Among these records some have several lines. That is told: a quote that nobody meant may have swallowed the lines of others.
 #[cold]
-fn several_lines(job: &Job, data: &[u8], breaks: u64, reader: &Reader, work: &mut Work<'_>) -> Result<(), Error> {
+fn several_lines(job: &Job, cut: &Cut, breaks: u64, reader: &Reader, work: &mut Work<'_>) -> Result<(), Error> {
     work.ledger.line_breaks += breaks;
     let Reader::Delimited(d) = reader else { return Ok(()) };
-    let (start, lines) = d.longest(data);
-    let line = work.first_line + memchr::memchr_iter(b'\n', &data[..start]).count() as u64;
+    let (start, lines) = cut.records.longest(cut.data(), cut.mark);
+    let line = work.first_line + memchr::memchr_iter(b'\n', &cut.data()[..start]).count() as u64;
     // In tab-separated text most quotes are characters; that these are none was a guess.
     if d.delimiter == b'\t' && job.quote.is_none() {
         let what = format!(

@@ -229,24 +229,6 @@ impl Delimited {
         Cow::Owned(value)
     }
 
-    /// The record of the most lines among whole ones: where it begins, and how many it has.
-    pub fn longest(&self, data: &[u8]) -> (usize, u64) {
-        let (mut at, mut ends, mut longest) = (0, Vec::new(), (0, 0));
-        while at < data.len() {
-            let start = at;
-            ends.clear();
-            at = match self.find(data, at, &mut ends, true) {
-                Found::Record { next } | Found::Blank { next } => next,
-                Found::Incomplete | Found::Open => data.len(),
-            };
-            let lines = super::super::work::lines(&data[start..at]);
-            if lines > longest.1 {
-                longest = (start, lines);
-            }
-        }
-        longest
-    }
-
     /// Shows the records that are complete, and says how many bytes they took. The header is none of them.
     pub fn each(&mut self, data: &[u8], last: bool, show: &mut dyn FnMut(Seen<'_>)) -> usize {
         let (mut at, mut ends) = (0, Vec::new());
@@ -442,12 +424,5 @@ mod tests {
         for stray in ["a\tb\n1\t\"x\n2\ty\n", "a\tb\n1\t\"x\"\n2\t\"q\" y\n", "a\tb\n1\t\"x\ny\"\t2\n"] {
             assert_eq!(detect(stray).0.quote, None, "{stray:?}");
         }
-    }
-
-    #[test]
-    fn the_record_of_the_most_lines() {
-        let d = Delimited { delimiter: b',', quote: Some(b'"'), header: false, fields: 0 };
-        assert_eq!(d.longest(b"a,b\n1,\"x\ny\"\n\n2,\"x\ny\nz\"\n3,z"), (13, 3));
-        assert_eq!(d.longest(b"1,x\n2,\"open\n3,z\n"), (4, 2));
     }
 }

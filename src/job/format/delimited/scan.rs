@@ -1,6 +1,7 @@
 //! Where records and fields end, 64 bytes at a time. What it finds is what [`Delimited::find`] finds; where that is not plain from the
 //! bits alone, it asks there.
 
+use super::super::super::work::lines;
 use super::{Delimited, Found, record_end};
 
 /// Where the records of a text lie.
@@ -54,6 +55,21 @@ impl Records {
                 return at;
             }
         }
+    }
+}
+
+impl Records {
+    /// The record of the most lines: where it begins, and how many it has. `data` and `from` are those that were searched.
+    pub fn longest(&self, data: &[u8], from: usize) -> (usize, u64) {
+        let (mut at, mut longest) = (from, (from, 0));
+        for mark in &self.marks {
+            let start = std::mem::replace(&mut at, mark.next as usize);
+            let lines = lines(&data[start..at]);
+            if lines > longest.1 {
+                longest = (start, lines);
+            }
+        }
+        longest
     }
 }
 
@@ -204,5 +220,16 @@ mod tests {
         }
         assert_eq!(bits(&bytes, |b| b % 2 == 1), 0xaaaa_aaaa_aaaa_aaaa);
         assert_eq!(odd_before(0b0100_0100_0001), !0 << 10 | 0b00_0011_1111);
+    }
+    #[test]
+    fn the_record_of_the_most_lines() {
+        let d = Delimited { delimiter: b',', quote: Some(b'"'), header: false, fields: 0 };
+        let longest = |data: &[u8]| {
+            let mut records = Records::default();
+            records.find(d, data, 0, true);
+            records.longest(data, 0)
+        };
+        assert_eq!(longest(b"a,b\n1,\"x\ny\"\n\n2,\"x\ny\nz\"\n3,z"), (13, 3));
+        assert_eq!(longest(b"1,x\n2,\"open\n3,z\n"), (4, 2));
     }
 }
