@@ -146,11 +146,12 @@ fn codes(run: &Run) -> Vec<u8> {
             [&t.target, &t.relationship, &t.map, &t.policy, &t.target_state].map(|v| (**v).into());
         [(*t.system).into(), shown(t), outcome.into(), target, relationship, map, policy, state]
     }
-    let mut rows: Vec<_> = run.ledger.tallies.iter().filter(|t| t.count > 0).map(|t| (becomes(t), t.count)).collect();
-    rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    let rows = rows.chunk_by(|(a, _), (b, _)| a == b).map(|alike| {
-        let [s, c, o, t, r, m, p, state] = alike[0].0.clone();
-        [s, c, o, t, r, m, p, alike.iter().map(|(_, count)| count).sum::<u64>().to_string().into(), state]
+    // Only places are sorted: what a row says is many times as large.
+    let mut rows: Vec<&Tally> = run.ledger.tallies.iter().filter(|t| t.count > 0).collect();
+    rows.sort_unstable_by(|a, b| becomes(a).cmp(&becomes(b)));
+    let rows = rows.chunk_by(|a, b| becomes(a) == becomes(b)).map(|alike| {
+        let [s, c, o, t, r, m, p, state] = becomes(alike[0]);
+        [s, c, o, t, r, m, p, alike.iter().map(|t| t.count).sum::<u64>().to_string().into(), state]
     });
     table("system,code,outcome,target,relationship,map,policy,count,target_state", rows)
 }
