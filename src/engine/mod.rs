@@ -44,6 +44,11 @@ pub enum Refusal {
     Contradiction(String),
 }
 
+/// The day it is, by UTC.
+pub fn today() -> Date {
+    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
+}
+
 /// Answers questions from an index. Share it between threads; it has no state of its own.
 #[derive(Clone)]
 pub struct Engine {

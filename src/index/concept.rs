@@ -185,8 +185,11 @@ impl<'i> Concept<'i> {
 
     /// Whether `self` is a kind of `other` (or the same). Concepts of two systems never are.
     pub fn is_a(&self, other: Concept<'_>) -> bool {
-        if self.system != other.system || self.ordinal == other.ordinal {
-            return self.system == other.system;
+        if self.system != other.system {
+            return false;
+        }
+        if self.ordinal == other.ordinal {
+            return true;
         }
         // Most concepts have nothing below them, and this column lies in a near cache.
         if self.part().children.range(other.ordinal).is_empty() {

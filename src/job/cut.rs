@@ -20,8 +20,6 @@ pub(super) struct Cut {
     bytes: Vec<u8>,
     start: usize,
     end: usize,
-    /// The line that it begins with.
-    pub first_line: u64,
     pub lines: u64,
     /// The byte order mark that it begins with, if it does.
     pub mark: usize,
@@ -133,7 +131,6 @@ impl Cutter {
             return Ok(None);
         }
         self.at_start = false;
-        cut.first_line = self.first_line;
         cut.lines = lines(cut.data());
         self.first_line += cut.lines;
         Ok(Some(cut))

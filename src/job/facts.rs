@@ -168,8 +168,10 @@ pub(super) fn date(text: &str) -> Option<Date> {
     if day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()) {
         return of(&day[..4], &day[4..6], &day[6..]);
     }
-    if let Some((d, month, y)) = with_a_name(day) {
-        return if y.len() == 4 { of(y, &month.to_string(), d) } else { None };
+    if day.contains(|c: char| c.is_ascii_alphabetic()) {
+        let named = Date::strptime("%d-%b-%Y", day).or_else(|_| Date::strptime("%d%b%Y", day)).ok()?;
+        // A year of two digits is no year.
+        return Some(named).filter(|d| d.year() >= 1000);
     }
     let parts: Vec<&str> = day.split(['-', '/']).collect();
     match parts[..] {
@@ -177,16 +179,6 @@ pub(super) fn date(text: &str) -> Option<Date> {
         [m, d, y] if y.len() == 4 && day.contains('/') => of(y, m, d),
         _ => None,
     }
-}
-
-/// Day, number of the month, and year, where the month stands by its name.
-fn with_a_name(day: &str) -> Option<(&str, usize, &str)> {
-    const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-    let name = day.find(|c: char| c.is_ascii_alphabetic())?;
-    let (before, rest) = day.split_at(name);
-    let end = rest.find(|c: char| !c.is_ascii_alphabetic())?;
-    let month = MONTHS.iter().position(|m| m.eq_ignore_ascii_case(&rest[..end]))?;
-    Some((before.trim_end_matches('-'), month + 1, rest[end..].trim_start_matches('-')))
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ fn several_lines(job: &Job, cut: &Cut, breaks: u64, reader: &Reader, work: &mut 
     work.ledger.line_breaks += breaks;
     let Reader::Delimited(d) = reader else { return Ok(()) };
     let (start, lines) = cut.records.longest(cut.data(), cut.mark);
-    let line = work.first_line + memchr::memchr_iter(b'\n', &cut.data()[..start]).count() as u64;
+    let line = work.line(cut.data(), start);
     // In tab-separated text most quotes are characters; that these are none was a guess.
     if d.delimiter == b'\t' && job.quote.is_none() {
         let what = format!(

@@ -331,8 +331,8 @@ impl<'e> Work<'e> {
     }
 
     /// The line in which a place of the text at hand lies.
-    fn line(&self, data: &[u8], at: usize) -> u64 {
-        self.first_line + memchr::memchr_iter(b'\n', &data[..at]).count() as u64
+    pub fn line(&self, data: &[u8], at: usize) -> u64 {
+        self.first_line + breaks(&data[..at])
     }
 
     pub fn blank_line(&mut self, line: &[u8]) {
@@ -506,7 +506,12 @@ fn begin_rejects(path: &Path, encoding: TextEncoding) -> Result<Output, Error> {
 
 /// Lines of a text; the last may have no end.
 pub(super) fn lines(text: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', text).count() as u64 + u64::from(!text.is_empty() && !text.ends_with(b"\n"))
+    breaks(text) + u64::from(!text.is_empty() && !text.ends_with(b"\n"))
+}
+
+/// Line breaks in a text.
+pub(super) fn breaks(text: &[u8]) -> u64 {
+    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 /// What is wrong with the bytes of a record, if anything.

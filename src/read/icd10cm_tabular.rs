@@ -113,7 +113,7 @@ impl Tabular<'_> {
             "sevenChrDef" => {
                 if let Some(diag) = self.diags.last().filter(|d| d.has_children) {
                     let what = format!("seventh characters of {} stand after its subdivisions; they do not reach them", diag.code);
-                    self.sink.finding(Finding::warning(self.file, at.line, what).at(at.column).mend("compare with the published file"));
+                    self.sink.finding(warning(self.file, at, what).mend("compare with the published file"));
                 }
             }
             "extension" => {
@@ -134,9 +134,7 @@ impl Tabular<'_> {
         };
         match character {
             Some(character) => self.text.push(character),
-            None => self
-                .sink
-                .finding(Finding::warning(self.file, at.line, format!("&{name}; is nothing that XML knows; left out")).at(at.column)),
+            None => self.sink.finding(warning(self.file, at, format!("&{name}; is nothing that XML knows; left out"))),
         }
     }
 
@@ -164,9 +162,7 @@ impl Tabular<'_> {
                 let character = std::mem::take(&mut self.character);
                 if character.len() != 1 || !character.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()) {
                     let what = format!("{} is no seventh character", excerpt(&character));
-                    self.sink.finding(
-                        Finding::warning(self.file, at.line, what).at(at.column).mend("one letter or digit in the attribute 'char'"),
-                    );
+                    self.sink.finding(warning(self.file, at, what).mend("one letter or digit in the attribute 'char'"));
                     return;
                 }
                 note(self.sink, self.system, &diag.code, NoteKind::SeventhCharacter, &format!("{character}: {text}"));
@@ -184,7 +180,7 @@ impl Tabular<'_> {
             ("note", _, 1) => {
                 let Some(kind) = note_kind(parent) else {
                     let what = format!("notes in <{parent}> of {} are of no known kind; left out", diag.code);
-                    self.sink.finding(Finding::warning(self.file, at.line, what).at(at.column));
+                    self.sink.finding(warning(self.file, at, what));
                     return;
                 };
                 if kind == NoteKind::Note && text.starts_with("7th character") && text.contains("do not apply") {
@@ -193,7 +189,7 @@ impl Tabular<'_> {
                         let what =
                             format!("{} limits seventh characters of {} in words that are not understood", excerpt(&text), diag.code);
                         let mend = "codes that the note rules out may have been made; compare with the order file of the year";
-                        self.sink.finding(Finding::warning(self.file, at.line, what).at(at.column).mend(mend));
+                        self.sink.finding(warning(self.file, at, what).mend(mend));
                     }
                 }
                 note(self.sink, self.system, &diag.code, kind, &text);
@@ -228,12 +224,12 @@ impl Tabular<'_> {
         let status = if diag.has_children || seventh.is_some() { Status::Header } else { Status::Valid };
         self.sink.concept(self.system, ConceptRow { code: &diag.code, status, from: None, to: None });
         if diag.title.is_empty() {
-            self.sink.finding(Finding::warning(self.file, at.line, format!("{} has no title", self.form.code(&diag.code))).at(at.column));
+            self.sink.finding(warning(self.file, at, format!("{} has no title", self.form.code(&diag.code))));
         }
         let Some(seventh) = seventh else { return };
         if diag.code.len() > 6 {
             let what = format!("{} has seven characters, and is to get another", self.form.code(&diag.code));
-            self.sink.finding(Finding::warning(self.file, at.line, what).at(at.column).mend("compare with the published file"));
+            self.sink.finding(warning(self.file, at, what).mend("compare with the published file"));
             return;
         }
         for (character, text) in seventh {
@@ -246,6 +242,10 @@ impl Tabular<'_> {
             self.sink.parent(self.system, &code, &diag.code, at);
         }
     }
+}
+
+fn warning(file: &str, at: At, what: String) -> Finding {
+    Finding::warning(file, at.line, what).at(at.column)
 }
 
 fn note(sink: &mut dyn Sink, system: SystemHandle, code: &str, kind: NoteKind, text: &str) {

@@ -11,6 +11,7 @@
 
 mod lexicon;
 mod spelling;
+pub mod spreadsheet;
 mod stem;
 mod words;
 

@@ -15,8 +15,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("engine", &["model", "text", "index"]),
     ("releases", &["model", "text", "read", "index", "compile"]),
     // Answers hold handles into the index, so whoever has answers may name them.
-    ("decisions", &["model", "index", "engine"]),
-    ("job", &["model", "index", "engine"]),
+    ("decisions", &["model", "text", "index", "engine"]),
+    ("job", &["model", "text", "index", "engine"]),
     ("face", &[]),
     ("face/wire", &["model", "index", "engine", "decisions", "job"]),
     ("face/cli", &["model", "text", "read", "index", "compile", "engine", "releases", "decisions", "job", "face/wire"]),

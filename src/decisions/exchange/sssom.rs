@@ -5,9 +5,10 @@
 //! An item without an answer is no mapping and is not written.
 
 use super::table::Table;
-use super::{Context, ExchangeError, Exchanged, Problem, Readout, SystemName, day, from_day, gather, table};
+use super::{Context, ExchangeError, Exchanged, Problem, Readout, SystemName, day, from_day, gather};
 use crate::decisions::model::{Chosen, Question, Status, Verdict};
 use crate::model::Relationship;
+use crate::text::spreadsheet::cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 
@@ -64,7 +65,7 @@ pub fn write(items: &[Exchanged], context: &Context, to: &mut dyn Write) -> Resu
                 other(item, verdict, *target),
             ];
             // A tab or a line break within a cell would need quotes, which not every reader of SSSOM takes.
-            csv.write_record(cells.iter().map(|c| table::cell(&flat(c)).into_owned()))?;
+            csv.write_record(cells.iter().map(|c| cell(&flat(c)).into_owned()))?;
         }
     }
     csv.flush()?;

@@ -23,7 +23,7 @@ pub(super) struct When(pub Option<Date>);
 
 impl When {
     fn day(self) -> Date {
-        self.0.unwrap_or_else(|| jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date())
+        self.0.unwrap_or_else(crate::engine::today)
     }
 
     /// Whether a row holds then; most say nothing of time.

@@ -2,7 +2,7 @@
 
 use super::{Session, Verdict};
 use crate::decisions::{self, Approved, Examined, Store};
-use crate::engine::Engine;
+use crate::engine::{self, Engine};
 use crate::face::http::tokens::{self, Tokens};
 use crate::face::http::{Config, Handle, Limits, Open, Server, Tls};
 use crate::face::web::{self, Person, SignIn};
@@ -173,9 +173,8 @@ fn reexamine(store: Arc<Store>, engine: Engine, one: Arc<Mutex<()>>) {
 
 /// Who holds a token today. The file is read each time: a token that was taken away ends its sessions at once.
 fn person(path: &Path, token: &str) -> Option<Person> {
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let tokens = Tokens::read(path).ok()?;
-    let entry = tokens.check(token, tokens::Role::Read, today).ok()?;
+    let entry = tokens.check(token, tokens::Role::Read, engine::today()).ok()?;
     let role = match entry.role {
         tokens::Role::Read => web::Role::Read,
         tokens::Role::Review => web::Role::Review,

@@ -277,7 +277,7 @@ fn admit(
     }
     if let (Some((_, tokens)), Some(role)) = (&doors.tokens, route.role()) {
         let token = headers.get(header::AUTHORIZATION).and_then(|h| h.to_str().ok()).and_then(bearer);
-        match tokens.load().check(token.unwrap_or_default(), role, super::today()) {
+        match tokens.load().check(token.unwrap_or_default(), role, crate::engine::today()) {
             Ok(entry) => who.push_str(&entry.name),
             Err(Denied::Role) => {
                 let what = format!("this token does not allow it; it needs the role {}", role.code());

@@ -1,7 +1,8 @@
 //! Listening: connections, TLS, slow and stalled clients, stopping.
 
 use super::metrics::Metrics;
-use super::{Config, Error, Open, State, Tls, audit, fhir, guard, kept, today};
+use super::{Config, Error, Open, State, Tls, audit, fhir, guard, kept};
+use crate::engine::today;
 use arc_swap::ArcSwap;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;

@@ -33,7 +33,6 @@ pub use limits::Limits;
 pub use listen::{Handle, Server};
 
 use crate::engine::Engine;
-use crate::model::Date;
 use arc_swap::ArcSwap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -97,11 +96,6 @@ pub enum Error {
     Audit(#[from] audit::Error),
     #[error("the index cannot be opened: {0}")]
     Index(String),
-}
-
-/// The day it is, by UTC.
-fn today() -> Date {
-    jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()
 }
 
 /// What all requests share.

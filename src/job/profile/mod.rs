@@ -16,6 +16,7 @@ pub use columns::{Column, Kind};
 pub use damage::Damage;
 pub use evidence::{Evidence, ValidOn};
 
+use super::work::breaks;
 use super::{Error, Job, Longest, RecordFormat};
 use crate::engine::Engine;
 use serde::Serialize;
@@ -119,7 +120,7 @@ impl Gathered {
 
     /// Counts the line breaks within a record; it begins as many lines behind the line `first` as `before` says.
     fn breaks(&mut self, raw: &[u8], first: u64, before: impl FnOnce() -> u64) {
-        let breaks = memchr::memchr_iter(b'\n', raw).count() as u64;
+        let breaks = breaks(raw);
         self.line_breaks += breaks;
         if breaks > 0 && breaks + 1 > self.longest.lines {
             self.longest = Longest { line: first + before(), lines: breaks + 1 };

@@ -1,10 +1,10 @@
 //! The records of a file of any format, one after the other.
 
-use super::super::format::delimited::{Delimited, Seen};
+use super::super::format::delimited::{BOM, Delimited, Seen};
 use super::super::format::ndjson;
 use super::super::input::{Input, InputFacts, TextEncoding};
 use super::super::spec::called;
-use super::super::work::damage;
+use super::super::work::{breaks, damage};
 use super::super::{Error, Job, RecordFormat};
 use super::{FileFacts, Gathered};
 use std::borrow::Cow;
@@ -37,8 +37,8 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
         let (read, end) = input.fill(&mut text[kept..])?;
         text.truncate(kept + read);
         last = end;
-        if std::mem::take(&mut begin) && text.starts_with(b"\xef\xbb\xbf") {
-            text.drain(..3);
+        if std::mem::take(&mut begin) && text.starts_with(BOM) {
+            text.drain(..BOM.len());
         }
         let used = match &mut delimited {
             Some(d) => d.each(&text, last, &mut |seen| match seen {
@@ -59,10 +59,6 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
         }
     }
     Ok(file_facts(input.finish()?, format, delimited.map(|d| char::from(d.delimiter))))
-}
-
-fn breaks(text: &[u8]) -> u64 {
-    memchr::memchr_iter(b'\n', text).count() as u64
 }
 
 fn file_facts(facts: InputFacts, format: RecordFormat, delimiter: Option<char>) -> FileFacts {

@@ -29,6 +29,7 @@ use super::convert::Run;
 use super::ledger::Tally;
 use super::{Error, Job};
 use crate::engine::{Engine, Outcome};
+use crate::text::spreadsheet::cell;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -114,11 +115,6 @@ fn table<'r, const N: usize>(header: &str, rows: impl Iterator<Item = [Cow<'r, s
         out.push(b'\n');
     }
     out
-}
-
-/// A text that a spreadsheet does not take for a formula. Import of decisions takes the apostrophe off again (`decisions::exchange`).
-fn cell(text: &str) -> Cow<'_, str> {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\'']) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
 fn review(engine: &Engine, run: &Run) -> Vec<u8> {

@@ -6,9 +6,8 @@
 //! `check-system-version` (any other is refused) and `force-system-version` (it takes the place of what value sets say).
 
 use super::super::reply::Failure;
-use super::super::today;
 use super::clip;
-use crate::engine::Engine;
+use crate::engine::{Engine, today};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::Parameters;
 use crate::index::{CodeSystem, Concept, ReleaseMeta};

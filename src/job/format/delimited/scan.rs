@@ -56,9 +56,7 @@ impl Records {
             }
         }
     }
-}
 
-impl Records {
     /// The record of the most lines: where it begins, and how many it has. `data` and `from` are those that were searched.
     pub fn longest(&self, data: &[u8], from: usize) -> (usize, u64) {
         let (mut at, mut longest) = (from, (from, 0));
@@ -221,6 +219,7 @@ mod tests {
         assert_eq!(bits(&bytes, |b| b % 2 == 1), 0xaaaa_aaaa_aaaa_aaaa);
         assert_eq!(odd_before(0b0100_0100_0001), !0 << 10 | 0b00_0011_1111);
     }
+
     #[test]
     fn the_record_of_the_most_lines() {
         let d = Delimited { delimiter: b',', quote: Some(b'"'), header: false, fields: 0 };
