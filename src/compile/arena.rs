@@ -2,6 +2,7 @@
 
 use foldhash::fast::FixedState;
 use hashbrown::HashTable;
+use rayon::prelude::*;
 use std::hash::BuildHasher;
 
 /// Texts by number, in the order in which they were met.
@@ -24,6 +25,20 @@ impl Texts {
         self.bytes.push_str(text);
         self.ends.push(u32::try_from(self.bytes.len()).expect("four gigabytes of text in one system"));
         (self.ends.len() - 1) as u32
+    }
+
+    /// Their numbers, in the order of the texts.
+    pub fn sorted(&self) -> Vec<u32> {
+        // Most codes are told apart by their first eight bytes, which lie beside the number.
+        let beginning = |text: &str| {
+            let mut bytes = [0; 8];
+            let length = text.len().min(8);
+            bytes[..length].copy_from_slice(&text.as_bytes()[..length]);
+            u64::from_be_bytes(bytes)
+        };
+        let mut order: Vec<(u64, u32)> = (0..self.len() as u32).map(|at| (beginning(self.get(at)), at)).collect();
+        order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| self.get(a.1).cmp(self.get(b.1))));
+        order.into_iter().map(|(_, at)| at).collect()
     }
 }
 

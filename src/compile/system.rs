@@ -32,7 +32,8 @@ pub(super) struct SystemBuilder {
     /// By the system's conversion table: a code, the one that came after it, and the day on which this came into force.
     succeeded: Vec<(u32, u32, Date)>,
     designations: Vec<DesignationEntry>,
-    designation_table: HashTable<u32>,
+    /// By code: its designation that was met last.
+    last_designation: Vec<u32>,
     texts: Texts,
     languages: Vec<String>,
     parents: Vec<ParentEdge>,
@@ -59,7 +60,13 @@ struct DesignationEntry {
     usage: DesignationUse,
     language: u8,
     releases: u64,
+    /// The one of the same code that was met before. A code has few, and releases tell of the codes in one order: looking at them is
+    /// looking at what lies side by side, where a table of all would be asked at random.
+    before: u32,
 }
+
+/// No designation.
+const NONE: u32 = u32::MAX;
 
 /// A system ready to be written.
 pub(super) struct Finished {
@@ -104,7 +111,7 @@ impl SystemBuilder {
             dated: Vec::new(),
             succeeded: Vec::new(),
             designations: Vec::new(),
-            designation_table: HashTable::new(),
+            last_designation: Vec::new(),
             texts: Texts::default(),
             languages: vec![String::new()],
             parents: Vec::new(),
@@ -150,14 +157,13 @@ impl SystemBuilder {
     pub fn code(&mut self, code: &str) -> u32 {
         let mut buffer = [0; 16];
         let key = self.form.key(code, &mut buffer);
-        // What is said of a code mostly stands together.
-        if let Some(last) = self.last.filter(|last| self.keys.texts.get(*last) == key) {
-            return last;
-        }
-        let number = self.keys.intern(key);
+        // What is said of a code mostly stands together, and releases tell of the codes in one order.
+        let guesses = self.last.map_or(0..0, |last| last..self.keys.texts.len().min(last as usize + 2) as u32);
+        let number = guesses.into_iter().find(|guess| self.keys.texts.get(*guess) == key).unwrap_or_else(|| self.keys.intern(key));
         self.last = Some(number);
         if self.listed.len() < self.keys.texts.len() {
             self.listed.push([0; 3]);
+            self.last_designation.push(NONE);
         }
         number
     }
@@ -199,24 +205,17 @@ impl SystemBuilder {
         }
         let code = self.code(code);
         let language = self.language(language);
-        let (all, texts) = (&self.designations, &self.texts);
-        let same = |&at: &u32| {
-            let e = &all[at as usize];
-            e.code == code && e.usage == usage && e.language == language && texts.get(e.text) == text
-        };
-        let hash_of_entry = hash((code, usage, text));
-        if let Some(&at) = self.designation_table.find(hash_of_entry, same) {
-            self.designations[at as usize].releases |= 1 << release;
-            return;
+        let mut at = self.last_designation[code as usize];
+        while let Some(e) = self.designations.get_mut(at as usize) {
+            if e.usage == usage && e.language == language && self.texts.get(e.text) == text {
+                e.releases |= 1 << release;
+                return;
+            }
+            at = e.before;
         }
-        let at = self.designations.len() as u32;
+        let before = std::mem::replace(&mut self.last_designation[code as usize], self.designations.len() as u32);
         let text = self.texts.push(text);
-        self.designations.push(DesignationEntry { code, text, usage, language, releases: 1 << release });
-        let (all, texts) = (&self.designations, &self.texts);
-        self.designation_table.insert_unique(hash_of_entry, at, |&at| {
-            let e = &all[at as usize];
-            hash((e.code, e.usage, texts.get(e.text)))
-        });
+        self.designations.push(DesignationEntry { code, text, usage, language, releases: 1 << release, before });
     }
 
     fn language(&mut self, language: &str) -> u8 {
@@ -230,6 +229,7 @@ impl SystemBuilder {
 
     pub fn parent(&mut self, code: &str, parent: &str, file: &str, at: At) {
         let (child, parent) = (self.code(code), self.code(parent));
+        self.last = Some(child);
         if self.files.last().is_none_or(|last| last != file) {
             self.files.push(file.to_owned());
         }
@@ -262,8 +262,7 @@ impl SystemBuilder {
     pub fn finish(mut self) -> Result<Finished, index::Error> {
         self.make_headers();
         let n = self.keys.texts.len();
-        let mut order: Vec<u32> = (0..n as u32).collect();
-        order.par_sort_unstable_by(|&a, &b| self.keys.texts.get(a).cmp(self.keys.texts.get(b)));
+        let order = self.keys.texts.sorted();
         let mut places = vec![0u32; n];
         order.iter().enumerate().for_each(|(place, &code)| places[code as usize] = place as u32);
 
@@ -429,20 +428,18 @@ impl SystemBuilder {
     }
 
     fn lay_designations(&mut self, places: &[u32], time: Time<'_>, lists: &mut ValidityLists, columns: &mut SystemColumns) {
-        let newest = |e: &DesignationEntry| time.by_date.iter().rposition(|&r| e.releases & (1 << r) != 0);
-        let mut entries: Vec<&DesignationEntry> = self.designations.iter().collect();
+        let newest = |e: &DesignationEntry| time.by_date.iter().rposition(|&r| e.releases & (1 << r) != 0).map(|at| at as u8);
         // The display of a concept is its first designation: the best kind, of the newest release.
-        entries.par_sort_unstable_by(|a, b| {
-            let key = |e: &DesignationEntry| (places[e.code as usize], e.usage.display_rank(), std::cmp::Reverse(newest(e)), e.language);
-            key(a).cmp(&key(b)).then_with(|| self.texts.get(a.text).cmp(self.texts.get(b.text)))
-        });
+        let key = |e: &DesignationEntry| (places[e.code as usize], e.usage.display_rank(), std::cmp::Reverse(newest(e)), e.language);
+        let mut entries: Vec<_> = self.designations.par_iter().map(|e| (key(e), e)).collect();
+        entries.par_sort_unstable_by(|(a, x), (b, y)| a.cmp(b).then_with(|| self.texts.get(x.text).cmp(self.texts.get(y.text))));
         let mut entries = entries.into_iter().peekable();
         let mut of_concept: Vec<&DesignationEntry> = Vec::new();
         for place in 0..places.len() as u32 {
             columns.text_starts.push(U32::new(columns.texts.len() as u32));
             columns.texts.extend_from_slice(self.form.code(&columns.keys[place as usize]).as_bytes());
             of_concept.clear();
-            while let Some(e) = entries.next_if(|e| places[e.code as usize] == place) {
+            while let Some((_, e)) = entries.next_if(|(key, _)| key.0 == place) {
                 of_concept.push(e);
             }
             for e in &of_concept {

@@ -1,8 +1,10 @@
 //! Writes the terms of one code system.
 
+use std::cmp::Ordering;
 use std::hash::BuildHasher;
 
 use hashbrown::HashTable;
+use rayon::prelude::*;
 
 use super::{Error, HEAD, MAGIC, NUMBER, ORDINAL, SECTIONS, SHORTHAND, put_varint};
 use crate::model::DesignationUse;
@@ -104,7 +106,7 @@ impl TermsWriter {
         self.table = HashTable::new();
         // Words by their text, and the number each had before.
         let mut by_text: Vec<u32> = (0..self.text_ends.len() as u32).collect();
-        by_text.sort_unstable_by(|a, b| piece(&self.text, &self.text_ends, *a).cmp(piece(&self.text, &self.text_ends, *b)));
+        by_text.par_sort_unstable_by(|a, b| piece(&self.text, &self.text_ends, *a).cmp(piece(&self.text, &self.text_ends, *b)));
         let mut number = vec![0u32; by_text.len()];
         for (n, old) in by_text.iter().enumerate() {
             number[*old as usize] = n as u32;
@@ -115,10 +117,16 @@ impl TermsWriter {
         drop(number);
         let words = &self.words;
         let of = |e: &Entry| &words[e.start as usize..e.start as usize + usize::from(e.length)];
-        // By concept; within one the titles first, so that they win where all else is equal.
-        self.terms.sort_unstable_by(|a, b| a.ordinal.cmp(&b.ordinal).then_with(|| of(a).cmp(of(b))).then_with(|| a.usage.cmp(&b.usage)));
+        // By concept, as most of them come; within one the titles first, so that they win where all else is equal.
+        self.terms.sort_by_key(|e| e.ordinal);
+        let concepts = |terms: &mut [Entry], order: fn(&Entry, &Entry, &[u32], &[u32]) -> Ordering| {
+            terms
+                .par_chunk_by_mut(|a, b| a.ordinal == b.ordinal)
+                .for_each(|of_one| of_one.sort_unstable_by(|a, b| order(a, b, of(a), of(b))));
+        };
+        concepts(&mut self.terms, |a, b, of_a, of_b| of_a.cmp(of_b).then(a.usage.cmp(&b.usage)));
         self.terms.dedup_by(|b, a| a.ordinal == b.ordinal && of(a) == of(b));
-        self.terms.sort_unstable_by(|a, b| a.ordinal.cmp(&b.ordinal).then_with(|| a.usage.cmp(&b.usage)).then_with(|| of(a).cmp(of(b))));
+        concepts(&mut self.terms, |a, b, of_a, of_b| a.usage.cmp(&b.usage).then_with(|| of_a.cmp(of_b)));
         if self.terms.len() > u32::MAX as usize / 2 {
             return Err(Error::TooMany("terms"));
         }
