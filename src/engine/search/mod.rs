@@ -38,6 +38,7 @@ use crate::index::terms::{Shorthand, Terms};
 use crate::index::{CodeSystem, Concept, Index, Now};
 use crate::model::{Date, DesignationUse, NoteKind, Status};
 use crate::text::{self, Words};
+use std::sync::OnceLock;
 
 /// How to search.
 #[derive(Clone, Debug)]
@@ -88,7 +89,8 @@ pub struct Searcher<'e> {
     terms: Option<Terms<'e>>,
     shorthand: Option<Shorthand<'e>>,
     under: Option<Concept<'e>>,
-    special: Special,
+    /// Found when the first question comes: a translator has a searcher, and mostly asks nothing of it.
+    special: OnceLock<Special>,
     hops: Option<Hops<'e>>,
     index: &'e Index,
     exhaustive: bool,
@@ -110,13 +112,12 @@ impl Engine {
         let (words, terms) = system.terms();
         let hops = (!options.text_only).then(|| Hops::into(self, system));
         let terms = Terms::open(words, terms).ok();
-        let special = terms.as_ref().map(Special::of).unwrap_or_default();
         Ok(Searcher {
             system,
             terms,
             shorthand: self.index().shorthand(),
             under,
-            special,
+            special: OnceLock::new(),
             hops,
             index: self.index(),
             exhaustive: false,
@@ -186,7 +187,7 @@ impl<'e> Searcher<'e> {
     }
 
     fn finder<'t>(&'t self, terms: &'t Terms<'t>) -> Finder<'t> {
-        let (shorthand, special) = (self.shorthand.as_ref(), &self.special);
+        let (shorthand, special) = (self.shorthand.as_ref(), self.special.get_or_init(|| Special::of(terms)));
         Finder { terms, shorthand, special, explain: self.options.explain, exhaustive: self.exhaustive }
     }
 

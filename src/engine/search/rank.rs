@@ -69,7 +69,7 @@ const LEFT_OPEN: f32 = 0.3;
 const NO_CIRCUMSTANCE: u8 = u8::MAX;
 
 /// The words with a part of their own, as one vocabulary numbers them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Special {
     classes: Vec<(u32, Class)>,
     circumstances: Vec<(u32, u8)>,

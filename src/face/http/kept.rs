@@ -5,16 +5,22 @@
 //! that of the one that has not been asked for longest among two, and all of it goes with the index at a reload. It also goes at midnight
 //! (UTC): a few answers are about today (rows of a map with times of their own, the newest version where it is named).
 //!
+//! Together they take no more than a kilobyte a place: what would be too much makes room, place by place. A few answers are a hundred
+//! times as long as the others (533 options for V54.12); made anew each time, sixteen of 4,000 took a third of the time of all.
+//!
 //! Not kept: what says something of a person (facts, dates of service, own words), what depends on reviewers' decisions, searches, errors,
-//! and what is long.
+//! and what is longer than that.
 
 use crate::engine::{Engine, Outcome};
 use axum::body::Bytes;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Bytes of a question and its answer together, at most.
-const LONGEST: usize = 4096;
+const LONGEST: usize = 256 << 10;
+/// Bytes for each place; most answers have about as many.
+const ROOM: usize = 1 << 10;
 
 /// The index being served, and what it has answered.
 pub(super) struct Served {
@@ -25,6 +31,10 @@ pub(super) struct Served {
 /// The places. Two for each hash, the last used first.
 pub(super) struct Kept {
     places: Box<[Mutex<[Option<Answer>; 2]>]>,
+    /// Bytes of all that is kept.
+    held: AtomicUsize,
+    /// The pair that makes room next.
+    hand: AtomicUsize,
     /// Nobody outside can choose questions that meet in one place.
     seed: u64,
 }
@@ -40,13 +50,27 @@ struct Answer {
 impl Served {
     /// With places for so many answers; 0 keeps none.
     pub fn new(engine: Engine, answers: usize, seed: u64) -> Served {
-        let pairs = if answers < 2 { 0 } else { (answers / 2).next_power_of_two() };
-        let places = (0..pairs).map(|_| Mutex::new([None, None])).collect();
-        Served { engine: Arc::new(engine), kept: Kept { places, seed } }
+        Served { engine: Arc::new(engine), kept: Kept::new(answers, seed) }
     }
 }
 
 impl Kept {
+    fn new(answers: usize, seed: u64) -> Kept {
+        let pairs = if answers < 2 { 0 } else { (answers / 2).next_power_of_two() };
+        let places = (0..pairs).map(|_| Mutex::new([None, None])).collect();
+        Kept { places, held: AtomicUsize::new(0), hand: AtomicUsize::new(0), seed }
+    }
+
+    /// Bytes that all may have together.
+    fn room(&self) -> usize {
+        self.places.len() * 2 * ROOM
+    }
+
+    /// What has been taken out no longer counts.
+    fn gone(&self, answers: [Option<Answer>; 2]) {
+        self.held.fetch_sub(answers.iter().flatten().map(|a| a.whole.len()).sum(), Ordering::Relaxed);
+    }
+
     fn place(&self, hash: u64) -> Option<MutexGuard<'_, [Option<Answer>; 2]>> {
         let at = (hash as usize) & self.places.len().checked_sub(1)?;
         Some(self.places[at].lock().unwrap_or_else(PoisonError::into_inner))
@@ -54,7 +78,10 @@ impl Kept {
 
     /// Forgets everything.
     pub fn clear(&self) {
-        self.places.iter().for_each(|p| *p.lock().unwrap_or_else(PoisonError::into_inner) = [None, None]);
+        for place in &self.places {
+            let answers = std::mem::take(&mut *place.lock().unwrap_or_else(PoisonError::into_inner));
+            self.gone(answers);
+        }
     }
 
     /// Hands the answer to a question to `take`, if it is kept.
@@ -88,14 +115,21 @@ impl Kept {
     }
 
     pub fn keep(&self, question: &[u8], answer: &[u8], outcome: Option<Outcome>) {
-        if self.places.is_empty() || question.len() + answer.len() > LONGEST {
+        if question.len() + answer.len() > LONGEST.min(self.room() / 8) {
             return;
         }
         let hash = xxh3_64_with_seed(question, self.seed);
         let whole = Bytes::from([question, answer].concat());
         if let Some(mut pair) = self.place(hash) {
+            self.held.fetch_add(whole.len(), Ordering::Relaxed);
             let [first, second] = &mut *pair;
-            *second = first.replace(Answer { hash, whole, question: question.len(), outcome });
+            let before = std::mem::replace(second, first.replace(Answer { hash, whole, question: question.len(), outcome }));
+            self.gone([before, None]);
+        }
+        while self.held.load(Ordering::Relaxed) > self.room() {
+            let next = self.hand.fetch_add(1, Ordering::Relaxed) as u64;
+            let oldest = self.place(next).and_then(|mut pair| pair[1].take().or_else(|| pair[0].take()));
+            self.gone([oldest, None]);
         }
     }
 }
@@ -104,14 +138,9 @@ impl Kept {
 mod tests {
     use super::*;
 
-    fn kept(answers: usize) -> Kept {
-        let pairs = answers / 2;
-        Kept { places: (0..pairs).map(|_| Mutex::new([None, None])).collect(), seed: 7 }
-    }
-
     #[test]
     fn what_is_kept_is_found_and_nothing_else() {
-        let kept = kept(64);
+        let kept = Kept::new(64, 7);
         for n in 0..1_000 {
             let (question, answer) = (format!("q{n}"), format!("a{n}"));
             assert_eq!(kept.find(question.as_bytes()), None);
@@ -129,11 +158,31 @@ mod tests {
 
     #[test]
     fn without_places_and_beyond_the_longest_nothing_is_kept() {
-        let none = kept(0);
+        let none = Kept::new(0, 7);
         none.keep(b"q", b"a", None);
         assert_eq!(none.find(b"q"), None);
-        let some = kept(64);
+        let some = Kept::new(1 << 12, 7);
         some.keep(b"q", &[b'a'; LONGEST], None);
         assert_eq!(some.find(b"q"), None);
+        some.keep(b"q", &[b'a'; LONGEST - 1], None);
+        assert!(some.find(b"q").is_some());
+    }
+
+    #[test]
+    fn long_answers_make_room_for_each_other() {
+        let kept = Kept::new(64, 7);
+        let mut found = 0;
+        for n in 0..1_000 {
+            let question = format!("q{n}");
+            kept.keep(question.as_bytes(), &vec![b'a'; 1 + n * 37 % 8_000], None);
+            found += usize::from(kept.find(question.as_bytes()).is_some());
+            let held: usize =
+                kept.places.iter().flat_map(|p| p.lock().unwrap().iter().flatten().map(|a| a.whole.len()).collect::<Vec<_>>()).sum();
+            assert_eq!(kept.held.load(Ordering::Relaxed), held);
+            assert!(held <= 64 << 10, "{held}");
+        }
+        assert!(found > 900, "{found} of 1,000 answers were kept at first");
+        kept.clear();
+        assert_eq!(kept.held.load(Ordering::Relaxed), 0);
     }
 }

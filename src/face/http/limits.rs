@@ -28,7 +28,7 @@ pub struct Limits {
     pub fan_out: usize,
     /// Concepts of one page of an expansion, and of an expansion without paging: 422 `too-costly` beyond.
     pub expansion: usize,
-    /// Answers that are kept as they went out, each of at most 4 kB; 0: none.
+    /// Answers that are kept as they went out, a kilobyte for each; 0: none.
     pub kept: usize,
     /// Hits of one search, and of `$expand?filter` over a whole system.
     pub hits: usize,
