@@ -32,7 +32,7 @@ fn with_data(data: &str) -> Command {
 /// The program with the diagnosis GEMs of 2018 fetched; `None`, and said, where they are not at hand.
 fn with_gems_of_2018(test: &str) -> Option<Command> {
     static FETCHED: OnceLock<()> = OnceLock::new();
-    let mirror = super::kit::releases(test)?;
+    let mirror = super::published::releases(test)?;
     FETCHED.get_or_init(|| {
         let names = ["gem-icd9cm-icd10cm", "gem-icd10cm-icd9cm"];
         with_data("gems-2018").arg("fetch").args(names).arg("--mirror").arg(&mirror).assert().success();
@@ -424,7 +424,7 @@ fn fetched_releases_take_their_place() {
     let gem: Vec<_> = info[0]["maps"].as_array().expect("maps").iter().filter(|m| m["id"] == "gem-icd9cm-icd10cm").collect();
     assert_eq!((exit, gem.len(), &gem[0]["version"], &gem[0]["rows"]), (0, 1, &"2018".into(), &24860.into()));
     // Fetching again changes nothing.
-    let mirror = super::kit::releases("fetched_releases_take_their_place").expect("it was there");
+    let mirror = super::published::releases("fetched_releases_take_their_place").expect("it was there");
     let (exit, answers) = json(with_data("gems-2018").args(["fetch", "gem-icd9cm-icd10cm", "--mirror"]).arg(mirror));
     assert_eq!((exit, &answers[0]["result"]), (0, &"already-there".into()));
 }
@@ -481,7 +481,7 @@ fn a_folder_with_a_manifest_joins_what_is_at_hand() {
 /// An archive as published holds the files of a year, the addenda that led there, and papers.
 #[test]
 fn published_archives_are_built_from() {
-    let Some(releases) = super::kit::releases("published_archives_are_built_from") else { return };
+    let Some(releases) = super::published::releases("published_archives_are_built_from") else { return };
     let folder = tempfile::tempdir().expect("a folder");
     let out = folder.path().join("out").display().to_string();
     let archive = releases.join("cms/cms_2017_dx.zip").display().to_string();

@@ -100,7 +100,7 @@ fn member(folder: &Path, file: &Published) -> String {
 
 #[test]
 fn invariant_4_every_published_gem_row_comes_back_with_its_flags() {
-    let Some(folder) = kit::releases("gems") else { return };
+    let Some(folder) = crate::published::releases("gems") else { return };
     every_row_comes_back(&FILES, &folder);
 }
 

@@ -1,11 +1,11 @@
 //! Properties of generated releases of SNOMED CT, each over several seeds: what the index answers is what a plain reading of the files says.
 
+use crate::kit;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::sync::Arc;
 use xwalk::compile::{self, Bytes, Content, Input};
 use xwalk::engine::{Age, Asked, Engine, Facts, Outcome, Sex, TranslatorOptions};
-use xwalk::index::{ConceptMap, Index};
+use xwalk::index::ConceptMap;
 use xwalk::model::Status;
 use xwalk::read::Format;
 use xwalk::read::rf2::Form;
@@ -28,11 +28,7 @@ fn build(release: &Path) -> (Engine, compile::Report) {
         member: None,
         precedence: 0,
     };
-    let folder = tempfile::tempdir().expect("a folder");
-    let out = folder.path().join("index.xwalk");
-    let report = compile::build(&[input], &out).expect("a build");
-    let bytes = std::fs::read(&out).expect("the index");
-    (Engine::new(Arc::new(Index::from_bytes(bytes, xwalk::text::VERSION).expect("an index"))), report)
+    kit::built(&[input])
 }
 
 fn generated(shape: &Shape) -> tempfile::TempDir {

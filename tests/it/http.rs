@@ -32,12 +32,11 @@ pub fn small() -> Engine {
 
 /// The same, with another title of A00.0.
 pub fn small_with(title: &str) -> Engine {
-    let rows = [("A00", 0, "Cholera"), ("A000", 1, title), ("A009", 1, "Cholera, unspecified"), ("A047", 1, "Enterocolitis")];
-    let order: String = rows.iter().map(|(c, b, t)| format!("00001 {c:<7} {b} {t:<60} {t}\r\n")).collect();
+    let rows = [("A00", 0u8, "Cholera"), ("A000", 1, title), ("A009", 1, "Cholera, unspecified"), ("A047", 1, "Enterocolitis")];
     let titles = "0010  Cholera one\n0011  Cholera two\n0018  Cholera three\n0019  Cholera NOS\n";
     let gem = "0010  A000    00000\r\n0011  A047    10111\r\n0011  A009    10111\r\n0011  A000    10112\r\n0018  A000    10000\r\n0018  A009    10000\r\n0019  NoDx    11000\r\n";
     kit::engine(&[
-        system("cm", "icd10cm", "2018", "2017-10-01", Format::IcdOrder, &order),
+        system("cm", "icd10cm", "2018", "2017-10-01", Format::IcdOrder, &kit::order(&rows)),
         system("i9", "icd9cm", "32", "2014-10-01", Format::Icd9TitlesLong, titles),
         map("gem", ("icd9cm", "icd10cm"), "2018", MapKind::Gem, Format::Gem, gem),
     ])

@@ -1,7 +1,7 @@
 //! FHIR over a real socket: versions, contradictions, costs, paging, search, decisions.
 
 use crate::http::{CM, I9, Reply, Service, fhir, get, part, post, serve, serve_engine, serve_with, small};
-use crate::kit::{self, map, system};
+use crate::kit::{self, map, order, system};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use xwalk::engine::{Decided, Decision, Engine, Overlay, Question};
@@ -17,14 +17,16 @@ fn version(reply: &Reply) -> Value {
     reply.parameter("version")["valueString"].clone()
 }
 
+/// An order file of codes and whether they may be recorded.
+fn cholera(codes: &[(&str, u8)]) -> String {
+    order(&codes.iter().map(|(code, billable)| (*code, *billable, "Cholera")).collect::<Vec<_>>())
+}
+
 /// ICD-10-CM of two years: A00.1 came with the second.
 fn two_years() -> &'static Engine {
-    let order = |codes: &[(&str, u8)]| -> String {
-        codes.iter().map(|(c, billable)| format!("00001 {c:<7} {billable} {0:<60} {0}\r\n", format!("Cholera {c}"))).collect()
-    };
     let engine = kit::engine(&[
-        system("old", "icd10cm", "2024", "2023-10-01", Format::IcdOrder, &order(&[("A00", 0), ("A000", 1)])),
-        system("new", "icd10cm", "2025", "2024-10-01", Format::IcdOrder, &order(&[("A00", 0), ("A000", 1), ("A001", 1)])),
+        system("old", "icd10cm", "2024", "2023-10-01", Format::IcdOrder, &cholera(&[("A00", 0), ("A000", 1)])),
+        system("new", "icd10cm", "2025", "2024-10-01", Format::IcdOrder, &cholera(&[("A00", 0), ("A000", 1), ("A001", 1)])),
         system("i9", "icd9cm", "32", "2014-10-01", Format::Icd9TitlesLong, "0010  Cholera one\n"),
         map("gem", ("icd9cm", "icd10cm"), "2018", MapKind::Gem, Format::Gem, "0010  A001    00000\r\n"),
     ]);
@@ -283,12 +285,9 @@ fn a_translation_stays_in_the_value_sets_that_bound_it() {
 /// ICD-10-CM of two years: A00.1, to which the map leads, became a header in the second.
 #[test]
 fn the_newest_version_holds_where_it_is_named() {
-    let order = |codes: &[(&str, u8)]| -> String {
-        codes.iter().map(|(c, billable)| format!("00001 {c:<7} {billable} {0:<60} {0}\r\n", format!("Cholera {c}"))).collect()
-    };
     let engine = kit::engine(&[
-        system("old", "icd10cm", "2024", "2023-10-01", Format::IcdOrder, &order(&[("A00", 0), ("A001", 1), ("A002", 1)])),
-        system("new", "icd10cm", "2025", "2024-10-01", Format::IcdOrder, &order(&[("A00", 0), ("A001", 0), ("A0010", 1)])),
+        system("old", "icd10cm", "2024", "2023-10-01", Format::IcdOrder, &cholera(&[("A00", 0), ("A001", 1), ("A002", 1)])),
+        system("new", "icd10cm", "2025", "2024-10-01", Format::IcdOrder, &cholera(&[("A00", 0), ("A001", 0), ("A0010", 1)])),
         system("i9", "icd9cm", "32", "2014-10-01", Format::Icd9TitlesLong, "0010  Cholera one\n"),
         map("gem", ("icd9cm", "icd10cm"), "2018", MapKind::Gem, Format::Gem, "0010  A001    00000\r\n"),
         map("back", ("icd10cm", "icd9cm"), "2018", MapKind::Gem, Format::Gem, "A002  0010    00000\r\n"),
@@ -311,14 +310,7 @@ fn the_newest_version_holds_where_it_is_named() {
 fn of_a_map_by_name_the_newest_version_is_meant() {
     let gem = |version: &str, row: &str| map("gem", ("icd9cm", "icd10cm"), version, MapKind::Gem, Format::Gem, row);
     let engine = kit::engine(&[
-        system(
-            "cm",
-            "icd10cm",
-            "2018",
-            "2017-10-01",
-            Format::IcdOrder,
-            &format!("00001 A000    1 {0:<60} {0}\r\n00002 A009    1 {0:<60} {0}\r\n", "Cholera"),
-        ),
+        system("cm", "icd10cm", "2018", "2017-10-01", Format::IcdOrder, &cholera(&[("A000", 1), ("A009", 1)])),
         system("i9", "icd9cm", "32", "2014-10-01", Format::Icd9TitlesLong, "0010  Cholera one\n"),
         gem("9", "0010  A000    00000\r\n"),
         gem("10", "0010  A009    00000\r\n"),

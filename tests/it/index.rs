@@ -1,16 +1,12 @@
 //! Invariants 7 to 9: damage is found and never a panic, files are written whole, the order of the inputs does not show.
 
-use crate::kit::{self, compile, map, system};
+use crate::kit::{self, compile, map, order, system};
 use xwalk::compile::Input;
 use xwalk::engine::{Asked, Engine, TranslatorOptions};
 use xwalk::index::Index;
 use xwalk::model::MapKind;
 use xwalk::read::Format;
 use xwalk::text::VERSION;
-
-fn order(rows: &[(&str, u8, &str)]) -> String {
-    rows.iter().enumerate().map(|(i, (code, flag, title))| format!("{:05} {code:<7} {flag} {title:<60} {title}\r\n", i + 1)).collect()
-}
 
 /// Two years of a made-up ICD-10-CM, an ICD-9-CM, and a GEM between them.
 fn small() -> Vec<Input> {

@@ -1,8 +1,7 @@
-//! What several rooms of the tests need: small made-up releases, and the published ones where they are at hand.
+//! What several rooms of the tests need: small made-up releases, and engines over them.
 
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use xwalk::compile::{Bytes, Content, Input};
+use std::sync::{Arc, OnceLock};
+use xwalk::compile::{Bytes, Content, Input, Report};
 use xwalk::engine::Engine;
 use xwalk::index::Index;
 use xwalk::model::MapKind;
@@ -48,8 +47,17 @@ pub fn map(id: &str, (source, target): (&str, &str), version: &str, kind: MapKin
     }
 }
 
+/// An ICD-10 order file: code, whether it may be recorded, title.
+pub fn order<F: Copy + Into<u8>>(rows: &[(&str, F, &str)]) -> String {
+    let line = |(at, (code, flag, title)): (usize, &(&str, F, &str))| {
+        let flag: u8 = (*flag).into();
+        format!("{:05} {code:<7} {flag} {title:<60.60} {title}\r\n", at + 1)
+    };
+    rows.iter().enumerate().map(line).collect()
+}
+
 /// Compiles in memory, as far as anyone can tell.
-pub fn compile(inputs: &[Input]) -> (Vec<u8>, xwalk::compile::Report) {
+pub fn compile(inputs: &[Input]) -> (Vec<u8>, Report) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("index");
     let report = xwalk::compile::build(inputs, &file).expect("a build");
@@ -72,16 +80,12 @@ pub fn embedded_bytes() -> &'static [u8] {
     BYTES.get_or_init(|| compile(&embedded_inputs()).0)
 }
 
-pub fn engine(inputs: &[Input]) -> Engine {
-    Engine::new(std::sync::Arc::new(Index::from_bytes(compile(inputs).0, xwalk::text::VERSION).expect("an index")))
+/// An engine, and what its build had to say.
+pub fn built(inputs: &[Input]) -> (Engine, Report) {
+    let (bytes, report) = compile(inputs);
+    (Engine::new(Arc::new(Index::from_bytes(bytes, xwalk::text::VERSION).expect("an index"))), report)
 }
 
-/// The published releases, or a plain word that the test was skipped.
-pub fn releases(test: &str) -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/releases");
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    eprintln!("{test}: skipped, there are no published releases at ../shared/releases");
-    None
+pub fn engine(inputs: &[Input]) -> Engine {
+    built(inputs).0
 }

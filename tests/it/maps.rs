@@ -1,10 +1,9 @@
 //! Tables, SSSOM and FHIR maps from release to answer: rows of their time, rows that contradict each other, codes needed together.
 
+use crate::kit;
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use xwalk::compile::{self, Bytes, Content, Input};
+use xwalk::compile::{Bytes, Content, Input};
 use xwalk::engine::{Asked, Engine, Translation, TranslatorOptions};
-use xwalk::index::Index;
 use xwalk::model::MapKind;
 use xwalk::read::{Format, MapRelease, Severity, Unmapped, table};
 
@@ -39,11 +38,9 @@ fn built_as(files: &[(&str, &str, Format, Content)]) -> (Engine, Said) {
             Input { id, file, format, content, sha256: String::new(), bytes: Bytes::Path(path), member: None, precedence: 0 }
         })
         .collect();
-    let out = folder.path().join("index.xwalk");
-    let report = compile::build(&inputs, &out).expect("built");
-    let bytes = std::fs::read(&out).expect("the index");
+    let (engine, report) = kit::built(&inputs);
     let said = report.findings.into_iter().map(|f| (f.severity, f.file, (f.line, f.column), f.what)).collect();
-    (Engine::new(Arc::new(Index::from_bytes(bytes, xwalk::text::VERSION).expect("an index"))), said)
+    (engine, said)
 }
 
 fn payer() -> MapRelease {

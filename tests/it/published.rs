@@ -2,14 +2,24 @@
 //! skipped where the folder is missing, and says so.
 
 use std::io::{self, BufRead};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Official folder of the yearly ICD-10-CM files below the releases.
 pub const NCHS: &str = "ftp.cdc.gov/pub/Health_Statistics/NCHS/Publications/ICD10CM";
 
-/// The path of a release, or `None` (with a plain word on it) where it is missing.
+/// The folder of all releases, or `None` (with a plain word on it) where it is missing.
+pub fn releases(test: &str) -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/releases");
+    if !folder.is_dir() {
+        eprintln!("{test}: skipped, there are no published releases at ../shared/releases");
+        return None;
+    }
+    Some(folder)
+}
+
+/// The path of one release, likewise.
 pub fn release(name: &str) -> Option<PathBuf> {
-    let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/releases")).join(name);
+    let path = releases(name)?.join(name);
     if !path.exists() {
         eprintln!("skipped: no published release at {}", path.display());
         return None;

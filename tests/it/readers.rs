@@ -444,7 +444,7 @@ fn addenda_lead_from_year_to_year() {
 /// Every text file of every published archive is what its reader says it is; papers and workbooks of titles are not taken for data.
 #[test]
 fn published_files_are_recognised() {
-    let Some(releases) = crate::published::release("") else { return };
+    let Some(releases) = crate::published::releases("published_files_are_recognised") else { return };
     let mut found: BTreeMap<(Format, String), Vec<String>> = BTreeMap::new();
     let mut unknown = BTreeSet::new();
     source::visit_path(&releases, &|_| true, &mut |name, input| {

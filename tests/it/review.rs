@@ -13,7 +13,7 @@ pub const GEM: &str = "0010  A000    00000\r\n0011  A047    10111\r\n0011  A009 
      0018  A009    10000\r\n0019  NoDx    11000\r\n";
 
 fn order(rows: &[(&str, &str)]) -> String {
-    rows.iter().map(|(code, title)| format!("00001 {code:<7} {} {title:<60} {title}\r\n", u8::from(code.len() > 3))).collect()
+    kit::order(&rows.iter().map(|(code, title)| (*code, code.len() > 3, *title)).collect::<Vec<_>>())
 }
 
 const CODES: [(&str, &str); 4] =

@@ -6,14 +6,6 @@ use xwalk::engine::search::SearchOptions;
 use xwalk::engine::{Asked, Engine, Origin, Outcome, TranslatorOptions};
 use xwalk::read::Format;
 
-/// An order file of made-up lines: code, whether it may be recorded, title.
-fn order(rows: &[(&str, bool, &str)]) -> String {
-    let line = |(n, (code, valid, title)): (usize, &(&str, bool, &str))| {
-        format!("{:05} {code:<7} {} {title:<60.60} {title}\r\n", n + 1, u8::from(*valid))
-    };
-    rows.iter().enumerate().map(line).collect()
-}
-
 const ROWS: &[(&str, bool, &str)] = &[
     ("E11", false, "Type 2 diabetes mellitus"),
     ("E119", true, "Type 2 diabetes mellitus without complications"),
@@ -33,7 +25,7 @@ const ROWS: &[(&str, bool, &str)] = &[
 ];
 
 fn engine() -> Engine {
-    kit::engine(&[kit::system("order", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, &order(ROWS))])
+    kit::engine(&[kit::system("order", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, &kit::order(ROWS))])
 }
 
 fn first(engine: &Engine, options: SearchOptions, text: &str) -> Option<String> {
@@ -78,7 +70,7 @@ fn drugs_visits_and_organs_by_their_everyday_names() {
         ("Z7901", true, "Long term (current) use of anticoagulants"),
         ("Z9011", true, "Acquired absence of right breast and nipple"),
     ];
-    let engine = kit::engine(&[kit::system("order", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, &order(&rows))]);
+    let engine = kit::engine(&[kit::system("order", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, &kit::order(&rows))]);
     for (text, code) in [
         ("tylenol overdose", "T39.1X1A"),
         ("acetaminophen poisoning", "T39.1X1A"),

@@ -2,12 +2,11 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
-use std::sync::Arc;
 
+use crate::kit;
 use tempfile::TempDir;
-use xwalk::compile::{self, Bytes, Content, Input};
+use xwalk::compile::{Bytes, Content, Input};
 use xwalk::engine::{Age, Asked, Engine, Facts, Policy, Sex, Translation, TranslatorOptions};
-use xwalk::index::Index;
 use xwalk::model::Relationship;
 use xwalk::model::system::verhoeff_digit;
 use xwalk::read::rf2::ids;
@@ -32,12 +31,6 @@ fn input(id: &str, format: Format, content: Content, path: &Path) -> Input {
         member: None,
         precedence: 0,
     }
-}
-
-fn build(folder: &TempDir, inputs: &[Input]) -> (Engine, compile::Report) {
-    let out = folder.path().join("index.xwalk");
-    let report = compile::build(inputs, &out).unwrap();
-    (Engine::new(Arc::new(Index::open(&out, xwalk::text::VERSION).unwrap())), report)
 }
 
 /// A small release: `1` above `2` above `3` above `4`; `5` and `6` are retired; maps as given, columns behind the concept.
@@ -134,7 +127,7 @@ fn rules_from_release_to_answer() {
         (12, "1¦1¦IFA who knows¦¦F01.0"),
         (12, "1¦2¦OTHERWISE TRUE¦¦F02.0"),
     ];
-    let (engine, report) = build(&folder, &[release(&folder, &maps, &[])]);
+    let (engine, report) = kit::built(&[release(&folder, &maps, &[])]);
     let check = |concept: u32, facts: &Facts, expect: &str| {
         assert_eq!(told(&ask(&engine, &to_icd10cm(), &id(concept), facts)), expect, "concept {concept}");
     };
@@ -185,8 +178,8 @@ fn retired_concepts_are_answered_through_their_history() {
         (8, ids::ALTERNATIVE, 2),
     ];
     let codes = "00001 A000    1 Cholera\r\n00002 B000    1 Eczema herpeticum\r\n";
-    let icd10cm = crate::kit::system("cm", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, codes);
-    let (engine, _) = build(&folder, &[release(&folder, &maps, &history), icd10cm]);
+    let icd10cm = kit::system("cm", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, codes);
+    let (engine, _) = kit::built(&[release(&folder, &maps, &history), icd10cm]);
     let answer = |n: u32| ask(&engine, &to_icd10cm(), &id(n), &Facts::default());
     assert_eq!(told(&answer(5)), "approximate! A00.0");
     let t = answer(6);
@@ -221,8 +214,8 @@ fn a_target_that_leaves_its_last_character_open_is_a_choice() {
     ];
     let codes = "00001 A000    1 Cholera\r\n00002 S02     0 Fracture\r\n00003 S020XXA 1 Fracture, initial\r\n\
         00004 S020XXD 1 Fracture, subsequent\r\n00005 S020XXS 1 Fracture, sequela\r\n";
-    let icd10cm = crate::kit::system("cm", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, codes);
-    let (engine, report) = build(&folder, &[release(&folder, &maps, &[]), icd10cm]);
+    let icd10cm = kit::system("cm", "icd10cm", "2026", "2025-10-01", Format::IcdOrder, codes);
+    let (engine, report) = kit::built(&[release(&folder, &maps, &[]), icd10cm]);
     let nothing = Facts::default();
     let answer = |n: u32| ask(&engine, &to_icd10cm(), &id(n), &nothing);
     let t = answer(1);
@@ -250,7 +243,7 @@ fn a_target_that_leaves_its_last_character_open_is_a_choice() {
 fn a_difference_of_maps_says_what_changed() {
     let engine = |maps: &[(u32, &str)]| {
         let folder = tempfile::tempdir().unwrap();
-        build(&folder, &[release(&folder, maps, &[])]).0
+        kit::built(&[release(&folder, maps, &[])]).0
     };
     let before = engine(&[(1, "1¦1¦TRUE¦ALWAYS A00.0¦A00.0"), (2, "1¦1¦IFA 248153007 |Male|¦¦B00.0"), (2, "1¦2¦OTHERWISE TRUE¦¦B01.0")]);
     let after = engine(&[
@@ -281,7 +274,7 @@ fn the_way_back_is_no_equivalence_where_others_or_a_rule_are_needed() {
         (3, "1¦1¦IFA 248152002 |Female|¦¦C01.0¦447557004"),
         (3, "1¦2¦OTHERWISE TRUE¦¦C02.0¦447557004"),
     ];
-    let (engine, _) = build(&folder, &[release(&folder, &maps, &[])]);
+    let (engine, _) = kit::built(&[release(&folder, &maps, &[])]);
     let back = TranslatorOptions { from: "icd10cm".into(), to: "snomed".into(), reverse: true, ..TranslatorOptions::default() };
     for (code, outcome) in
         [("A00.0", "exact"), ("B00.0", "approximate"), ("B01.0", "approximate"), ("C01.0", "approximate"), ("C02.0", "approximate")]
@@ -294,7 +287,7 @@ fn the_way_back_is_no_equivalence_where_others_or_a_rule_are_needed() {
 #[test]
 fn ancestors_answer_only_when_asked_and_say_so() {
     let folder = tempfile::tempdir().unwrap();
-    let (engine, _) = build(&folder, &[release(&folder, &[(2, "1¦1¦TRUE¦¦B00.0")], &[])]);
+    let (engine, _) = kit::built(&[release(&folder, &[(2, "1¦1¦TRUE¦¦B00.0")], &[])]);
     assert_eq!(told(&ask(&engine, &to_icd10cm(), &id(4), &Facts::default())), "unmapped");
     let t = ask(&engine, &TranslatorOptions { ancestor: true, ..to_icd10cm() }, &id(4), &Facts::default());
     assert_eq!(told(&t), "approximate B00.0");
@@ -339,7 +332,7 @@ fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
         (3, "2¦2¦OTHERWISE TRUE¦¦"),
     ];
     let inputs = [release(&folder, &maps, &[]), concept_map(&folder, "local.json", &local(&rows.join(",")))];
-    let (engine, _) = build(&folder, &inputs);
+    let (engine, _) = kit::built(&inputs);
     let options = TranslatorOptions { from: "http://example.org/local".into(), to: "icd10cm".into(), ..TranslatorOptions::default() };
     let check = |code: &str, facts: &Facts, expect: &str| assert_eq!(told(&ask(&engine, &options, code, facts)), expect, "{code}");
     check("a", &Facts::default(), "approximate A00.0");
@@ -383,7 +376,7 @@ fn unmapped_rules_of_concept_maps() {
         inputs.push(concept_map(&folder, &format!("{id}-map.json"), &map(id, unmapped)));
         inputs.push(concept_map(&folder, &format!("{id}-source.json"), &source(id)));
     }
-    let (engine, _) = build(&folder, &inputs);
+    let (engine, _) = kit::built(&inputs);
     let check = |id: &str, code: &str, expect: &str| {
         let options = TranslatorOptions {
             from: format!("http://example.org/{id}-source"),
@@ -406,7 +399,7 @@ fn depends_on_waits_for_its_property() {
     let json = r#"{"resourceType": "ConceptMap", "id": "m", "group": [{"source": "s", "target": "t", "element": [{"code": "a", "target": [
         {"code": "x", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "left"}]},
         {"code": "y", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "right"}]}]}]}]}"#;
-    let (engine, _) = build(&folder, &[concept_map(&folder, "m.json", json)]);
+    let (engine, _) = kit::built(&[concept_map(&folder, "m.json", json)]);
     let options = TranslatorOptions { from: "s".into(), to: "t".into(), ..Default::default() };
     let side = |value: &str| Facts { properties: vec![("side".into(), value.into())], ..Facts::default() };
     assert_eq!(told(&ask(&engine, &options, "a", &Facts::default())), "needs-facts x|y; side; side");
@@ -430,7 +423,7 @@ fn an_edition_and_its_extension_are_one_release() {
         "sct2_Relationship_Snapshot_XX_20260401.txt",
         format!("id¦effectiveTime¦active¦sourceId¦destinationId¦typeId\n90¦20260401¦1¦{}¦{}¦{}\n", id(20), id(1), ids::IS_A),
     );
-    let (engine, report) = build(&folder, &[core, input("extension", Format::Rf2, Content::SelfDescribed, &path)]);
+    let (engine, report) = kit::built(&[core, input("extension", Format::Rf2, Content::SelfDescribed, &path)]);
     let snomed = engine.index().system("snomed").unwrap();
     let [core, new, retired] = [1, 20, 2].map(|n| snomed.concept(&id(n)).unwrap());
     assert!(new.is_a(core));
@@ -452,7 +445,7 @@ fn a_manifest_says_where_a_refset_leads() {
         std::fs::write(vocab.join("manifest.toml"), entry).unwrap();
         let sources = xwalk::releases::from_folders(&[&vocab])?;
         let inputs: Vec<_> = sources.iter().map(xwalk::releases::Source::input).collect();
-        let engine = build(&folder, &inputs).0;
+        let engine = kit::built(&inputs).0;
         let targets: Vec<_> = engine.index().maps().map(|m| m.target().alias().to_owned()).collect();
         Ok::<_, xwalk::releases::Error>(targets)
     };

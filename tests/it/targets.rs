@@ -10,8 +10,7 @@ use xwalk::read::Format;
 /// ICD-10-CM of two years: A00.9 is gone in the second, A00.1 was a code and is a header. The map leads to each of them, to A00.0 and to a
 /// code of neither.
 fn releases() -> Vec<Input> {
-    let order =
-        |rows: &[(&str, u8)]| rows.iter().map(|(code, billable)| format!("00001 {code:<7} {billable} Cholera\r\n")).collect::<String>();
+    let order = |rows: &[(&str, u8)]| kit::order(&rows.iter().map(|(code, billable)| (*code, *billable, "Cholera")).collect::<Vec<_>>());
     let first = order(&[("A00", 0), ("A000", 1), ("A001", 1), ("A009", 1)]);
     let second = order(&[("A00", 0), ("A000", 1), ("A001", 0), ("A0011", 1)]);
     let gem = "0010  A000    00000\r\n0011  A001    00000\r\n0018  Z999    00000\r\n0019  A009    00000\r\n";

@@ -1,6 +1,6 @@
 //! Thirteen yearly files of ICD-10-CM and the conversion table: what a code was on a date, and what took its place.
 
-use crate::kit;
+use crate::{kit, published};
 use std::collections::HashMap;
 use std::io::{BufRead, Read};
 use std::path::Path;
@@ -15,7 +15,7 @@ use xwalk::text::VERSION;
 /// An engine over the embedded data and everything that `fetch all --mirror ../shared/releases` brings. Compiled once for all tests.
 pub fn everything(test: &str) -> Option<&'static Engine> {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    let folder = kit::releases(test)?;
+    let folder = published::releases(test)?;
     Some(ENGINE.get_or_init(|| {
         let home = tempfile::tempdir().expect("a folder");
         let dirs = Dirs { data: Some(home.path().join("data")), cache: Some(home.path().join("cache")) };
@@ -124,13 +124,11 @@ fn years_without_a_release_are_said() {
     assert_eq!(of("0016070", "2021-06-01"), (ValidationStatus::Valid, true));
 }
 
-/// The embedded releases of ICD-10-CM begin with that of 2024; what is asked of earlier days is answered, and said.
 /// What only the older of two releases without dates lists was once "in no loaded release".
 #[test]
 fn of_releases_without_dates_the_older_lists_what_is_retired() {
     let release = |version: &str, codes: &str| kit::system(&format!("cpt-{version}"), "cpt", version, "", Format::Cpt, codes);
-    let (bytes, report) = kit::compile(&[release("10", "99998\tBoth\n99996\tNew\n"), release("9", "99997\tOld\n99998\tBoth\n")]);
-    let engine = Engine::new(Arc::new(Index::from_bytes(bytes, VERSION).expect("an index")));
+    let (engine, report) = kit::built(&[release("10", "99998\tBoth\n99996\tNew\n"), release("9", "99997\tOld\n99998\tBoth\n")]);
     let cpt = engine.system("cpt").expect("CPT");
     let validate = |code: &str| engine.validate(cpt, code, None, None);
     assert_eq!((validate("99996").status, validate("99998").status), (ValidationStatus::Valid, ValidationStatus::Valid));
@@ -141,6 +139,7 @@ fn of_releases_without_dates_the_older_lists_what_is_retired() {
     assert_eq!(said, [("cpt-9.txt", "cpt 9 has no date: cpt 10 speaks for all time")]);
 }
 
+/// The embedded releases of ICD-10-CM begin with that of 2024; what is asked of earlier days is answered, and said.
 #[test]
 fn a_date_before_all_releases_is_said_by_translate_too() {
     let options = TranslatorOptions { from: "icd10cm".into(), to: "icd9cm".into(), ..Default::default() };
@@ -159,7 +158,7 @@ const WITHIN_A_YEAR: [(i16, usize, &[&str]); 3] =
 #[test]
 fn intervals_agree_with_the_thirteen_files() {
     let Some(engine) = everything("thirteen files") else { return };
-    let folder = kit::releases("thirteen files").expect("the folder is there");
+    let folder = published::releases("thirteen files").expect("the folder is there");
     let cm = engine.system("icd10cm").expect("ICD-10-CM");
     let mut ever: HashMap<String, bool> = HashMap::new();
     for year in 2014..=2026 {

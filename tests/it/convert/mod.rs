@@ -7,10 +7,11 @@ mod resume;
 mod tables;
 mod words;
 
+use crate::kit;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
+use xwalk::compile::Input;
 use xwalk::engine::{Asked, Engine, Origin, TranslatorOptions};
-use xwalk::index::Index;
 use xwalk::job::{self, CodeColumn, Job, Run};
 use xwalk::model::Date;
 use xwalk::releases::{Dirs, Source, from_user};
@@ -18,23 +19,20 @@ use xwalk::releases::{Dirs, Source, from_user};
 /// The embedded diagnoses and their equivalence map.
 pub fn engine() -> &'static Engine {
     static ENGINE: OnceLock<Engine> = OnceLock::new();
-    ENGINE.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("index");
-        build(&file);
-        let bytes = std::fs::read(&file).unwrap();
-        Engine::new(Arc::new(Index::from_bytes(bytes, xwalk::text::VERSION).unwrap()))
-    })
+    ENGINE.get_or_init(|| kit::engine(&inputs()))
 }
 
 /// Compiles the index of [`engine`] into a file.
 pub fn build(file: &Path) {
+    std::fs::write(file, kit::compile(&inputs()).0).unwrap();
+}
+
+fn inputs() -> Vec<Input> {
     let sources = from_user(&Dirs::default()).unwrap();
     let wanted = |s: &&Source| {
         s.release.id.starts_with("icd9cm") || s.release.id.starts_with("icd10cm") || s.release.id.starts_with("gem-icd9cm-icd10cm")
     };
-    let inputs: Vec<_> = sources.iter().filter(wanted).map(Source::input).collect();
-    xwalk::compile::build(&inputs, file).unwrap();
+    sources.iter().filter(wanted).map(Source::input).collect()
 }
 
 /// A folder with an input in it.
