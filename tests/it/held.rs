@@ -14,9 +14,7 @@ fn what_is_approved_and_not_used_is_held_back_and_not_counted() {
     let convert = |out: &str, more: &[&str]| {
         let job = ["convert", "in.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx", "-o", out, "--report", &format!("{out}.d")];
         place.runs(&[&job[..], more].concat());
-        let report: Value =
-            serde_json::from_slice(&std::fs::read(place.path(&format!("{out}.d/report.json"))).expect("a report")).expect("JSON");
-        report["columns"][0]["settled"].as_u64().expect("a count")
+        place.settled(&format!("{out}.d"))
     };
     let before = convert("1.csv", &[]);
     place.reviews("import", &["--by", "job", "1.csv.d"]);
@@ -80,9 +78,7 @@ fn decisions_for_words_are_used_by_the_next_run() {
     let convert = |out: &str, more: &[&str]| {
         let job = ["convert", "in.csv", "--from", "text", "--to", "icd10cm", "--code", "note", "-o", out, "--report", &format!("{out}.d")];
         place.runs(&[&job[..], more].concat());
-        let report: Value =
-            serde_json::from_slice(&std::fs::read(place.path(&format!("{out}.d/report.json"))).expect("a report")).expect("JSON");
-        report["columns"][0]["settled"].as_u64().expect("a count")
+        place.settled(&format!("{out}.d"))
     };
     assert_eq!(convert("1.csv", &[]), 0);
     place.reviews("import", &["--by", "job", "--to", "icd10cm", "1.csv.d/review.csv"]);

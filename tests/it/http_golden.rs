@@ -2,15 +2,11 @@
 //! from R4 and R5.
 
 use crate::golden;
-use crate::http::{Service, get, post, serve_engine};
+use crate::http::{Service, escaped, get, post, serve_engine};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
 type Ask = Map<String, Value>;
-
-fn escaped(text: &str) -> String {
-    text.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02X}") }).collect()
-}
 
 fn is_subject(question: &str, name: &str) -> bool {
     matches!(name, "code" | "a" | "b") || (question == "search" && name == "text")

@@ -1,7 +1,7 @@
 //! `xwalk serve` as a process: signals, shutdown, what it logs, and very many connections.
 
 use crate::cli;
-use crate::http::{Reply, exchange, reply};
+use crate::http::{Reply, exchange, listens, reply};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
@@ -27,28 +27,16 @@ impl Drop for Program {
 impl Program {
     /// Starts it with the embedded data on a free port, and waits until it listens.
     fn start(options: &[&str]) -> Program {
-        let home = cli::home("embedded");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_xwalk"))
+        let mut child = cli::program()
             .args(["serve", "--listen", "127.0.0.1:0", "--log-json", "--log", "debug"])
             .args(options)
-            .env("XDG_DATA_HOME", home.join("data"))
-            .env("XDG_CACHE_HOME", home.join("cache"))
-            .env_remove("XWALK_INDEX")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .expect("it starts");
         let mut lines = BufReader::new(child.stderr.take().expect("its log"));
-        let log = Arc::new(Mutex::new(String::new()));
-        let address = loop {
-            let mut line = String::new();
-            assert_ne!(lines.read_line(&mut line).expect("a line"), 0, "it ended: {}", log.lock().expect("the log"));
-            log.lock().expect("the log").push_str(&line);
-            let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-            if entry["fields"]["message"] == "listening" {
-                break entry["fields"]["address"].as_str().and_then(|a| a.parse().ok()).expect("an address");
-            }
-        };
+        let (address, said) = listens(&mut lines);
+        let log = Arc::new(Mutex::new(said));
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
@@ -147,7 +135,7 @@ fn logs_and_metrics_say_what_was_done_and_not_what_was_asked() {
     }
     let named =
         exchange(program.address, b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: my-own-id\r\nConnection: close\r\n\r\n");
-    assert!(named.head.to_ascii_lowercase().contains("x-request-id: my-own-id"), "{}", named.head);
+    assert_eq!(named.header("x-request-id"), Some("my-own-id"), "{}", named.head);
     assert_eq!(named.json()["status"], "ready");
     assert_eq!(program.get("/health/live").json()["status"], "live");
     let metrics = program.get("/metrics").body;

@@ -88,6 +88,12 @@ impl Place {
         serde_json::from_str(&self.reviews("stats", &["--format", "json"])).expect("JSON")
     }
 
+    /// What the report of a run says of its first column: how many codes it settled.
+    pub fn settled(&self, report: &str) -> u64 {
+        let report: Value = serde_json::from_slice(&std::fs::read(self.path(report).join("report.json")).expect("a report")).expect("JSON");
+        report["columns"][0]["settled"].as_u64().expect("a count")
+    }
+
     /// Two items by hand: 1 is 001.1, 2 is 001.8.
     pub fn two_items(&self) {
         self.reviews("add", &["--by", "boss", "--from", "icd9cm", "--to", "icd10cm", "--records", "10", "001.1", "001.8"]);
@@ -110,13 +116,10 @@ fn a_job_leaves_a_queue_and_the_next_run_uses_what_was_decided() {
     let rows: String = ["001.0", "001.1", "001.1", "001.8", "001.9", "777.7"].map(|code| format!("{code}\n")).concat();
     write(&place.path("in.csv"), &format!("dx\n{rows}"));
     let job = ["convert", "in.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx"];
-    let report = |folder: &str| -> Value {
-        serde_json::from_slice(&std::fs::read(place.path(folder).join("report.json")).expect("a report")).expect("JSON")
-    };
     place.runs(&[&job[..], &["-o", "1.csv", "--report", "first"]].concat());
     // The report knows what each code was to become: no --to is needed.
     place.reviews("import", &["--by", "job", "first/review.csv"]);
-    let before = report("first")["columns"][0]["settled"].as_u64().expect("a count");
+    let before = place.settled("first");
     assert_eq!(place.stats()["items"].as_u64().expect("a count") + 1, 5, "001.0 is clear, the other four codes are open");
 
     place.settle("1", &["--pick", "2", "1"]);
@@ -132,7 +135,7 @@ fn a_job_leaves_a_queue_and_the_next_run_uses_what_was_decided() {
     let predicted = before + place.stats()["settled_records"].as_u64().expect("a count");
     let second = [&job[..], &["-o", "2.csv", "--report", "second", "--policy", "decision", "--decisions", "d.db"]].concat();
     place.runs(&second);
-    assert_eq!(report("second")["columns"][0]["settled"], predicted);
+    assert_eq!(place.settled("second"), predicted);
     let out = std::fs::read_to_string(place.path("2.csv")).expect("an output");
     assert!(out.contains("001.1,A00.9 A00.0,combination,") && out.contains(",decision"), "{out}");
     assert!(out.contains("777.7,A00.0"), "{out}");

@@ -220,6 +220,7 @@ proptest! {
         let engine = ENGINE.with(|e| e.clone());
         let searcher = engine.searcher(engine.system("icd10cm").unwrap(), SearchOptions::default()).unwrap();
         let matches = searcher.search(&text);
+        prop_assert!(matches.len() <= 10 && matches.iter().all(|m| (0.0..=1.0).contains(&m.score)));
         let again = searcher.search(&text);
         prop_assert_eq!(matches.iter().map(|m| m.concept.code()).collect::<Vec<_>>(), again.iter().map(|m| m.concept.code()).collect::<Vec<_>>());
     }

@@ -1,9 +1,10 @@
 //! The workbench over a real socket: the program serves, several people work at once, somebody pulls the plug.
 
 use super::review::Place;
+use crate::http::{Reply, escaped, listens, reply};
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use xwalk::decisions::{Action, Filter, Status, Store};
 /// A service in a process of its own; killed with the value.
 pub struct Service {
     pub child: Child,
-    address: String,
+    address: SocketAddr,
 }
 
 impl Drop for Service {
@@ -40,32 +41,13 @@ pub fn serve_over(place: &Place, decisions: &str, args: &[&str]) -> Service {
     command.current_dir(place.path("")).args(["serve", "--listen", "127.0.0.1:0", "--log-json", "--decisions", decisions]).args(args);
     let mut child = command.stderr(Stdio::piped()).spawn().expect("a service");
     let mut log = BufReader::new(child.stderr.take().expect("its log"));
-    let mut line = String::new();
-    let address = loop {
-        line.clear();
-        assert!(log.read_line(&mut line).expect("a line") > 0, "the service ended before it listened");
-        let told: Value = serde_json::from_str(&line).expect("a line of JSON");
-        if let Some(address) = told["fields"]["address"].as_str() {
-            break address.to_owned();
-        }
-    };
+    let (address, _) = listens(&mut log);
     // Somebody has to read on, or the service would wait for its log.
     std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
     Service { child, address }
 }
 
-pub struct Reply {
-    pub status: u16,
-    head: String,
-    pub body: String,
-}
-
 impl Reply {
-    fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.head.lines().filter_map(|l| l.split_once(": "));
-        lines.into_iter().find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-    }
-
     /// The value of a hidden field of the page.
     pub fn field(&self, name: &str) -> String {
         let at = self.body.find(&format!("name=\"{name}\" value=\"")).unwrap_or_else(|| panic!("no {name} in {}", self.body));
@@ -75,7 +57,7 @@ impl Reply {
 
 impl Service {
     pub fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Option<Reply> {
-        let mut stream = TcpStream::connect(&self.address).ok()?;
+        let mut stream = TcpStream::connect(self.address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
         let more: String = headers.iter().map(|(n, v)| format!("{n}: {v}\r\n")).collect();
         let kind = if method == "POST" { "Content-Type: application/x-www-form-urlencoded\r\n" } else { "" };
@@ -87,9 +69,7 @@ impl Service {
         stream.write_all(request.as_bytes()).ok()?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).ok()?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let (head, body) = text.split_once("\r\n\r\n")?;
-        Some(Reply { status: head.split(' ').nth(1)?.parse().ok()?, head: head.to_owned(), body: body.to_owned() })
+        Some(reply(&bytes)).filter(|reply| reply.status > 0)
     }
 
     /// Signs in by name (without tokens) or by token.
@@ -183,7 +163,7 @@ fn pages_are_strict_and_ask_no_other_host() {
 
 /// The value of a hidden field, as a form sends it.
 fn sent(value: &str) -> String {
-    value.replace("&amp;", "&").bytes().map(|b| format!("%{b:02X}")).collect()
+    escaped(&value.replace("&amp;", "&"))
 }
 
 #[test]
@@ -506,8 +486,7 @@ fn openrefine_finds_what_it_asks_for() {
         assert!(!manifest[part].is_null(), "{part}");
     }
     let queries = r#"{"q0":{"query":"classical cholera","type":"icd10cm"},"q1":{"query":"x","type":"icd10cm","limit":1,"properties":[{"pid":"icd9cm","v":"001.0"}]}}"#;
-    let encode = |text: &str| -> String { text.bytes().map(|b| format!("%{b:02X}")).collect() };
-    let answers = json(&format!("/reconcile?queries={}", encode(queries)));
+    let answers = json(&format!("/reconcile?queries={}", escaped(queries)));
     assert_eq!(answers["q0"]["result"][0]["id"], "icd10cm:A00.0", "{answers}");
     assert_eq!(
         (&answers["q1"]["result"][0]["id"], &answers["q1"]["result"][0]["match"]),
@@ -515,7 +494,7 @@ fn openrefine_finds_what_it_asks_for() {
     );
     // One query that cannot be asked has a reason in its place; the other is answered.
     let mixed =
-        json(&format!("/reconcile?queries={}", encode(r#"{"bad":{"query":"x","type":"nowhere"},"good":{"query":"classical cholera"}}"#)));
+        json(&format!("/reconcile?queries={}", escaped(r#"{"bad":{"query":"x","type":"nowhere"},"good":{"query":"classical cholera"}}"#)));
     assert_eq!(
         (&mixed["bad"]["result"], &mixed["good"]["result"][0]["id"]),
         (&Value::from(Vec::<Value>::new()), &Value::from("icd10cm:A00.0"))
@@ -526,7 +505,7 @@ fn openrefine_finds_what_it_asks_for() {
     let first = service.ask("OPTIONS", "/reconcile", &[origin, ("Access-Control-Request-Method", "POST")], "").expect("an answer");
     assert_eq!((first.status, first.header("access-control-allow-origin")), (204, Some("*")), "{}", first.head);
     assert!(first.header("access-control-allow-methods").is_some_and(|m| m.contains("POST")));
-    let posted = service.ask("POST", "/reconcile", &[origin], &format!("queries={}", encode(queries))).expect("an answer");
+    let posted = service.ask("POST", "/reconcile", &[origin], &format!("queries={}", escaped(queries))).expect("an answer");
     assert_eq!((posted.status, posted.header("access-control-allow-origin")), (200, Some("*")), "{}", posted.body);
     assert_eq!(service.ask("POST", "/review/sign-in", &[origin], "name=eve").expect("an answer").status, 403);
     for (what, id) in [("entity?prefix=classical", "icd10cm:A00.0"), ("type?prefix=10", "icd10cm"), ("property?prefix=9", "icd9cm")] {

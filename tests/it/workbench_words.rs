@@ -2,6 +2,7 @@
 
 use super::review::{GEM, Place, TITLES, releases};
 use super::workbench::serve;
+use crate::http::escaped;
 use serde_json::{Value, json};
 
 #[test]
@@ -103,8 +104,7 @@ fn openrefine_columns_restrict_and_match_only_what_may_be_taken() {
     let service = serve(&place, &[]);
     let ask = |query: &str, value: Value| -> Vec<(String, bool)> {
         let queries = json!({"q": {"query": query, "type": "icd10cm", "properties": [{"pid": "icd9cm", "v": value}]}}).to_string();
-        let sent: String = queries.bytes().map(|b| format!("%{b:02X}")).collect();
-        let reply = service.ask("POST", "/reconcile", &[], &format!("queries={sent}")).expect("an answer");
+        let reply = service.ask("POST", "/reconcile", &[], &format!("queries={}", escaped(&queries))).expect("an answer");
         let answer: Value = serde_json::from_str(&reply.body).expect("JSON");
         let found = answer["q"]["result"].as_array().unwrap_or_else(|| panic!("{answer}"));
         found.iter().map(|c| (c["id"].as_str().unwrap_or_default().to_owned(), c["match"] == true)).collect()
