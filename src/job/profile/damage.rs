@@ -19,7 +19,12 @@ pub(super) fn of_texts(values: &[(&[u8], u64)], codes: bool) -> Vec<Damage> {
     let kinds: [(&str, Test, bool, &str); 7] = [
         ("scientific-notation", is_scientific, true, "a spreadsheet took codes for numbers and lost digits; fetch the source again"),
         ("spreadsheet-date", is_spreadsheet_date, true, "a spreadsheet took codes for dates; fetch the source again"),
-        ("decimal-zero", |v| is_decimal(v) && v.ends_with(".0"), true, "written as numbers: `250.0` may have been 250, 250.0 or 250.00"),
+        (
+            "decimal-zero",
+            |v| is_decimal(v) && v.ends_with(".0"),
+            true,
+            "written as numbers: `250.0` may have been 250, 250.0 or 250.00; `25000.0` is read as 250.00",
+        ),
         ("placeholder", is_placeholder, true, "stands for nothing; it is queued as no code"),
         (
             "replacement-character",
