@@ -308,35 +308,47 @@ impl<'e> Answers<'e> {
             return (self.write([""; 5]).counting(0, BLANK), Counted { first: None, further: Box::default() });
         }
         let text = self.encoding.decode(cell);
+        let between = self.spec.split.as_deref().unwrap_or(" ");
         let mut parts: SmallVec<[&str; 1]> = match &self.spec.split {
             // A blank beside what parts codes is no damage.
-            Some(split) => text.split(split.as_str()).map(str::trim).filter(|p| !p.is_empty()).collect(),
+            Some(split) => text.split(split.as_str()).map(str::trim).collect(),
             None => smallvec![&*text],
         };
-        // Only separators: nothing to ask, and nothing that may vanish either.
-        if parts.is_empty() {
-            parts.push(&text);
+        // An empty place stays one: `a||b` may stand beside another list of three. Of blanks there may be any number.
+        if between.trim().is_empty() {
+            parts.retain(|part| !part.is_empty());
         }
-        let tallies: SmallVec<[(Tally, Repair); 1]> = parts.iter().map(|p| self.tally(p, source, context)).collect();
+        // Only separators: nothing to ask, and nothing that may vanish either.
+        if parts.iter().all(|part| part.is_empty()) {
+            parts = smallvec![&*text];
+        }
+        let tallies: SmallVec<[Option<(Tally, Repair)>; 1]> =
+            parts.iter().map(|part| (!part.is_empty()).then(|| self.tally(part, source, context))).collect();
+        // `map|version` would be two of what `|` parts.
+        let maps: SmallVec<[String; 1]> = tallies
+            .iter()
+            .map(|tally| {
+                tally.as_ref().map_or_else(String::new, |(t, _)| t.map.replace('|', if between.contains('|') { "@" } else { "|" }))
+            })
+            .collect();
         let by_source = self.spec.unsettled == Unsettled::Source;
         let values = |at: usize| {
-            let t = &tallies[at].0;
+            let Some((t, _)) = &tallies[at] else { return [""; 5] };
             let target = if by_source && !t.settled { parts[at].trim() } else { &t.target };
-            [target, t.outcome.map_or("", Outcome::code), &t.relationship, &t.map, &t.policy]
+            [target, t.outcome.map_or("", Outcome::code), &t.relationship, &maps[at], &t.policy]
         };
         let given = if parts.len() == 1 {
             self.write(values(0))
         } else {
             let all: Vec<[&str; 5]> = (0..parts.len()).map(values).collect();
-            let between = self.spec.split.as_deref().unwrap_or(" ");
             // Where codes of a cell are parted by blanks, those of a combination cannot be.
             let within = if between.trim().is_empty() { "+" } else { " " };
             let joined: [String; 5] =
                 std::array::from_fn(|value| all.iter().map(|v| v[value].replace(' ', within)).collect::<Vec<_>>().join(between));
             self.write(joined.each_ref().map(String::as_str))
         };
-        let reject = self.spec.unsettled == Unsettled::Reject && tallies.iter().any(|(t, _)| !t.settled);
-        let mut places = tallies.into_iter().map(|(t, r)| (t.outcome.map_or(0, |o| o as u8), t.settled, ledger.place(t, r)));
+        let reject = self.spec.unsettled == Unsettled::Reject && tallies.iter().flatten().any(|(t, _)| !t.settled);
+        let mut places = tallies.into_iter().flatten().map(|(t, r)| (t.outcome.map_or(0, |o| o as u8), t.settled, ledger.place(t, r)));
         let (outcome, settled, first) = places.next().map_or((0, false, None), |(outcome, settled, place)| (outcome, settled, Some(place)));
         let further: Box<[Further]> = places.map(|(outcome, settled, place)| (place, outcome, settled)).collect();
         let flag = |is: bool, flag: u8| if is { flag } else { 0 };

@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 ///
 /// Appends <code>_target, <code>_outcome, <code>_relationship and <code>_map (and <code>_policy, where a policy may pick) behind the
 /// record's own fields, whose bytes are never rewritten. Codes of a combination are separated by a blank, or by
-/// `+` where `--split` is a blank and a cell has several codes.
+/// `+` where `--split` is a blank and a cell has several codes; the version of a map follows its name behind `|`,
+/// or behind `@` where `--split` is `|`.
 #[derive(clap::Args)]
 #[command(after_long_help = JOB_FILE)]
 pub struct Args {
@@ -40,7 +41,8 @@ pub struct Args {
     /// Code columns by name: dx, dx1..dx25, dx*, #3; for NDJSON a JSON pointer; repeatable
     #[arg(long, required_unless_present = "job", value_name = "COLUMN")]
     code: Vec<String>,
-    /// What stands between several codes in one cell; in NDJSON and tables it joins the codes of a list, which need it
+    /// What stands between several codes in one cell (an empty place stays one); in NDJSON and tables it joins the codes of a list, which
+    /// need it
     #[arg(long, value_name = "TEXT")]
     split: Option<String>,
     /// Column of the date of service: the code must have been valid then

@@ -180,10 +180,13 @@ fn is_stream(job: &Job) -> bool {
 /// The rows of a batch that are not rejected, and what is appended to them.
 fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, work: &mut Work<'_>) -> Result<RecordBatch, Error> {
     let mut texts: Vec<Option<StringArray>> = vec![None; batch.num_columns()];
+    let mut damaged = vec![false; batch.num_rows()];
     for place in work.places() {
         let name = schema.field(place).name();
         let wrong = |e: ArrowError| Error::Column { name: name.clone(), what: format!("it has no text ({e})") };
-        texts[place] = Some(text(batch.column(place), work.split(place)).map_err(wrong)?);
+        let of_column = text(batch.column(place), work.split(place)).map_err(wrong)?;
+        without_text(batch.column(place), &of_column).for_each(|row| damaged[row] = true);
+        texts[place] = Some(of_column);
     }
     let cell = |place: usize, row: usize| match &texts[place] {
         Some(texts) if texts.is_valid(row) => texts.value(row).as_bytes(),
@@ -194,7 +197,11 @@ fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, work: &mut Wor
     for row in 0..batch.num_rows() {
         work.ledger.records_in += 1;
         work.first_line = work.ledger.records_in;
-        let context = if work.has_context() { work.read_context(|place| Cow::Borrowed(cell(place, row))) } else { Ok(()) };
+        let context = match damaged[row] {
+            true => Err(RejectReason::Encoding),
+            false if work.has_context() => work.read_context(|place| Cow::Borrowed(cell(place, row))),
+            false => Ok(()),
+        };
         let outcome = context.map_err(Stop::Record).and_then(|()| {
             work.out.clear();
             let mut reject = false;
@@ -240,7 +247,7 @@ enum Stop {
     Run(Error),
 }
 
-/// The texts of a column.
+/// The texts of a column; none of what is null, or has no text ([`without_text`]).
 fn text(column: &ArrayRef, split: &str) -> Result<StringArray, ArrowError> {
     let list = match column.data_type() {
         DataType::List(_) => column.clone(),
@@ -257,10 +264,25 @@ fn text(column: &ArrayRef, split: &str) -> Result<StringArray, ArrowError> {
             texts.append_null();
             continue;
         }
-        let values = cast(&lists.value(row), &DataType::Utf8)?;
-        texts.append_value(values.as_string::<i32>().iter().flatten().collect::<Vec<_>>().join(split));
+        let inner = lists.value(row);
+        let values = cast(&inner, &DataType::Utf8)?;
+        let values = values.as_string::<i32>();
+        if without_text(&inner, values).next().is_some() {
+            texts.append_null();
+            continue;
+        }
+        // A null keeps its place; nothing is in a list of nulls.
+        let values: Vec<&str> = values.iter().map(Option::unwrap_or_default).collect();
+        texts.append_value(if values.iter().all(|v| v.is_empty()) { String::new() } else { values.join(split) });
     }
     Ok(texts.finish())
+}
+
+/// Where a column has a value and its text none: bytes that are no UTF-8, a day beyond the calendar. Such a cell is not a blank one.
+fn without_text(column: &ArrayRef, texts: &StringArray) -> impl Iterator<Item = usize> {
+    let nulls = column.logical_nulls().filter(|_| texts.null_count() > 0);
+    let rows = if texts.null_count() > 0 { texts.len() } else { 0 };
+    (0..rows).filter(move |&row| texts.is_null(row) && nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)))
 }
 
 /// Times in a zone that has a name, by their offset from UTC.

@@ -44,8 +44,10 @@ impl Ndjson {
             None | Some(Value::Null) => Cow::Borrowed(b""),
             Some(Value::String(s)) => Cow::Borrowed(s.as_bytes()),
             Some(Value::Array(all)) => {
-                let texts: Vec<String> = all.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
-                Cow::Owned(texts.join(&self.splits[place]).into_bytes())
+                let texts: Vec<String> = all.iter().map(text).collect();
+                // Nothing is in a list of nulls, and there is nothing to part.
+                let joined = if texts.iter().all(String::is_empty) { String::new() } else { texts.join(&self.splits[place]) };
+                Cow::Owned(joined.into_bytes())
             }
             Some(other) => Cow::Owned(other.to_string().into_bytes()),
         }
@@ -137,6 +139,15 @@ impl Ndjson {
     }
 }
 
+/// What a value says; `null` is nothing.
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
 /// The members of an object, those of objects in it too, by JSON pointer; `None` for what is no object.
 pub(in super::super) fn members(line: &[u8]) -> Option<Vec<(String, String)>> {
     fn gather(pointer: &str, value: &Value, into: &mut Vec<(String, String)>) {
@@ -149,8 +160,7 @@ pub(in super::super) fn members(line: &[u8]) -> Option<Vec<(String, String)>> {
             Value::Null => into.push((pointer.to_owned(), String::new())),
             Value::String(text) => into.push((pointer.to_owned(), text.clone())),
             Value::Array(all) => {
-                let texts: Vec<String> = all.iter().map(|v| v.as_str().map_or_else(|| v.to_string(), str::to_owned)).collect();
-                into.push((pointer.to_owned(), texts.join(" ")));
+                into.push((pointer.to_owned(), all.iter().map(text).collect::<Vec<_>>().join(" ")));
             }
             other => into.push((pointer.to_owned(), other.to_string())),
         }

@@ -123,6 +123,32 @@ fn many_columns_and_many_codes_in_a_cell() {
     assert_eq!((run.ledger.codes(), run.ledger.columns[0].further), (4, 1));
 }
 
+/// A second list beside the codes (present on admission, say) has to stay in step with what is appended.
+#[test]
+fn empty_places_in_a_cell_stay() {
+    let text = "id,dx\n1,250.00||401.9\n2,|250.00|\n3,401.9\n";
+    let (out, run) = converted(text, |job| job.columns[0].split = Some("|".into()));
+    // Each value is parted by the same: the name of a map must not hold it.
+    let map = "gem-icd9cm-icd10cm@2013";
+    for line in [
+        format!("1,250.00||401.9,E11.9||I10,approximate||approximate,related-to||related-to,{map}||{map}\n"),
+        format!("2,|250.00|,|E11.9|,|approximate|,|related-to|,|{map}|\n"),
+        format!("3,401.9,I10,approximate,related-to,{map}\n"),
+    ] {
+        assert!(out.contains(&line), "{line}{out}");
+    }
+    assert_eq!((run.ledger.codes(), run.ledger.settled(), run.ledger.columns[0].further), (4, 4, 1));
+    // What stays as it was has no empty places filled.
+    let (out, _) = converted("id,dx\n1,UNK||401.9\n", |job| {
+        (job.columns[0].split, job.columns[0].unsettled) = (Some(";".into()), xwalk::job::Unsettled::Source);
+    });
+    assert!(out.contains("1,UNK||401.9,UNK||401.9,invalid-code,"), "nothing is parted here: {out}");
+    // Of blanks there may be any number.
+    let (out, run) = converted("id,dx\n1,250.00   401.9\n", |job| job.columns[0].split = Some(" ".into()));
+    assert!(out.contains("1,250.00   401.9,E11.9 I10,approximate approximate,"), "{out}");
+    assert_eq!(run.ledger.codes(), 2);
+}
+
 /// 115.01 needs two codes together: which of three targets are of which of two codes has to be seen.
 #[test]
 fn blanks_around_and_between_codes() {
@@ -144,6 +170,19 @@ fn lists_in_json_are_parted_by_their_own_column() {
     let out = super::read(&place.output);
     assert!(out.contains("\"dx_target\":\"E11.9;I10\"") && out.contains("\"px_target\":\"I10|E11.9\""), "{out}");
     assert_eq!(r.ledger.settled(), 4);
+}
+
+/// `null` is no code, and has its place.
+#[test]
+fn nulls_in_json_lists() {
+    let place = Place::with("a.ndjson", "{\"dx\":[\"250.00\",null,\"401.9\"]}\n{\"dx\":[null,null]}\n{\"dx\":[]}\n");
+    let mut job = place.job();
+    job.columns[0].split = Some(";".into());
+    let r = run(&job).unwrap();
+    let out = super::read(&place.output);
+    assert!(out.contains("\"dx_target\":\"E11.9;;I10\""), "{out}");
+    assert_eq!(out.matches("\"dx_outcome\":null").count(), 2, "{out}");
+    assert_eq!((r.ledger.codes(), r.ledger.settled(), r.ledger.columns[0].blank), (2, 2, 2));
 }
 
 #[test]

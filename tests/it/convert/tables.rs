@@ -2,10 +2,10 @@
 #![cfg(feature = "parquet")]
 
 use super::{Place, appended, claims, column, converted, run};
-use arrow_array::builder::{ListBuilder, StringBuilder};
+use arrow_array::builder::{BinaryBuilder, ListBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
-use arrow_array::{Array, ArrayRef, Date32Array, DictionaryArray, Int64Array, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, BinaryArray, Date32Array, DictionaryArray, Int64Array, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use std::path::Path;
 use std::sync::Arc;
@@ -117,6 +117,33 @@ fn codes_of_other_types() {
     assert_eq!(run.ledger.rejected[&RejectReason::Unsettled], 2);
     let rejects = super::read(&place.path("out-in.parquet.rejects.csv"));
     assert!(rejects.contains("3,unsettled,\"{\"\"number\"\":\"\"25000\"\""), "{rejects}");
+}
+
+/// What is there and has no text is not blank: a cell that were passed over would be a code lost in silence.
+#[test]
+fn bytes_that_are_no_text_are_rejected() {
+    let place = Place::with("in.parquet", "");
+    let codes: ArrayRef =
+        Arc::new(BinaryArray::from_opt_vec(vec![Some(b"250.00"), Some(b"250.0\xff"), None, Some(b"401.9"), Some(b"401.9")]));
+    let mut lists = ListBuilder::new(BinaryBuilder::new());
+    for codes in [&[Some(&b"401.9"[..]), None, Some(b"250.00")][..], &[], &[None], &[Some(b"\xc3")], &[Some(b"401.9")]] {
+        codes.iter().for_each(|c| lists.values().append_option(*c));
+        lists.append(true);
+    }
+    write(&place.input, &[RecordBatch::try_from_iter([("dx", codes), ("list", Arc::new(lists.finish()) as ArrayRef)]).unwrap()]);
+    let mut list = column("list");
+    list.split = Some(";".into());
+    let run = run(&xwalk::job::Job { columns: vec![column("dx"), list], ..place.job() }).unwrap();
+    assert_eq!((run.ledger.records_in, run.ledger.records_out), (5, 3));
+    assert_eq!(run.ledger.rejected.into_iter().collect::<Vec<_>>(), [(RejectReason::Encoding, 2)]);
+    let back = read(&place.output);
+    let targets = |name: &str| {
+        back[0].column_by_name(name).unwrap().as_string::<i32>().iter().map(|v| v.unwrap_or("-").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(targets("dx_target"), ["E11.9", "-", "I10"]);
+    assert_eq!(targets("list_target"), ["I10;;E11.9", "-", "I10"]);
+    let rejects = super::read(&place.path("out-in.parquet.rejects.csv"));
+    assert!(rejects.contains("\n2,encoding,") && rejects.contains("\n4,encoding,"), "{rejects}");
 }
 
 /// Spark and pandas write times so. The day is that in UTC; of a zone by another name it is not known, and that is said.
