@@ -384,7 +384,11 @@ impl<'e> Answers<'e> {
             return (words.tally(code), None);
         }
         let Some(Some(translator)) = self.translators.get(usize::from(source)) else {
-            let message = format!("no code system `{}`", self.encoding.decode(context.from).trim());
+            let said = self.encoding.decode(context.from);
+            let message = match said.trim() {
+                "" => String::from("the record says no code system"),
+                name => format!("no code system `{name}`"),
+            };
             let outcome = Some(Outcome::UnknownSystem);
             return (Tally { code: code.trim().into(), outcome, message, ..Tally::default() }, None);
         };

@@ -123,7 +123,7 @@ impl Default for Job {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct CodeColumn {
-    /// A column's name, `dx1..dx25`, or `dx*`. For NDJSON a JSON pointer.
+    /// A column's name, `dx1..dx25`, or `dx*`. For NDJSON a JSON pointer, with `*` for each element of a list.
     pub name: String,
     /// The source system by any of its names; `text` if the column holds words, for which the target system is searched.
     pub from: Option<String>,

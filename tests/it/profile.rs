@@ -113,6 +113,49 @@ fn a_list_of_distinct_codes_is_no_list_of_ids() {
     assert!(found.job.contains("name = \"code\"\nfrom = \"icd9cm\""), "{}", found.job);
 }
 
+/// A date of birth beside the date of service leaves no doubt about which of the two is meant.
+#[test]
+fn of_several_dates_that_of_birth_is_not_proposed() {
+    let row = |i: usize| format!("c{i},250.00,2012-01-{:02},19{:02}-03-01\n", i % 28 + 1, 30 + i);
+    let rows: String = (0..40).map(row).collect();
+    let proposed = |head: &str| looked_at(&Place::with("a.csv", format!("{head}\n{rows}"))).job;
+    for head in ["id,dx,service,birth_date", "id,dx,service,born"] {
+        assert!(proposed(head).contains("\ndate = \"service\"\n"), "{}", proposed(head));
+    }
+    assert!(proposed("id,dx,from,to").contains("\n# date = \"from\"   # one of several\n"), "{}", proposed("id,dx,from,to"));
+}
+
+/// 428.0 ends in a zero as its system prints it.
+#[test]
+fn codes_that_end_in_a_zero_are_no_damage() {
+    let kinds = |codes: [&str; 4]| {
+        let rows: String = (0..80).map(|i| format!("c{i},{}\n", codes[i % 4])).collect();
+        let found = looked_at(&Place::with("a.csv", format!("id,dx\n{rows}")));
+        assert_eq!(found.columns[1].system.as_deref(), Some("icd9cm"), "{:?}", found.columns[1]);
+        found.columns[1].damage.iter().map(|d| (d.kind, d.rows)).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds(["428.0", "401.9", "V58.61", "414.01"]), []);
+    // A header, and one without its dot that was taken for a number.
+    let damaged = kinds(["250.0", "401.9", "V58.61", "41401.0"]);
+    assert!(damaged.contains(&("decimal-zero", 40)) && damaged.contains(&("header", 20)), "{damaged:?}");
+}
+
+/// What is proposed for objects in a list runs as it stands.
+#[test]
+fn lists_of_objects_are_looked_into() {
+    const CODES: [&str; 5] = ["250.00", "401.9", "V58.61", "428.0", "414.01"];
+    let row = |i: usize| {
+        format!("{{\"id\":\"c{i}\",\"d\":[{{\"code\":\"{}\",\"poa\":\"Y\"}},{{\"code\":\"{}\"}}]}}\n", CODES[i % 5], CODES[i % 3])
+    };
+    let place = Place::with("a.ndjson", (0..60).map(row).collect::<String>());
+    let found = looked_at(&place);
+    let column = found.columns.iter().find(|c| c.name == "/d/*/code").unwrap_or_else(|| panic!("{:?}", found.columns));
+    assert_eq!((column.kind, column.system.as_deref(), column.split), (Kind::Code, Some("icd9cm"), Some(' ')));
+    std::fs::write(place.path("job.toml"), &found.job).unwrap();
+    let run = convert(&Job::read(&place.path("job.toml")).unwrap(), engine(), &mut |_| {}).unwrap();
+    assert_eq!((run.ledger.codes(), run.ledger.settled()), (120, 120), "{}", found.job);
+}
+
 #[test]
 fn dates_that_no_job_reads_are_said() {
     let day = |row: usize| format!("{row},{:02}.03.2014\n", row % 28 + 1);

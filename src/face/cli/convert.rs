@@ -38,7 +38,8 @@ pub struct Args {
     /// The code system to translate to
     #[arg(long, required_unless_present = "job", value_name = "SYSTEM")]
     to: Option<String>,
-    /// Code columns by name: dx, dx1..dx25, dx*, #3; for NDJSON a JSON pointer; repeatable
+    /// Code columns by name: dx, dx1..dx25, dx*, #3; for NDJSON a JSON pointer, with `*` for each element of
+    /// a list (/diagnoses/*/code); repeatable
     #[arg(long, required_unless_present = "job", value_name = "COLUMN")]
     code: Vec<String>,
     /// What stands between several codes in one cell (an empty place stays one); in NDJSON and tables it joins the codes of a list, which

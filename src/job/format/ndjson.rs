@@ -1,5 +1,5 @@
-//! One JSON object a line (NDJSON, JSON Lines). Codes are found by JSON pointer (RFC 6901); the answers become members at the end of
-//! the object, whose own bytes stay as they are.
+//! One JSON object a line (NDJSON, JSON Lines). Codes are found by JSON pointer (RFC 6901), in which `*` stands for each element of an
+//! array (`/diagnoses/*/code`); the answers become members at the end of the object, whose own bytes stay as they are.
 
 use super::super::Error;
 use super::super::cut::Cut;
@@ -34,21 +34,34 @@ impl Ndjson {
         Ndjson { pointers, splits, unmet }
     }
 
-    /// The stem of the appended members: `/claim/dx` gives `claim_dx`.
+    /// The stem of the appended members: `/claim/dx` gives `claim_dx`, and so does `/claim/*/dx`.
     pub fn member(pointer: &str) -> String {
-        pointer.trim().trim_start_matches('/').replace("~1", "/").replace("~0", "~").replace('/', "_")
+        let steps: Vec<&str> = pointer.trim().trim_start_matches('/').split('/').filter(|step| *step != "*").collect();
+        steps.join("/").replace("~1", "/").replace("~0", "~").replace('/', "_")
+    }
+
+    /// Whether a pointer leads somewhere in a record.
+    fn leads(&self, record: &Value, place: usize) -> bool {
+        let mut leads = false;
+        each(record, &self.pointers[place], &mut |value| leads |= value.is_some());
+        leads
     }
 
     fn value<'v>(&self, record: &'v Value, place: usize) -> Cow<'v, [u8]> {
+        let joined = |texts: Vec<String>| {
+            // Nothing is in a list of nulls, and there is nothing to part.
+            let empty = texts.iter().all(String::is_empty);
+            Cow::Owned(if empty { Vec::new() } else { texts.join(&self.splits[place]).into_bytes() })
+        };
         match record.pointer(&self.pointers[place]) {
-            None | Some(Value::Null) => Cow::Borrowed(b""),
-            Some(Value::String(s)) => Cow::Borrowed(s.as_bytes()),
-            Some(Value::Array(all)) => {
-                let texts: Vec<String> = all.iter().map(text).collect();
-                // Nothing is in a list of nulls, and there is nothing to part.
-                let joined = if texts.iter().all(String::is_empty) { String::new() } else { texts.join(&self.splits[place]) };
-                Cow::Owned(joined.into_bytes())
+            None => {
+                let mut texts = Vec::new();
+                each(record, &self.pointers[place], &mut |value| texts.push(value.map_or_else(String::new, text)));
+                joined(texts)
             }
+            Some(Value::Null) => Cow::Borrowed(b""),
+            Some(Value::String(s)) => Cow::Borrowed(s.as_bytes()),
+            Some(Value::Array(all)) => joined(all.iter().map(text).collect()),
             Some(other) => Cow::Owned(other.to_string().into_bytes()),
         }
     }
@@ -93,7 +106,9 @@ impl Ndjson {
                 work.reject(data, start, next, RejectReason::Taken)?;
                 continue;
             }
-            self.unmet.retain(|&place| value.pointer(&self.pointers[place]).is_none());
+            if !self.unmet.is_empty() {
+                self.unmet = self.unmet.iter().copied().filter(|&place| !self.leads(&value, place)).collect();
+            }
             if work.has_context()
                 && let Err(reason) = work.read_context(|place| self.value(&value, place))
             {
@@ -139,6 +154,16 @@ impl Ndjson {
     }
 }
 
+/// Where a pointer leads; with `*` as a step, to each element of the array there, or nowhere in some of them.
+fn each<'v>(value: &'v Value, pointer: &str, visit: &mut dyn FnMut(Option<&'v Value>)) {
+    let found = value.pointer(pointer);
+    let star = pointer.match_indices("/*").map(|(at, _)| at).find(|at| matches!(pointer.as_bytes().get(at + 2), None | Some(b'/')));
+    match star.filter(|_| found.is_none()).map(|at| (value.pointer(&pointer[..at]), &pointer[at + 2..])) {
+        Some((Some(Value::Array(all)), rest)) => all.iter().for_each(|element| each(element, rest, visit)),
+        _ => visit(found),
+    }
+}
+
 /// What a value says; `null` is nothing.
 fn text(value: &Value) -> String {
     match value {
@@ -159,6 +184,18 @@ pub(in super::super) fn members(line: &[u8]) -> Option<Vec<(String, String)>> {
             }
             Value::Null => into.push((pointer.to_owned(), String::new())),
             Value::String(text) => into.push((pointer.to_owned(), text.clone())),
+            // What is in objects of a list goes together, by its name there.
+            Value::Array(all) if all.iter().any(Value::is_object) => {
+                let mut inner = Vec::new();
+                all.iter().for_each(|element| gather(&format!("{pointer}/*"), element, &mut inner));
+                let from = into.len();
+                for (pointer, text) in inner {
+                    match into[from..].iter_mut().find(|(known, _)| *known == pointer) {
+                        Some((_, texts)) => *texts = format!("{texts} {text}"),
+                        None => into.push((pointer, text)),
+                    }
+                }
+            }
             Value::Array(all) => {
                 into.push((pointer.to_owned(), all.iter().map(text).collect::<Vec<_>>().join(" ")));
             }

@@ -1,6 +1,7 @@
 //! What happened to values on their way here: spreadsheets, exports, hands.
 
 use super::evidence::{Codes, Evidence};
+use crate::model::Status;
 use serde::Serialize;
 
 /// One kind of damage in a column. Counts are of what was looked at: the most frequent values.
@@ -16,15 +17,9 @@ pub struct Damage {
 /// Damage that a value shows by itself; most of it matters in codes only.
 pub(super) fn of_texts(values: &[(&[u8], u64)], codes: bool) -> Vec<Damage> {
     type Test = fn(&str) -> bool;
-    let kinds: [(&str, Test, bool, &str); 7] = [
+    let kinds: [(&str, Test, bool, &str); 6] = [
         ("scientific-notation", is_scientific, true, "a spreadsheet took codes for numbers and lost digits; fetch the source again"),
         ("spreadsheet-date", is_spreadsheet_date, true, "a spreadsheet took codes for dates; fetch the source again"),
-        (
-            "decimal-zero",
-            |v| is_decimal(v) && v.ends_with(".0"),
-            true,
-            "written as numbers: `250.0` may have been 250, 250.0 or 250.00; `25000.0` is read as 250.00",
-        ),
         ("placeholder", is_placeholder, true, "stands for nothing; it is queued as no code"),
         (
             "replacement-character",
@@ -61,6 +56,22 @@ pub(super) fn of_codes(values: &[(&[u8], u64)], codes: &Codes<'_>, best: &Eviden
             Damage { kind, rows, distinct, what }
         })
         .collect();
+    // `428.0` is a code as it stands, `250.0` is none.
+    let of_best = codes.systems.iter().find(|(system, _)| system.alias() == best.system).map(|(_, found)| found);
+    let as_it_stands = |i: usize| {
+        let code = of_best.and_then(|found| found[i].as_ref());
+        code.is_some_and(|code| code.repairs.is_empty() && code.concept.status() != Some(Status::Header))
+    };
+    let is_number = |i: &usize| std::str::from_utf8(values[*i].0).is_ok_and(|v| is_decimal(v.trim()) && v.trim().ends_with(".0"));
+    let numbers: Vec<usize> = (0..codes.rows.len()).filter(|i| is_number(i) && !as_it_stands(*i)).collect();
+    if !numbers.is_empty() {
+        damage.push(Damage {
+            kind: "decimal-zero",
+            rows: numbers.iter().map(|&i| codes.rows[i]).sum(),
+            distinct: numbers.len() as u64,
+            what: "written as numbers: `250.0` may have been 250, 250.0 or 250.00; `25000.0` is read as 250.00",
+        });
+    }
     // In a mixed column what is no code of one system is one of the other.
     let nowhere = |i: &usize| codes.systems.iter().all(|(s, found)| (!mixed && s.alias() != best.system) || found[*i].is_none());
     let lost: Vec<usize> = (0..codes.rows.len()).filter(nowhere).filter(|&i| !values[i].0.trim_ascii().is_empty()).collect();

@@ -15,24 +15,22 @@ const YEARS: i16 = 60;
 pub(super) fn toml(job: &Job, job_file: Option<&Path>, columns: &[Column], gathered: &Gathered) -> String {
     let mut out = String::from("# Proposed by xwalk profile. Look it through, then: xwalk convert --job FILE\n");
     files(job, job_file, &mut out);
-    let only = |kind: Kind| {
-        let mut found = columns.iter().filter(|c| c.kind == kind);
-        (found.next(), found.count())
-    };
-    for (key, kind) in [("date", Kind::Date), ("sex", Kind::Sex), ("text", Kind::Text)] {
-        match only(kind) {
-            (Some(column), 0) if kind == Kind::Date && is_birth(column, gathered) => {
-                let _ = writeln!(out, "# date = {}   # rather a date of birth than of service", text(&column.name));
+    let of = |kind: Kind| -> Vec<&Column> { columns.iter().filter(|c| c.kind == kind).collect() };
+    let (births, dates): (Vec<&Column>, Vec<&Column>) = of(Kind::Date).into_iter().partition(|column| is_birth(column, gathered));
+    for (key, found) in [("date", dates), ("sex", of(Kind::Sex)), ("text", of(Kind::Text))] {
+        match (&found[..], &births[..]) {
+            ([column], _) => drop(writeln!(out, "{key} = {}", text(&column.name))),
+            ([column, ..], _) => drop(writeln!(out, "# {key} = {}   # one of several", text(&column.name))),
+            ([], [birth, ..]) if key == "date" => {
+                let _ = writeln!(out, "# date = {}   # rather a date of birth than of service", text(&birth.name));
             }
-            (Some(column), 0) => drop(writeln!(out, "{key} = {}", text(&column.name))),
-            (Some(column), _) => drop(writeln!(out, "# {key} = {}   # one of several", text(&column.name))),
             _ => {}
         }
     }
-    if let (Some(column), 0) = only(Kind::Key) {
+    if let [column] = of(Kind::Key)[..] {
         let _ = writeln!(out, "key = [{}]", text(&column.name));
     }
-    let codes: Vec<&Column> = columns.iter().filter(|c| c.kind == Kind::Code).collect();
+    let codes = of(Kind::Code);
     for group in alike(&codes) {
         let (first, last) = (group[0], group[group.len() - 1]);
         let name = if group.len() > 1 { format!("{}..{}", first.name, last.name) } else { first.name.clone() };

@@ -185,6 +185,24 @@ fn nulls_in_json_lists() {
     assert_eq!((r.ledger.codes(), r.ledger.settled(), r.ledger.columns[0].blank), (2, 2, 2));
 }
 
+/// As FHIR and most of what is made from objects has them.
+#[test]
+fn codes_of_the_objects_of_a_json_list() {
+    let text = "{\"d\":[{\"code\":\"250.00\",\"sys\":{\"v\":9}},{\"poa\":\"Y\"},{\"code\":\"401.9\"}]}\n{\"d\":[]}\n{\"d\":null}\n{}\n";
+    let place = Place::with("a.ndjson", text);
+    let mut job = place.job();
+    (job.columns[0].name, job.columns[0].split) = ("/d/*/code".into(), Some(";".into()));
+    let r = run(&job).unwrap();
+    let out = super::read(&place.output);
+    // The second has no code, and keeps its place.
+    assert!(out.starts_with(&format!("{},\"d_code_target\":\"E11.9;;I10\",", text.lines().next().unwrap().trim_end_matches('}'))), "{out}");
+    assert_eq!((r.ledger.records_out, r.ledger.codes(), r.ledger.settled(), r.ledger.columns[0].blank), (4, 2, 2, 3));
+    // A name that no element has.
+    job.columns[0].name = "/d/*/kode".into();
+    let error = run(&Job { output: place.path("none.ndjson"), ..job }).unwrap_err();
+    assert!(error.to_string().contains("no record has a member there"), "{error}");
+}
+
 #[test]
 fn ndjson_by_pointer() {
     let text = "{\"id\":1,\"dx\":\"250.00\"}\n{\"id\":2, \"dx\":null }\r\n\n{\"dx\":\"401.9\",\"x\":\"\\u00e9\"}";
