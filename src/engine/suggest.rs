@@ -61,6 +61,11 @@ fn repaired<'i>(system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
         return Resolved { concept: None, repairs: Vec::new(), rivals: Vec::new(), key: text };
     }
     let undotted: String = text.chars().filter(|c| *c != '.').collect();
+    // `250.00.`: the second dot ends a sentence, and the code is not 250.0 with a zero too many.
+    if let Some(concept) = text.strip_suffix('.').filter(|code| code.contains('.')).and_then(|code| system.concept(code)) {
+        step(&mut repairs, &mut text, RepairKind::Dot, concept.code().to_owned());
+        return Resolved { concept: Some(concept), repairs, rivals: Vec::new(), key: undotted };
+    }
     let well_dotted = !text.contains('.') || form.key(&text, &mut buffer) != text;
     if well_dotted && let Some(concept) = system.concept_by_key(&undotted) {
         step(&mut repairs, &mut text, RepairKind::Dot, concept.code().to_owned());

@@ -54,6 +54,22 @@ fn two_systems_in_one_column_and_what_tells_them_apart() {
     assert_eq!(found.columns[4].kind, Kind::Empty);
 }
 
+/// The version of a claim's codes has a column of its own, and changed with the day of service; each code column has more of another system.
+#[test]
+fn a_day_says_no_system() {
+    let row = |i: usize| {
+        let new = i.is_multiple_of(3);
+        let (day, version, code) = if new { ("20160301", 0, "E11.9") } else { ("20140101", 9, "250.00") };
+        let second = if new || i % 6 == 1 { code } else { "" };
+        format!("{day},{version},{code},{second}\n")
+    };
+    let rows: String = (0..400).map(row).collect();
+    let found = looked_at(&Place::with("claims.csv", format!("day,version,dx1,dx2\n{rows}")));
+    assert_ne!(found.columns[2].system, found.columns[3].system, "{:?}", found.columns);
+    let group = "name = \"dx1..dx2\"\nfrom-column = \"version\"\nvalues = { \"0\" = \"icd10cm\", \"9\" = \"icd9cm\" }\n";
+    assert!(found.job.contains(group), "{}", found.job);
+}
+
 #[test]
 fn a_few_codes_of_a_second_system_are_not_passed_over() {
     let codes = |system: &str| -> Vec<String> {

@@ -63,8 +63,16 @@ fn the_wrong_column_is_said_and_the_repair_offered() {
     assert_eq!((answer.outcome, answer.automatic), (Outcome::InvalidCode, false));
     assert_eq!(answer.message.to_string(), "`I50.9` is not a code of icd9cm, but one of icd10cm");
     // Misspelt, and no code of anything else; and the heading of procedures that is no rival.
-    // The last two were taken for numbers on their way.
-    for (given, used) in [("25O.00", "250.00"), ("38.9", "038.9"), ("250.000", "250.00"), ("25000.0", "250.00"), ("4019.0", "401.9")] {
+    // Two were taken for numbers on their way, two stood at the end of a sentence.
+    for (given, used) in [
+        ("25O.00", "250.00"),
+        ("38.9", "038.9"),
+        ("250.000", "250.00"),
+        ("25000.0", "250.00"),
+        ("4019.0", "401.9"),
+        ("250.00.", "250.00"),
+        ("v58.61.", "V58.61"),
+    ] {
         assert_eq!(translator.translate(&Asked::code(given)).source.map(|c| c.code()), Some(used), "{given}");
     }
 }

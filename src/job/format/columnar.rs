@@ -194,10 +194,10 @@ fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, work: &mut Wor
     };
     let mut builders: Vec<StringBuilder> = (0..added).map(|_| StringBuilder::new()).collect();
     let mut kept = Vec::with_capacity(batch.num_rows());
-    for row in 0..batch.num_rows() {
+    for (row, is_damaged) in damaged.into_iter().enumerate() {
         work.ledger.records_in += 1;
         work.first_line = work.ledger.records_in;
-        let context = match damaged[row] {
+        let context = match is_damaged {
             true => Err(RejectReason::Encoding),
             false if work.has_context() => work.read_context(|place| Cow::Borrowed(cell(place, row))),
             false => Ok(()),

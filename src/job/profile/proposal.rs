@@ -122,7 +122,7 @@ fn is_birth(column: &Column, gathered: &Gathered) -> bool {
     last.saturating_sub(first) > YEARS
 }
 
-/// Columns of one system whose names differ in a running number only.
+/// Columns of one system, or of those that one other column tells apart, whose names differ in a running number only.
 fn alike<'c>(columns: &[&'c Column]) -> Vec<Vec<&'c Column>> {
     let parts = |c: &Column| {
         let digits = c.name.len() - c.name.bytes().rev().take_while(u8::is_ascii_digit).count();
@@ -131,7 +131,8 @@ fn alike<'c>(columns: &[&'c Column]) -> Vec<Vec<&'c Column>> {
     let mut groups: Vec<Vec<&Column>> = Vec::new();
     for column in columns {
         let follows = groups.last().and_then(|g| g.last()).is_some_and(|before| {
-            before.system == column.system
+            // What the records say of the system, the columns need not.
+            (before.system == column.system || column.told_apart_by.is_some())
                 && before.split == column.split
                 && before.told_apart_by == column.told_apart_by
                 && matches!((parts(before), parts(column)), (Some(a), Some(b)) if a.0 == b.0 && a.2 + 1 == b.2)
