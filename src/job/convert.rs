@@ -73,7 +73,7 @@ pub fn convert(job: &Job, engine: &Engine, progress: &mut dyn FnMut(Progress)) -
     let clock = std::time::Instant::now();
     job.check()?;
     let job = &places::checked(job)?;
-    let format = job.format.or_else(|| RecordFormat::of(&job.input)).unwrap_or(RecordFormat::Csv);
+    let format = job.records();
     let (source, mut work) = prepare(job, engine, format)?;
     let stage = Stage::begin(job, &mut work, engine)?;
     match source.run(job, format, &mut work, &stage, progress).and_then(|done| balance(done, job, engine, format, &mut work)) {

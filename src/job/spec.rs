@@ -232,7 +232,7 @@ impl RecordFormat {
             "ndjson" | "jsonl" => Some(RecordFormat::Ndjson),
             "parquet" | "pq" => Some(RecordFormat::Parquet),
             "arrow" | "feather" | "ipc" => Some(RecordFormat::Arrow),
-            "csv" | "txt" => Some(RecordFormat::Csv),
+            "csv" => Some(RecordFormat::Csv),
             _ => None,
         }
     }
@@ -285,6 +285,11 @@ impl Job {
         }
     }
 
+    /// How records are laid out: as the job says, or as the input is called.
+    pub(super) fn records(&self) -> RecordFormat {
+        self.format.or_else(|| RecordFormat::of(&self.input)).unwrap_or(RecordFormat::Csv)
+    }
+
     /// Refuses what cannot be meant.
     pub(super) fn check(&self) -> Result<(), Error> {
         let wrong = |what: &str| Err(Error::Unsupported { what: what.to_owned() });
@@ -294,6 +299,16 @@ impl Job {
         let thresholds = [self.max_unsettled, self.max_rejected, self.max_invalid_targets];
         if thresholds.iter().flatten().any(|share| !(0.0..=1.0).contains(share)) {
             return wrong("thresholds (max-unsettled, max-rejected, max-invalid-targets) are shares, 0 to 1");
+        }
+        // Text that is called a table, or the other way round, is read by nobody.
+        let (written, delimited) = (self.records(), [RecordFormat::Csv, RecordFormat::Tsv]);
+        let fits = |named: &RecordFormat| *named == written || (delimited.contains(named) && delimited.contains(&written));
+        if let Some(named) = RecordFormat::of(&self.output).filter(|named| !fits(named)) {
+            let (written, named) = (written.code(), named.code());
+            return wrong(&format!(
+                "records go out as they came in, as {written}, and the output is called {named}; call it otherwise, or say what the input is \
+                 (--records)"
+            ));
         }
         if self.age_unit.as_ref().is_some_and(|unit| Age::parse(&format!("1 {unit}")).is_none()) {
             return wrong("age-unit is years, months, weeks or days");

@@ -98,6 +98,11 @@ fn what_is_asked_for_and_is_not_there() {
     assert!(message(&|_, j| j.encoding = Some("shift_jis".into())).contains("no encoding `shift_jis` here"));
     assert!(message(&|p, j| j.input = p.path("nowhere.csv")).starts_with("cannot open "));
     assert!(message(&|p, j| j.input = p.path("")).contains("it is a folder"));
+    assert!(
+        message(&|p, j| j.output = p.path("o.parquet"))
+            .starts_with("records go out as they came in, as csv, and the output is called parquet")
+    );
+    assert!(message(&|_, j| j.format = Some(xwalk::job::RecordFormat::Ndjson)).contains("as ndjson, and the output is called csv"));
     let (error, _) = refused("dx,dx_target\n", |_, _| {});
     assert_eq!(error.to_string(), "the record already has a column `dx_target`; rename it, nothing is overwritten");
     let (error, _) = refused("dx,dx\n", |_, _| {});

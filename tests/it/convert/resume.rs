@@ -109,9 +109,10 @@ fn killed_at_50_moments_the_bytes_are_the_same() {
 }
 
 /// Leaves behind what a kill half way leaves.
-fn killed(place: &Place) -> Job {
-    let job = Job { checkpoint: Duration::ZERO, block: 4096, threads: 1, report: Some(place.path("report")), ..place.job() };
-    let (part, state) = (place.path("out-in.csv.part"), place.path("out-in.csv.resume"));
+fn killed(place: &Place, job: Job) -> Job {
+    let job = Job { checkpoint: Duration::ZERO, block: 4096, threads: 1, report: Some(place.path("report")), ..job };
+    let beside = |what: &str| PathBuf::from(format!("{}.{what}", place.output.display()));
+    let (part, state) = (beside("part"), beside("resume"));
     let mut kept = None;
     xwalk::job::convert(&job, engine(), &mut |p| {
         if kept.is_none() && p.records > 1500 {
@@ -120,7 +121,7 @@ fn killed(place: &Place) -> Job {
     })
     .unwrap();
     let (bytes, noted) = kept.expect("half way");
-    std::fs::remove_file(place.path("out-in.csv")).unwrap();
+    std::fs::remove_file(&place.output).unwrap();
     std::fs::remove_dir_all(place.path("report")).unwrap();
     std::fs::write(part, bytes).unwrap();
     std::fs::write(state, noted).unwrap();
@@ -147,7 +148,7 @@ fn what_was_left_is_looked_at_before_it_is_trusted() {
         },
     ] {
         let place = Place::with("in.csv", &text);
-        let job = killed(&place);
+        let job = killed(&place, place.job());
         tear(&place.path("out-in.csv.part"));
         let run = super::run(&job).unwrap();
         assert!(read(&place.output) == whole);
@@ -156,10 +157,40 @@ fn what_was_left_is_looked_at_before_it_is_trusted() {
     }
     // The note itself was torn.
     let place = Place::with("in.csv", &text);
-    let job = killed(&place);
+    let job = killed(&place, place.job());
     std::fs::write(place.path("out-in.csv.resume"), "{\"identity\":").unwrap();
     super::run(&job).unwrap();
     assert!(read(&place.output) == whole);
+}
+
+#[test]
+fn every_format_of_text_is_gone_on_with() {
+    let code = |i: usize| ["250.00", "4019", "V54.12", "UNK", "38.9"][i % 5];
+    let rows = |head: &str, row: &dyn Fn(usize) -> String| head.to_owned() + &(0..4000).map(row).collect::<String>();
+    let plain = rows("id,dx\n", &|i| format!("{i},{}\n", code(i)));
+    let objects = rows("", &|i| format!("{{\"id\":{i},\"d\":{{\"dx\":\"{}\"}}}}\n", code(i)));
+    let tabs = rows("id\tnote\tdx\n", &|i| format!("{i}\t5\" nail\t{}\n", code(i)));
+    for (name, column, bytes) in [
+        ("in.ndjson", "/d/dx", objects.clone().into_bytes()),
+        ("in.ndjson.gz", "/d/dx", objects.into_bytes()),
+        ("in.tsv", "dx", tabs.into_bytes()),
+        ("in.csv.zst", "dx", zstd::encode_all(plain.as_bytes(), 1).unwrap()),
+        ("in.csv", "dx", plain.encode_utf16().flat_map(u16::to_le_bytes).collect()),
+    ] {
+        let place = Place::with(name, bytes);
+        let job = |place: &Place| {
+            let mut job = place.job();
+            job.columns[0].name = column.to_owned();
+            job.encoding = (name == "in.csv").then(|| String::from("utf-16le"));
+            job
+        };
+        super::run(&job(&place)).unwrap();
+        let whole = std::fs::read(&place.output).unwrap();
+        let resumed = killed(&place, job(&place));
+        let run = super::run(&resumed).unwrap();
+        assert!(std::fs::read(&place.output).unwrap() == whole, "{name}");
+        assert_eq!(run.ledger.records_in, 4000, "{name}");
+    }
 }
 
 #[test]
@@ -200,7 +231,7 @@ fn other_decisions_are_another_run() {
 fn another_job_or_another_input_is_not_gone_on_with() {
     let text = claims(3000, 12);
     let place = Place::with("in.csv", &text);
-    let job = killed(&place);
+    let job = killed(&place, place.job());
     let mut other = job.clone();
     other.columns[0].strict = true;
     let error = super::run(&other).unwrap_err();
