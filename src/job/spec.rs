@@ -397,6 +397,10 @@ pub(super) fn place(name: &str, header: &[String]) -> Result<usize, Error> {
 
 /// The names are not told: in a file without a header they are the first record.
 fn missing(name: &str, header: &[String]) -> Error {
+    if name.starts_with('/') || header.first().is_some_and(|first| first.starts_with('{')) {
+        let what = String::from("no column is called so; where the records are JSON objects, one a line, say so (--records ndjson)");
+        return Error::Column { name: name.escape_debug().to_string(), what };
+    }
     Error::MissingColumn { name: name.escape_debug().to_string(), columns: header.len() }
 }
 

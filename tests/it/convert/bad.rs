@@ -91,6 +91,8 @@ fn what_is_asked_for_and_is_not_there() {
     assert_eq!(files, ["in.csv"]);
     let message = |change: &dyn Fn(&Place, &mut Job)| refused("id,dx\n", change).0.to_string();
     assert!(message(&|_, j| j.date = Some("day".into())).starts_with("no column `day`"));
+    assert!(message(&|_, j| j.columns[0].name = "/dx".into()).contains("(--records ndjson)"));
+    assert!(refused("{\"dx\":\"401.9\"}\n", |_, _| {}).0.to_string().contains("(--records ndjson)"));
     assert!(message(&|_, j| j.columns[0].to = "icd11".into()).starts_with("no code system `icd11` in this index; it has "));
     assert!(message(&|_, j| j.columns[0].map = Some("gem".into())).starts_with("no map `gem`"));
     assert!(message(&|_, j| j.columns[0].from = None).contains("give the source system"));
