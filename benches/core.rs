@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use xwalk::engine::{Asked, Engine, TranslatorOptions};
 use xwalk::index::Index;
-use xwalk::releases;
+use xwalk::releases::{self, generate::Prng};
 
 /// As many codes as a run asks for, so that no cache line stays warm by accident.
 const QUESTIONS: usize = 1 << 16;
@@ -19,18 +19,9 @@ fn engine() -> Engine {
     Engine::new(Arc::new(Index::open(found.path(), xwalk::text::VERSION).expect("an index")))
 }
 
-/// A fixed sequence that looks random: splitmix64.
-fn random(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let mut z = *seed;
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 fn questions(codes: &[String]) -> Vec<&str> {
-    let mut seed = 7;
-    (0..QUESTIONS).map(|_| codes[random(&mut seed) as usize % codes.len()].as_str()).collect()
+    let mut random = Prng::new(7);
+    (0..QUESTIONS).map(|_| codes[random.draw() as usize % codes.len()].as_str()).collect()
 }
 
 /// Reads a title where it lies: what a title costs is the place in memory that nobody looked at for a while.
