@@ -14,6 +14,9 @@ import argparse, fcntl, json, os, pty, re, shutil, struct, subprocess, sys, temp
 from pathlib import Path
 from playwright.sync_api import sync_playwright
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from program import Program, check
+
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 EXAMPLES = Path(__file__).resolve().parent.parent / "convert"
 # Pixels at 96 to the inch; paper is A4 without its margins of 14 mm.
@@ -23,16 +26,6 @@ PAPER = round((210 - 28) / 25.4 * 96)
 
 def say(what):
     print(f"report page: {what}", flush=True)
-
-
-def check(is_so, what):
-    if not is_so:
-        raise AssertionError(what)
-
-
-def environment(folder):
-    own = {"XDG_CACHE_HOME": os.environ.get("XWALK_TEST_CACHE", str(folder / "cache")), "XDG_DATA_HOME": str(folder / "data"), "TERM": "xterm"}
-    return {k: v for k, v in os.environ.items() if not k.startswith("XWALK_")} | own
 
 
 def thousands(number):
@@ -108,17 +101,17 @@ def within(page, what):
         ".slice(0, 5).map(e => e.tagName + ' ' + (e.innerText || '').slice(0, 40))")))
 
 
-def on_a_terminal(program, folder, env):
+def on_a_terminal(program, folder):
     """A job long enough to be watched, on a terminal of 80 columns; then the same with its words going into a file."""
     with open(folder / "long.csv", "w") as out:
         out.write("id,dx,note\n")
         codes = ["250.00", "4019", "V58.69", "414.01", "38.9", "E11.9"]
         for block in range(150):
             out.write("".join(f"{block * 10000 + i},{codes[i % 6]},{'plain words ' * 4}\n" for i in range(10000)))
-    job = [program, "convert", "long.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx", "-o"]
+    job = [program.path, "convert", "long.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx", "-o"]
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-    running = subprocess.Popen(job + ["terminal.csv"], cwd=folder, env=env, stderr=slave, stdout=subprocess.DEVNULL)
+    running = subprocess.Popen(job + ["terminal.csv"], cwd=folder, env=program.env, stderr=slave, stdout=subprocess.DEVNULL)
     os.close(slave)
     shown = b""
     while True:
@@ -143,7 +136,7 @@ def on_a_terminal(program, folder, env):
     longest = max(len(line) for line in re.split(r"[\r\n]", words))
     check(longest <= 80, f"the bar has {longest} columns of 80")
     check(re.search(rb"\x1b\[2K|\x1b\[K|\x1b\[J", shown.rsplit(b"MiB/s", 1)[1]), "the bar is still there when the job is done")
-    quiet = subprocess.run(job + ["log.csv"], cwd=folder, env=env, capture_output=True, text=True)
+    quiet = subprocess.run(job + ["log.csv"], cwd=folder, env=program.env, capture_output=True, text=True)
     check(quiet.returncode == 1 and "\x1b" not in quiet.stderr and "MiB/s" not in quiet.stderr, f"a bar in a log: {quiet.stderr!r}")
     check((folder / "terminal.csv").read_bytes() == (folder / "log.csv").read_bytes(), "whoever watches changes the output")
     say(f"on a terminal: {len(bars)} states of the bar, at the end {middle[-1][5]}; none in a log")
@@ -154,32 +147,28 @@ def main():
     args.add_argument("xwalk")
     args.add_argument("--shots", type=Path)
     args = args.parse_args()
-    program = os.path.abspath(args.xwalk)
     if args.shots:
         args.shots.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         folder = Path(folder)
-        env = environment(folder)
+        program = Program(args.xwalk, folder)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         examples = sorted(path.name for path in EXAMPLES.iterdir() if (path / "job.toml").is_file())
         check(len(examples) >= 4, f"the worked examples are {examples}")
         for name in examples:
             home = folder / name
             shutil.copytree(EXAMPLES / name, home, ignore=shutil.ignore_patterns("report", "out.*"))
-            run = lambda *words: subprocess.run([program, *words], cwd=home, env=env, capture_output=True, text=True)
-            done = run("convert", "--job", "job.toml")
-            check(done.returncode in (0, 1), f"{name} ended with {done.returncode}: {done.stderr}")
+            program.run("convert", "--job", "job.toml", folder=home)
             document = json.loads((home / "report" / "report.json").read_text())
             wanted = list(numbers(document))
             report = (home / "report" / "report.html").rename(home / "report.html")
             seen(browser, report, args.shots, wanted)
             source = document["input"]["name"]
-            done = run("profile", source, "--page", "profile.html")
-            check(done.returncode in (0, 1), f"the profile of {source} ended with {done.returncode}: {done.stderr}")
+            program.run("profile", source, "--page", "profile.html", folder=home)
             seen(browser, home / "profile.html", args.shots)
             say(f"{name}: {len(wanted)} numbers on the page at {', '.join(map(str, WIDTHS.values()))} pixels; printed")
         browser.close()
-        on_a_terminal(program, folder, env)
+        on_a_terminal(program, folder)
 
 
 if __name__ == "__main__":

@@ -10,9 +10,12 @@ Usage: worked_day.py XWALK [--shots DIR]     XWALK: the program; DIR: where to p
 Needs Playwright (`pip install playwright`) and a Chromium ($CHROMIUM, else /usr/bin/chromium); downloads nothing.
 """
 
-import argparse, csv, json, os, signal, socket, subprocess, sys, tempfile, time
+import argparse, csv, json, os, sys, tempfile, time
 from pathlib import Path
 from playwright.sync_api import sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from program import Program, check, stop
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 # ICD-9-CM codes that the embedded GEM leaves open, 34 of them; the first needs several codes together.
@@ -25,45 +28,6 @@ SIZES = {"13inch": (1280, 800), "projector": (1024, 768)}
 
 def say(what):
     print(f"worked day: {what}", flush=True)
-
-
-def check(is_so, what):
-    if not is_so:
-        raise AssertionError(what)
-
-
-class Program:
-    """The program under test, with data and cache of its own."""
-
-    def __init__(self, path, folder):
-        self.path = os.path.abspath(path)
-        self.folder = folder
-        self.env = {k: v for k, v in os.environ.items() if not k.startswith("XWALK_")}
-        if "XWALK_TEST_CACHE" in os.environ:
-            self.env["XDG_CACHE_HOME"] = os.environ["XWALK_TEST_CACHE"]
-        else:
-            self.env["XDG_CACHE_HOME"] = str(folder / "cache")
-        self.env["XDG_DATA_HOME"] = str(folder / "data")
-
-    def run(self, *args, expect=(0, 1)):
-        done = subprocess.run([self.path, *map(str, args)], cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=300)
-        check(done.returncode in expect, f"xwalk {' '.join(map(str, args))} ended with {done.returncode}: {done.stderr}")
-        return done.stdout
-
-    def serve(self, *args):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        with open(self.folder / "serve.log", "a") as log:
-            server = subprocess.Popen([self.path, "serve", "--listen", f"127.0.0.1:{port}", *map(str, args)], cwd=self.folder, env=self.env, stderr=log)
-        for _ in range(600):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                return server, f"http://127.0.0.1:{port}"
-            except OSError:
-                check(server.poll() is None, "the service ended: " + (self.folder / "serve.log").read_text())
-                time.sleep(0.1)
-        raise AssertionError("the service does not answer")
 
 
 def claims(path):
@@ -280,8 +244,7 @@ def main():
                     check(who.told == [], f"the browser complained: {who.told}")
                 browser.close()
         finally:
-            server.send_signal(signal.SIGTERM)
-            server.wait(30)
+            stop(server)
 
         # What the queue says it settles is what the next run settles, to the record.
         stats = json.loads(xwalk.run("review", "stats", "--decisions", "d.db", "--format", "json"))

@@ -6,18 +6,14 @@
 
 Exit code 0: all answers are right, and no document is broken. A client that is not installed is said, and skipped.
 """
-import os, re, shutil, signal, subprocess, sys
+import os, shutil, subprocess, sys, tempfile
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from program import Program, stop
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 I9, CM = "http://hl7.org/fhir/sid/icd-9-cm", "http://hl7.org/fhir/sid/icd-10-cm"
-
-def serve(program):
-    process = subprocess.Popen([program, "serve", "--listen", "127.0.0.1:0", "--log-json"], stderr=subprocess.PIPE, text=True)
-    for line in process.stderr:
-        found = re.search(r'"address":"([^"]+)"', line)
-        if found:
-            return process, "http://" + found[1]
-    sys.exit("xwalk serve did not start")
 
 def parameters(answer):
     return {p["name"]: p for p in answer["parameter"]}
@@ -79,7 +75,8 @@ def with_schemathesis(base):
     subprocess.run(command, check=True, timeout=180)
 
 def main():
-    process, base = serve(sys.argv[1])
+    folder = tempfile.TemporaryDirectory()
+    process, base = Program(sys.argv[1], Path(folder.name)).serve()
     try:
         for name, run, bases in [
             ("fhirpy", with_fhirpy, ["/fhir/r4", "/fhir/r5"]),
@@ -96,8 +93,7 @@ def main():
                 print(f"{name}: right answers from {path or '/v1'}")
         assert process.poll() is None, "the service ended"
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        stop(process)
 
 if __name__ == "__main__":
     main()

@@ -8,28 +8,21 @@
 Usage: review.py XWALK          Needs `pip install sssom reconciler`.
 """
 
-import json, os, signal, socket, subprocess, sys, tempfile, time, warnings
+import json, subprocess, sys, tempfile, warnings
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from program import Program, check, stop
 
 warnings.filterwarnings("ignore")
 
 
-def check(is_so, what):
-    if not is_so:
-        sys.exit(f"outside: FAILED: {what}")
-
-
 def main():
-    program, folder = os.path.abspath(sys.argv[1]), Path(tempfile.mkdtemp())
-    env = dict(os.environ, XDG_DATA_HOME=str(folder / "data"), XDG_CACHE_HOME=os.environ.get("XWALK_TEST_CACHE", str(folder / "cache")))
-
-    def xwalk(*args, expect=(0, 1)):
-        done = subprocess.run([program, *args], cwd=folder, env=env, capture_output=True, text=True, timeout=300)
-        check(done.returncode in expect, f"xwalk {' '.join(args)}: {done.returncode}: {done.stderr}")
-        return done.stdout
+    folder = Path(tempfile.mkdtemp())
+    program = Program(sys.argv[1], folder)
 
     def review(verb, *args, db="d.db", **more):
-        return xwalk("review", verb, "--decisions", db, *args, **more)
+        return program.run("review", verb, "--decisions", db, *args, **more)
 
     # A combination, a code found by search, one without a map; a text with what a table must not stumble over.
     review("add", "--by", "job", "--from", "icd9cm", "--to", "icd10cm", "249.51", "770.5", "365.70")
@@ -43,21 +36,11 @@ def main():
     check(decisions(review, "d.db") == decisions(review, "again.db"), "what sssom wrote gives other decisions")
     print("outside: sssom accepts the export, and what it writes gives the same decisions")
 
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
-    server = subprocess.Popen([program, "serve", "--listen", f"127.0.0.1:{port}", "--decisions", "d.db"], cwd=folder, env=env, stderr=subprocess.DEVNULL)
+    server, base = program.serve("--decisions", "d.db")
     try:
-        for _ in range(600):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                time.sleep(0.1)
-        reconcile(f"http://127.0.0.1:{port}/reconcile")
+        reconcile(base + "/reconcile")
     finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait(30)
+        stop(server)
     print("outside: reconciler finds codes by words and by the maps")
 
 
@@ -98,4 +81,7 @@ def reconcile(endpoint):
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except AssertionError as failure:
+        sys.exit(f"outside: FAILED: {failure}")
