@@ -69,7 +69,9 @@ impl Service {
         stream.write_all(request.as_bytes()).ok()?;
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).ok()?;
-        Some(reply(&bytes)).filter(|reply| reply.status > 0)
+        // Half a head is no answer.
+        let whole = bytes.windows(4).any(|end| end == b"\r\n\r\n");
+        Some(reply(&bytes)).filter(|reply| whole && reply.status > 0)
     }
 
     /// Signs in by name (without tokens) or by token.

@@ -138,11 +138,11 @@ fn empty_places_in_a_cell_stay() {
         assert!(out.contains(&line), "{line}{out}");
     }
     assert_eq!((run.ledger.codes(), run.ledger.settled(), run.ledger.columns[0].further), (4, 4, 1));
-    // What stays as it was has no empty places filled.
+    // Nor where the unsettled stay as they were.
     let (out, _) = converted("id,dx\n1,UNK||401.9\n", |job| {
-        (job.columns[0].split, job.columns[0].unsettled) = (Some(";".into()), xwalk::job::Unsettled::Source);
+        (job.columns[0].split, job.columns[0].unsettled) = (Some("|".into()), xwalk::job::Unsettled::Source);
     });
-    assert!(out.contains("1,UNK||401.9,UNK||401.9,invalid-code,"), "nothing is parted here: {out}");
+    assert!(out.contains("1,UNK||401.9,UNK||I10,invalid-code||approximate,"), "{out}");
     // Of blanks there may be any number.
     let (out, run) = converted("id,dx\n1,250.00   401.9\n", |job| job.columns[0].split = Some(" ".into()));
     assert!(out.contains("1,250.00   401.9,E11.9 I10,approximate approximate,"), "{out}");
