@@ -129,6 +129,10 @@ impl Sink for Collector {
         }
     }
 
+    fn row_left_out(&mut self, map: MapHandle, source: &str, group: u16, at: At) {
+        self.maps[map.0 as usize].row_left_out(source, group, at, &self.member);
+    }
+
     fn target_of_range(&mut self, map: MapHandle, range: CodeRange<'_>, row: &TargetRow<'_>) {
         let map = &mut self.maps[map.0 as usize];
         let same_system = map.systems.0 == map.systems.1;

@@ -2,7 +2,7 @@
 
 use super::arena::hash;
 use super::odd;
-use super::system::Places;
+use super::system::{Places, SystemBuilder};
 use crate::index::{ConceptColumns, DetailField, DetailFields, MapColumns, MapMeta, NONE, RowRecord};
 use crate::model::MapKind;
 use crate::model::rule::Rule;
@@ -16,6 +16,9 @@ pub(super) struct MapBuilder {
     /// Where its source and target system stand among the collected ones.
     pub systems: (usize, usize),
     rows: Vec<ReadRow>,
+    left_out: Vec<LeftOut>,
+    /// What stands for the rows that were left out: rows that nobody but a person decides.
+    undecided: Vec<ReadRow>,
     /// The files, or members of them, that rows stand in.
     files: Vec<String>,
     /// Its format gives rows no order.
@@ -26,6 +29,14 @@ pub(super) struct MapBuilder {
     programs: Vec<u8>,
     /// Where the program of each rule is, by the rule's text.
     rules: HashMap<String, u32>,
+}
+
+/// A row that its reader could not read, of a source that it could.
+struct LeftOut {
+    source: String,
+    group: u16,
+    file: String,
+    at: At,
 }
 
 /// A row, and what only the build needs of it.
@@ -68,6 +79,8 @@ impl MapBuilder {
             meta,
             systems,
             rows: Vec::new(),
+            left_out: Vec::new(),
+            undecided: Vec::new(),
             files: Vec::new(),
             unordered: false,
             details: Vec::new(),
@@ -85,7 +98,7 @@ impl MapBuilder {
     }
 
     fn renumber(&mut self, sources: &[u32], targets: &[u32]) {
-        for ReadRow { record: row, .. } in &mut self.rows {
+        for ReadRow { record: row, .. } in self.rows.iter_mut().chain(&mut self.undecided) {
             row.source = U32::new(sources[row.source.get() as usize]);
             if row.target.get() != NONE {
                 row.target = U32::new(targets[row.target.get() as usize]);
@@ -139,6 +152,29 @@ impl MapBuilder {
             usage: d.usage.unwrap_or_default(),
             holds,
         });
+    }
+
+    /// Notes that a source has lost a row. Those of a GEM and of a succession have no conditions that a row could carry.
+    pub fn row_left_out(&mut self, source: &str, group: u16, at: At, file: &str) {
+        if matches!(self.meta.kind, MapKind::Rules | MapKind::Table) {
+            self.left_out.push(LeftOut { source: source.to_owned(), group, file: file.to_owned(), at });
+        }
+    }
+
+    /// Puts in the place of every row that was left out one that no fact decides, tried before the others of its group. A source that
+    /// nothing else names was hardly meant, and is no code because of it.
+    pub fn stand_in(&mut self, sources: &SystemBuilder) {
+        let told = self.rows.len();
+        for LeftOut { source, group, file, at } in std::mem::take(&mut self.left_out) {
+            let Some(number) = sources.known(&source) else { continue };
+            // No rule of the language: `Rule::parse` refuses it, and it is kept as text.
+            let line = if at.line == 0 { String::new() } else { format!("line {} ", at.line) };
+            let rule = format!("a row was left out: {line}of {file}");
+            let detail = TargetDetail { rule: &rule, ..TargetDetail::default() };
+            let row = TargetRow { line: at.line, source: &source, group, detail, at: [at; 2], ..TargetRow::default() };
+            self.row(number, None, &row, &file, &mut Vec::new());
+        }
+        self.undecided = self.rows.split_off(told);
     }
 
     /// A rule that cannot be read has been said by its reader, with its place; it is kept as text beside an empty program, and its group
@@ -202,11 +238,8 @@ impl MapBuilder {
         at
     }
 
-    /// Sorts, and lays out both directions. `places` tells, by system, the place of each code among the sorted keys.
-    pub fn finish(mut self, places: &[Places]) -> Finished {
-        let (sources, targets) = (&places[self.systems.0], &places[self.systems.1]);
-        self.renumber(&sources.place, &targets.place);
-        // Stable: rows of one source and line (a file that says no lines) stay as they came.
+    /// Stable: rows of one source and line (a file that says no lines) stay as they came.
+    fn sort(&mut self) {
         if self.unordered {
             self.rows.sort_by_key(|ReadRow { record: r, holds, .. }| {
                 (r.source.get(), r.scenario.get(), r.group.get(), r.priority.get(), r.target.get(), *holds, r.line.get())
@@ -214,8 +247,19 @@ impl MapBuilder {
         } else {
             self.rows.sort_by_key(|r| (r.record.source.get(), r.record.line.get()));
         }
+    }
+
+    /// Sorts, and lays out both directions. `places` tells, by system, the place of each code among the sorted keys.
+    pub fn finish(mut self, places: &[Places]) -> Finished {
+        let (sources, targets) = (&places[self.systems.0], &places[self.systems.1]);
+        self.renumber(&sources.place, &targets.place);
+        self.sort();
         let mut findings = odd::against_each_other(self.meta.kind, &self.files, &mut self.rows, sources, targets);
         findings.extend(odd::unlisted(self.meta.kind, &self.files, &self.rows, sources, targets));
+        if !self.undecided.is_empty() {
+            self.rows.append(&mut self.undecided);
+            self.sort();
+        }
         let rows: Vec<RowRecord> = self.rows.into_iter().map(|row| row.record).collect();
         let mut source_offsets = vec![0u32; sources.place.len() + 1];
         let mut target_offsets = vec![0u32; targets.place.len() + 1];

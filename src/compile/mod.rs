@@ -206,7 +206,10 @@ fn checked_hash(input: &Input) -> Result<String, Error> {
 }
 
 fn write(collector: Collector, out: &Path) -> Result<Report, Error> {
-    let Collector { systems, maps, mut findings, .. } = collector;
+    let Collector { systems, mut maps, mut findings, .. } = collector;
+    for map in &mut maps {
+        map.stand_in(&systems[map.systems.0]);
+    }
     let mut order: Vec<usize> = (0..systems.len()).collect();
     order.sort_by(|&a, &b| systems[a].alias.cmp(&systems[b].alias));
     let mut finished =
@@ -225,7 +228,6 @@ fn write(collector: Collector, out: &Path) -> Result<Report, Error> {
         shorthand.merge(system.shorthand);
     }
     writer.shorthand(&shorthand.finish(terms::SHORTHAND_MEANINGS).map_err(index::Error::from)?)?;
-    let mut maps: Vec<_> = maps.into_iter().collect();
     maps.sort_by(|a, b| a.order().cmp(&b.order()));
     for map in maps {
         let finished = map.finish(&places);

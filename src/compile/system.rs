@@ -168,6 +168,11 @@ impl SystemBuilder {
         number
     }
 
+    /// The number of a code that was met.
+    pub fn known(&self, code: &str) -> Option<u32> {
+        self.keys.find(self.form.key(code, &mut [0; 16]))
+    }
+
     /// How many codes were met so far.
     pub fn len(&self) -> usize {
         self.keys.texts.len()

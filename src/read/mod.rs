@@ -241,6 +241,9 @@ pub trait Sink {
     fn parent(&mut self, system: SystemHandle, code: &str, parent: &str, at: At);
     fn note(&mut self, system: SystemHandle, code: &str, kind: NoteKind, text: &str);
     fn target(&mut self, map: MapHandle, row: &TargetRow<'_>);
+    /// A row about this source could not be read; a finding says why. What the others say of it is then not all, and answers nothing by
+    /// itself: of rules, `OTHERWISE` would be true for what the lost row was about. `group` is 0 where it is not known.
+    fn row_left_out(&mut self, _map: MapHandle, _source: &str, _group: u16, _at: At) {}
     /// A row for every code in a range that could be recorded; `row.source` is empty. Only who knows the system's codes can tell which.
     fn target_of_range(&mut self, map: MapHandle, range: CodeRange<'_>, row: &TargetRow<'_>);
     fn finding(&mut self, finding: Finding);

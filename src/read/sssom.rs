@@ -14,7 +14,7 @@ use std::io::{self, BufRead};
 use super::code::{Folding, bad_sct_id, form_of};
 use super::names::system_alias;
 use super::tabular::{Findings, Lines, Row, rows_below};
-use super::{MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
+use super::{At, MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
 use crate::model::{CodeForm, MapKind, Relationship};
 
 const COLUMNS: [&str; 12] = [
@@ -51,9 +51,13 @@ pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Res
     match header {
         None => findings.push(Severity::Error, 0, 0, "there is no table below the metadata".into(), "get the file again"),
         Some((number, header)) => {
-            let mut set = Set { metadata, maps: BTreeMap::new(), file, folding: Folding::default() };
-            rows_below(header, number, &mut lines, COLUMNS, &mut findings, &mut |row, findings| set.row(&row, findings))?;
-            set.folding.finish(file, findings.sink);
+            let mut set = Set { metadata, maps: BTreeMap::new(), left_out: Vec::new(), file, folding: Folding::default() };
+            rows_below(header, number, &mut lines, COLUMNS, &mut findings, &mut |row, findings| {
+                if row.torn || set.row(&row, findings).is_none() {
+                    set.left_out(&row);
+                }
+            })?;
+            set.finish(&mut findings);
         }
     }
     findings.finish();
@@ -106,6 +110,8 @@ impl Metadata {
 struct Set<'f> {
     metadata: Metadata,
     maps: BTreeMap<(String, String), SetMap>,
+    /// Of rows that were left out: the prefixes of subject and object, the subject's code, and where it stands.
+    left_out: Vec<((String, String), String, At)>,
     file: &'f str,
     folding: Folding,
 }
@@ -118,20 +124,21 @@ struct SetMap {
 }
 
 impl Set<'_> {
-    fn row(&mut self, row: &Row<'_, 12>, findings: &mut Findings<'_>) {
+    /// Tells a row. `None`: it is left out, and said.
+    fn row(&mut self, row: &Row<'_, 12>, findings: &mut Findings<'_>) -> Option<()> {
         let fields = row.fields.map(|field| unquoted(field.trim()));
         let [subject, predicate, object, modifier, subject_label, object_label, justification, confidence, comment, object_source, ..] =
             fields.each_ref().map(Cow::as_ref);
         let no_object = object == "sssom:NoTermFound";
         if subject == "sssom:NoTermFound" {
             // Nothing leads to the object: no row of a map from subjects.
-            return;
+            return Some(());
         }
         for (id, kind) in [(0, 10), (2, 11)] {
             if NO_CODES.contains(&fields[kind].as_ref()) {
                 let what = format!("{:?} is a {}, not one code", fields[id], fields[kind]);
                 let mend = "the row is left out; say codes that are needed together in a ConceptMap or a table with groups";
-                return findings.warn("entities that are no single codes", row.line, row.columns[id], what, mend);
+                return findings.leave_out("entities that are no single codes", row.line, row.columns[id], what, mend);
             }
         }
         // `http://example.org/a` has a colon too, but no prefix.
@@ -140,15 +147,15 @@ impl Set<'_> {
         let (Some((from, source)), Some((to, target))) = (subject.split_once(':').filter(|_| curie(subject)), object_curie) else {
             let column = row.columns[if curie(subject) { 2 } else { 0 }];
             let what = format!("{subject:?} or {object:?} is not a CURIE");
-            return findings.warn("entities that are no CURIEs", row.line, column, what, "write PREFIX:CODE; the row is left out");
+            return findings.leave_out("entities that are no CURIEs", row.line, column, what, "write PREFIX:CODE; the row is left out");
         };
         if no_object && to.is_empty() {
             let what = "sssom:NoTermFound without object_source: nobody knows where nothing was found".to_owned();
-            return findings.warn("holes without a target system", row.line, row.columns[2], what, "name the system in object_source");
+            return findings.leave_out("holes without a target system", row.line, row.columns[2], what, "name the system in object_source");
         }
         let Some(mut relationship) = relationship(predicate) else {
             let what = format!("{predicate:?} is no predicate that says how two concepts relate");
-            return findings.warn(
+            return findings.leave_out(
                 "unknown predicates",
                 row.line,
                 row.columns[1],
@@ -161,7 +168,7 @@ impl Set<'_> {
             "Not" => true,
             other => {
                 let what = format!("predicate_modifier is {other:?}, neither empty nor Not");
-                return findings.warn("unknown modifiers", row.line, row.columns[3], what, "the row is left out");
+                return findings.leave_out("unknown modifiers", row.line, row.columns[3], what, "the row is left out");
             }
         };
         if denied {
@@ -183,7 +190,7 @@ impl Set<'_> {
         for (code, place) in [(Some(&source_code), 0), (target_code.as_ref(), 1)] {
             if let Some(what) = code.and_then(|code| bad_sct_id(map.forms[place], code)) {
                 let column = row.columns[[0, 2][place]];
-                return findings.warn("bad SNOMED CT ids", row.line, column, what, "the row is left out; correct the id");
+                return findings.leave_out("bad SNOMED CT ids", row.line, column, what, "the row is left out; correct the id");
             }
         }
         let detail = TargetDetail {
@@ -199,6 +206,25 @@ impl Set<'_> {
         };
         let (source, target) = (source_code.as_ref(), target_code.as_deref());
         findings.sink.target(map.handle, &TargetRow { line: row.line, source, target, relationship, detail, at, ..TargetRow::default() });
+        Some(())
+    }
+
+    /// Notes which subject has lost a row, if that much of it can be read.
+    fn left_out(&mut self, row: &Row<'_, 12>) {
+        let [subject, _, object, ..] = row.fields.map(|field| unquoted(field.trim()));
+        if let (Some((from, source)), Some((to, _))) = (subject.split_once(':'), object.split_once(':')) {
+            self.left_out.push(((from.to_owned(), to.to_owned()), source.trim().to_owned(), row.at(0)));
+        }
+    }
+
+    fn finish(self, findings: &mut Findings<'_>) {
+        for (systems, source, at) in self.left_out {
+            // No map comes of a row that could not be read.
+            if let Some(map) = self.maps.get(&systems) {
+                findings.sink.row_left_out(map.handle, &source, 0, at);
+            }
+        }
+        self.folding.finish(self.file, findings.sink);
     }
 
     fn map(&mut self, from: &str, to: &str, findings: &mut Findings<'_>) -> SetMap {

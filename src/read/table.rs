@@ -234,12 +234,30 @@ struct Table<'a> {
 
 impl Table<'_> {
     fn row(&mut self, line: u64, record: &csv::ByteRecord, findings: &mut Findings<'_>) {
-        if record.iter().all(|field| field.trim_ascii().is_empty()) {
-            return;
+        let is_empty = record.iter().all(|field| field.trim_ascii().is_empty());
+        if !is_empty && self.told(line, record, findings).is_none() {
+            let fields = self.fields(record);
+            let source = match self.forms[0] {
+                CodeForm::AsWritten => fields[0].trim().to_owned(),
+                _ => fields[0].trim().to_ascii_uppercase(),
+            };
+            let group = fields[5].trim().parse().ok().filter(|_| record.len() == self.width).unwrap_or(0);
+            if !source.is_empty() && damage(self.forms[0], &source).is_none() && bad_sct_id(self.forms[0], &source).is_none() {
+                findings.sink.row_left_out(self.map, &source, group, At { line, column: self.places[0] as u32 });
+            }
         }
+    }
+
+    /// The texts of the fields of [`FIELDS`], empty where the row has none.
+    fn fields<'r>(&self, record: &'r csv::ByteRecord) -> [std::borrow::Cow<'r, str>; FIELDS.len()] {
+        self.places.map(|place| text(place.checked_sub(1).and_then(|at| record.get(at)).unwrap_or(b"")))
+    }
+
+    /// Tells a row. `None`: it is left out, and said.
+    fn told(&mut self, line: u64, record: &csv::ByteRecord, findings: &mut Findings<'_>) -> Option<()> {
         if record.len() != self.width {
             let what = format!("{} fields where the first line has {}", record.len(), self.width);
-            return findings.warn(
+            return findings.leave_out(
                 "lines with another number of fields",
                 line,
                 record.len().min(self.width) + 1,
@@ -247,25 +265,31 @@ impl Table<'_> {
                 "left out; a delimiter within a field needs quotes",
             );
         }
-        let fields = self.places.map(|place| text(place.checked_sub(1).and_then(|at| record.get(at)).unwrap_or(b"")));
+        let fields = self.fields(record);
         let field = |n: usize| fields[n].trim();
         let [source, target, word, flags] = [0, 1, 2, 3].map(field);
         if source.is_empty() {
-            return findings.warn("rows without a source", line, self.places[0], "there is no source code", "the row is left out");
+            return findings.leave_out("rows without a source", line, self.places[0], "there is no source code", "the row is left out");
         }
         let target = Some(target).filter(|t| !t.is_empty() && !self.layout.no_map.iter().any(|n| n.eq_ignore_ascii_case(t)));
         for (code, place) in [(Some(source), 0), (target, 1)] {
             if let Some(damage) = code.and_then(|code| damage(self.forms[place], code)) {
                 let mend = "the row is left out; format the column as text and export the table again";
-                return findings.warn("codes that a spreadsheet has damaged", line, self.places[place], damage, mend);
+                return findings.leave_out("codes that a spreadsheet has damaged", line, self.places[place], damage, mend);
             }
             if let Some(what) = code.and_then(|code| bad_sct_id(self.forms[place], code)) {
-                return findings.warn("bad SNOMED CT ids", line, self.places[place], what, "the row is left out; correct the id");
+                return findings.leave_out("bad SNOMED CT ids", line, self.places[place], what, "the row is left out; correct the id");
             }
         }
         let Some(relationship) = self.relationship(word) else {
             let what = format!("{word:?} is no relationship that the entry explains");
-            return findings.warn("unknown relationships", line, self.places[2], what, "left out; add it to `relationships` in the entry");
+            return findings.leave_out(
+                "unknown relationships",
+                line,
+                self.places[2],
+                what,
+                "left out; add it to `relationships` in the entry",
+            );
         };
         let at = [0, 1].map(|n| At { line, column: self.places[n] as u32 });
         let source_code = self.folding.code(source, self.forms[0], at[0]);
@@ -274,7 +298,7 @@ impl Table<'_> {
         if !flags.is_empty() {
             let Some(flags) = GemFlags::parse(flags) else {
                 let what = format!("{flags:?} are not the five flags of a GEM");
-                return findings.warn("bad flags", line, self.places[3], what, "left out; were leading zeros lost?");
+                return findings.leave_out("bad flags", line, self.places[3], what, "left out; were leading zeros lost?");
             };
             row.gem_flags = flags.to_number();
             row.relationship = if flags.approximate { Relationship::RelatedTo } else { Relationship::Equivalent };
@@ -285,7 +309,7 @@ impl Table<'_> {
                 row.target = None;
             }
         } else if self.given.kind == MapKind::Gem {
-            return findings.warn(
+            return findings.leave_out(
                 "rows without flags",
                 line,
                 self.places[3],
@@ -293,19 +317,20 @@ impl Table<'_> {
                 "left out; a GEM row needs its five flags",
             );
         }
-        let mut number = |n: usize, value: &mut u16| match field(n) {
-            "" => {}
-            given => match given.parse() {
-                Ok(number) => *value = number,
-                Err(_) => {
-                    let what = format!("{} is {given:?}", FIELDS[n]);
-                    findings.warn("numbers that are none", line, self.places[n], what, "read as if it were not there");
+        for (n, value) in [(4, &mut row.scenario), (5, &mut row.group), (6, &mut row.priority)] {
+            match (field(n), field(n).parse()) {
+                ("", _) => {}
+                (_, Ok(number)) => *value = number,
+                (given, Err(_)) => {
+                    let (kind, what) = ("numbers that are none", format!("{} is {given:?}", FIELDS[n]));
+                    // Without its place among the rules of a group a row would be tried first.
+                    if self.given.kind == MapKind::Rules {
+                        return findings.leave_out(kind, line, self.places[n], what, "the row is left out; correct the number");
+                    }
+                    findings.warn(kind, line, self.places[n], what, "read as if it were not there");
                 }
-            },
-        };
-        number(4, &mut row.scenario);
-        number(5, &mut row.group);
-        number(6, &mut row.priority);
+            }
+        }
         if !field(7).is_empty() {
             findings.check_rule(line, self.places[7], field(7));
         }
@@ -322,7 +347,8 @@ impl Table<'_> {
                 None
             }),
         };
-        let (Some(from), Some(to)) = (self.date(14, field(14), line, findings), self.date(15, field(15), line, findings)) else { return };
+        let (from, to) = (self.date(14, field(14), line, findings), self.date(15, field(15), line, findings));
+        let (from, to) = (from?, to?);
         row.detail = TargetDetail {
             rule: field(7),
             advice: field(8),
@@ -338,6 +364,7 @@ impl Table<'_> {
             ..TargetDetail::default()
         };
         findings.sink.target(self.map, &row);
+        Some(())
     }
 
     fn relationship(&self, word: &str) -> Option<Relationship> {

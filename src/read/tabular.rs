@@ -33,6 +33,12 @@ impl<'a> Findings<'a> {
         }
     }
 
+    /// Says why a row is left out.
+    pub fn leave_out(&mut self, kind: &'static str, line: u64, column: usize, what: impl Into<String>, mend: &str) -> Option<()> {
+        self.warn(kind, line, column, what, mend);
+        None
+    }
+
     pub fn push(&mut self, severity: Severity, line: u64, column: usize, what: String, mend: &str) {
         let column = u32::try_from(column).unwrap_or(u32::MAX);
         self.sink.finding(Finding { file: self.file.to_owned(), line, column, severity, what, mend: mend.to_owned() });
@@ -63,6 +69,8 @@ pub(crate) struct Row<'a, const N: usize> {
     pub fields: [&'a str; N],
     /// 1-based number of each field in the file, 0 for a missing one; what findings carry as their column.
     pub columns: &'a [usize; N],
+    /// The line has more or fewer fields than the header, and was said; fields before the tear are as written, those it has not are empty.
+    pub torn: bool,
 }
 
 impl<const N: usize> Row<'_, N> {
@@ -80,6 +88,20 @@ pub(crate) fn rows<const N: usize>(
     findings: &mut Findings<'_>,
     row: &mut dyn FnMut(Row<'_, N>, &mut Findings<'_>),
 ) -> io::Result<()> {
+    rows_and_torn(input, columns, findings, &mut |line, findings| {
+        if !line.torn {
+            row(line, findings);
+        }
+    })
+}
+
+/// The same with the torn lines among them, for maps: a source that has lost a row must be known.
+pub(crate) fn rows_and_torn<const N: usize>(
+    input: &mut dyn BufRead,
+    columns: [&str; N],
+    findings: &mut Findings<'_>,
+    row: &mut dyn FnMut(Row<'_, N>, &mut Findings<'_>),
+) -> io::Result<()> {
     let mut lines = Lines::new(input);
     let Some((at, header)) = lines.next(findings)? else {
         findings.push(Severity::Error, 0, 0, "the file is empty".into(), "get it again from its publisher");
@@ -88,7 +110,7 @@ pub(crate) fn rows<const N: usize>(
     rows_below(header.to_owned(), at, &mut lines, columns, findings, row)
 }
 
-/// The same where the header line was read already.
+/// The same, torn lines among them, where the header line was read already.
 pub(crate) fn rows_below<const N: usize>(
     header: String,
     header_line: u64,
@@ -127,7 +149,8 @@ pub(crate) fn rows_below<const N: usize>(
         ends.clear();
         ends.extend(memchr::memchr_iter(b'\t', line.as_bytes()));
         ends.push(line.len());
-        if ends.len() != names.len() {
+        let torn = ends.len() != names.len();
+        if torn {
             let what = format!("{} fields where the header has {}", ends.len(), names.len());
             findings.warn(
                 "lines with another number of fields",
@@ -136,15 +159,15 @@ pub(crate) fn rows_below<const N: usize>(
                 what,
                 "the line is left out; look for a stray tab or line break",
             );
-            continue;
         }
         let field = |column: usize| match column {
             0 => "",
+            c if c > ends.len() => "",
             1 => &line[..ends[0]],
             c => &line[ends[c - 2] + 1..ends[c - 1]],
         };
         let fields = at.map(field);
-        row(Row { line: number, fields, columns: &at }, findings);
+        row(Row { line: number, fields, columns: &at, torn }, findings);
     }
     Ok(())
 }

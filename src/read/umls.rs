@@ -164,23 +164,31 @@ impl Sets {
         let to = if row.to == NO_TARGET { "" } else { row.to };
         for (code, form, column) in [(row.from, map.forms[0], row.columns[0]), (to, map.forms[1], row.columns[1])] {
             if let Some(what) = bad_sct_id(form, code).filter(|_| !code.is_empty()) {
-                return findings.warn("bad SNOMED CT ids", line, column, what, "the row is left out; compare with the published file");
+                findings.warn("bad SNOMED CT ids", line, column, what, "the row is left out; compare with the published file");
+                if column == row.columns[1] {
+                    findings.sink.row_left_out(
+                        map.handle,
+                        row.from,
+                        row.group.parse().unwrap_or(0),
+                        At { line, column: row.columns[0] as u32 },
+                    );
+                }
+                return;
             }
         }
         let mut number = |text: &str, what: &str, column| match text {
-            "" => 0,
-            text => text.parse::<u16>().unwrap_or_else(|_| {
-                findings.warn(
-                    "groups and ranks that are no numbers",
-                    line,
-                    column,
-                    format!("{what} is {text:?}"),
-                    "read as if it were not there",
-                );
-                0
+            "" => Some(0),
+            text => text.parse::<u16>().ok().or_else(|| {
+                let (kind, what) = ("groups and ranks that are no numbers", format!("{what} is {text:?}"));
+                findings.warn(kind, line, column, what, "the row is left out: nobody knows before which others it is tried");
+                None
             }),
         };
         let (group, priority) = (number(row.group, "MAPSUBSETID", 3), number(row.rank, "MAPRANK", 4));
+        let (Some(group), Some(priority)) = (group, priority) else {
+            let at = At { line, column: row.columns[0] as u32 };
+            return findings.sink.row_left_out(map.handle, row.from, group.unwrap_or(0), at);
+        };
         let (rule, advice) = (bars(row.rule), bars(row.advice));
         if !rule.is_empty() {
             findings.check_rule(line, 21, &rule);
@@ -272,14 +280,7 @@ mod tests {
             .map(|t| (t.source.as_str(), t.target.as_deref(), t.group, t.priority, t.relationship, t.rule.as_str()))
             .collect();
         use Relationship::*;
-        assert_eq!(
-            rows,
-            [
-                ("138875005", Some("A00.0"), 1, 1, RelatedTo, "IFA 248152002"),
-                ("138875005", Some("A01.0"), 2, 0, Equivalent, "TRUE"),
-                ("138875005", None, 3, 1, RelatedTo, "IFA no"),
-            ]
-        );
+        assert_eq!(rows, [("138875005", Some("A00.0"), 1, 1, RelatedTo, "IFA 248152002"), ("138875005", None, 3, 1, RelatedTo, "IFA no"),]);
         assert_eq!((sink.maps[0].source.as_str(), sink.maps[0].target.as_str()), ("snomed", "icd10cm"));
         assert_eq!((sink.targets[0].advice.as_str(), sink.targets[0].category.as_str()), ("ADVICE", "KIND"));
         let said: Vec<_> = sink.findings.iter().map(|f| (f.line, f.what.split(' ').next().unwrap_or(""))).collect();

@@ -117,6 +117,30 @@ fn rows_that_repeat_or_contradict_each_other_are_said() {
     assert_eq!(ask(&engine, "a", "").0, "exact! I10");
 }
 
+/// What is left of a source that has lost a row is not what its map says: one code of a choice once answered by itself.
+#[test]
+fn a_source_that_lost_a_row_answers_nothing_by_itself() {
+    let table = "a,I10,equivalent,,\na,I11.9,sideways,,\nb,I10,equivalent,,\nnobody,I10,sideways,,\nd,I10,equivalent,,,\n";
+    let map = r#"{"resourceType": "ConceptMap", "id": "m", "group": [{"source": "local", "target": "icd10cm", "element": [
+        {"code": "e", "target": [{"code": "I10", "relationship": "equivalent"}, {"relationship": "equivalent"}]},
+        {"code": "f", "target": [{"code": "I10", "relationship": "equivalent", "dependsOn": [{"attribute": "side"}]}]}]}]}"#;
+    let set = "subject_id\tpredicate_id\tobject_id\nlocal:g\tex:like\tICD10CM:I11.9\nlocal:g\tskos:exactMatch\tICD10CM:I10\n\
+        local:h\tskos:exactMatch\tICD10CM:I10\nlocal:h\tskos:exactMatch\tICD10CM:I11.9\ttorn\n";
+    let system = r#"{"resourceType": "CodeSystem", "url": "local", "concept": [{"code": "d"}]}"#;
+    let (engine, said) = built(&[("payer.csv", table), ("m.json", map), ("x.tsv", set), ("s.json", system)]);
+    for code in ["a", "e", "f", "g", "h"] {
+        assert_eq!(ask(&engine, code, "").0, "needs-facts I10", "{code}: {said:?}");
+    }
+    assert_eq!(ask(&engine, "b", "").0, "exact! I10");
+    assert_eq!(ask(&engine, "d", "").0, "needs-facts ");
+    // Named by nothing but a row that could not be read, it is no code.
+    assert_eq!(ask(&engine, "nobody", "").0, "invalid-code ");
+    let options = TranslatorOptions { from: "local".into(), to: "icd10cm".into(), ..Default::default() };
+    let needs = engine.translator(options).expect("a translator").translate(&Asked::code("a")).needs;
+    let needs: Vec<_> = needs.iter().map(|need| (need.fact.as_str(), need.rule.as_str())).collect();
+    assert_eq!(needs, [("rule", "a row was left out: line 2 of payer.csv")]);
+}
+
 /// A target that no loaded release lists is named with its own file and line.
 #[test]
 fn unlisted_targets_are_said_with_their_file_and_line() {

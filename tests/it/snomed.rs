@@ -166,6 +166,31 @@ fn rules_from_release_to_answer() {
     assert_eq!((row.map().id(), row.line(), row.group(), row.priority()), ("rf2-6011000124106", 2, 1, 1));
 }
 
+/// Without the row that could not be read, OTHERWISE was true for what that row is about, and the answer automatic.
+#[test]
+fn what_is_left_of_a_group_that_lost_a_row_decides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let maps = [
+        (1, "1¦x¦IFA 248153007 |Male|¦¦B01.0"),
+        (1, "1¦2¦OTHERWISE TRUE¦¦B02.0"),
+        (2, "1¦1¦TRUE¦¦A00.0"),
+        (2, "2¦1¦IFA 248152002 |Female|¦tabs¦with¦in¦C01.0"),
+        (2, "2¦2¦OTHERWISE TRUE¦¦"),
+        (3, "1¦1¦TRUE¦¦D01.0"),
+        (4, "1¦one¦TRUE¦¦E01.0"),
+    ];
+    let (engine, report) = build(&folder, &[release(&folder, &maps, &[])]);
+    let answer = |concept: u32| ask(&engine, &to_icd10cm(), &id(concept), &of(Sex::Male));
+    assert_eq!(told(&answer(1)), "needs-facts B02.0; rule");
+    assert_eq!(told(&answer(2)), "needs-facts A00.0; rule");
+    assert_eq!(told(&answer(3)), "approximate! D01.0");
+    assert_eq!(told(&answer(4)), "needs-facts; rule");
+    let rule = answer(1).needs[0].rule.clone();
+    assert!(rule.starts_with("a row was left out: line 2 of ") && rule.ends_with(".txt"), "{rule}");
+    let lines: Vec<u64> = report.findings.iter().filter(|f| f.mend.contains("left out")).map(|f| f.line).collect();
+    assert_eq!(lines, [2, 5, 8], "{:?}", report.findings);
+}
+
 #[test]
 fn retired_concepts_are_answered_through_their_history() {
     let folder = tempfile::tempdir().unwrap();

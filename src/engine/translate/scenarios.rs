@@ -162,7 +162,7 @@ fn by_conditions<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Re
         holding.push(row);
     }
     let mut reading = by_flags(holding.iter().copied());
-    if !needs.is_empty() && !reading.scenarios.is_empty() {
+    if !needs.is_empty() {
         reading.outcome = Outcome::NeedsFacts;
         reading.needs = needs;
     } else if holding.is_empty() {

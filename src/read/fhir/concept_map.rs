@@ -271,13 +271,17 @@ impl Rows<'_, '_> {
             if target.code.is_empty() && !is_hole {
                 let of = if target.value_set.is_empty() { "no code".to_owned() } else { format!("the value set {}", target.value_set) };
                 self.warn("targets without a code", format!("{} leads to {of}", element.code), "the target is left out; name its codes");
+                self.findings.sink.row_left_out(map.handle, &element.code, 0, self.at);
                 continue;
             }
             let relationship = self.relationship(target);
             // A product that is a code of the target system is needed together with the target: a further group of its scenario.
             let (codes, others): (Vec<_>, Vec<_>) = target.product.iter().partition(|p| p.code_in(&map.target).is_some());
-            let (rule, product) = (self.attributes(&target.depends_on), self.attributes(others));
-            if !rule.is_empty() {
+            let ((mut rule, is_whole), (product, _)) = (self.attributes(&target.depends_on), self.attributes(others));
+            if !is_whole {
+                // Not in the language of rules: what is left of the condition holds too often, so a person decides.
+                rule.insert_str(0, "? ");
+            } else if !rule.is_empty() {
                 self.findings.check_rule(self.at.line, self.at.column as usize, &rule);
             }
             let detail =
@@ -311,9 +315,9 @@ impl Rows<'_, '_> {
         })
     }
 
-    /// `attribute=value`, several joined by ` AND `.
-    fn attributes<'a>(&mut self, attributes: impl IntoIterator<Item = &'a Attribute>) -> String {
-        let mut joined = String::new();
+    /// `attribute=value`, several joined by ` AND `, and whether these are all.
+    fn attributes<'a>(&mut self, attributes: impl IntoIterator<Item = &'a Attribute>) -> (String, bool) {
+        let (mut joined, mut is_whole) = (String::new(), true);
         for a in attributes {
             let name = if a.attribute.is_empty() { &a.property } else { &a.attribute };
             let r4 = || match (a.system.as_str(), a.value.as_str()) {
@@ -326,8 +330,9 @@ impl Rows<'_, '_> {
                 self.warn(
                     "attributes without a name or value",
                     format!("attribute {name:?} says nothing"),
-                    "left out of the rule or product",
+                    "left out of the product; a rule without it waits for a person",
                 );
+                is_whole = false;
                 continue;
             };
             if !joined.is_empty() {
@@ -335,6 +340,6 @@ impl Rows<'_, '_> {
             }
             joined.push_str(&format!("{name}={value}"));
         }
-        joined
+        (joined, is_whole)
     }
 }

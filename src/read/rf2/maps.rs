@@ -7,9 +7,9 @@ use std::io::{self, BufRead};
 
 use hashbrown::HashMap;
 
-use super::{Newest, Options, concept_id, ids, orphan};
+use super::{Newest, Options, concept_id, effective_time, ids, orphan};
 use crate::model::{MapKind, Relationship};
-use crate::read::tabular::{Findings, Row, rows};
+use crate::read::tabular::{Findings, Row, rows, rows_and_torn};
 use crate::read::{MapHandle, MapRelease, TargetDetail, TargetRow, Unmapped};
 
 /// Takes map rows and history; one map per map refset, and one for all of history.
@@ -48,12 +48,38 @@ impl<'a> Maps<'a> {
     }
 
     pub fn read_maps(&mut self, input: &mut dyn BufRead, newest: &mut Option<Newest>, findings: &mut Findings<'_>) -> io::Result<()> {
-        rows(input, COLUMNS, findings, &mut |row, findings| {
+        rows_and_torn(input, COLUMNS, findings, &mut |row, findings| {
             let [id, time, active, ..] = row.fields;
-            if Newest::takes(newest, id, time, row.line, findings) && active == "1" {
-                self.map_row(&row, findings);
+            let dated = effective_time(time).is_some();
+            let counts = (dated || !row.torn) && Newest::takes(newest, id, time, row.line, findings);
+            if active != "1" || (dated && !counts) {
+                return;
+            }
+            match counts && !row.torn {
+                true => self.map_row(&row, findings),
+                false => self.left_out(&row, findings),
             }
         })
+    }
+
+    /// Tells which source has lost a row, as far as the row can be read.
+    fn left_out(&mut self, row: &Row<'_, 12>, findings: &mut Findings<'_>) {
+        let [_, _, _, refset, source, _, group, ..] = row.fields;
+        let Some(refset) = refset.parse().ok().filter(|_| concept_id(source).is_some() && self.knows(source)) else { return };
+        let group = if row.torn { 0 } else { group.parse().unwrap_or(0) };
+        let handle = self.handle(refset, row.columns[RULE] != 0, findings);
+        findings.sink.row_left_out(handle, source, group, row.at(4));
+    }
+
+    fn handle(&mut self, refset: u64, has_rules: bool, findings: &mut Findings<'_>) -> MapHandle {
+        match self.handles.get(&refset) {
+            Some(handle) => *handle,
+            None => {
+                let handle = findings.sink.map(&self.release(refset, if has_rules { MapKind::Rules } else { MapKind::Table }));
+                self.handles.insert(refset, handle);
+                handle
+            }
+        }
     }
 
     fn map_row(&mut self, row: &Row<'_, 12>, findings: &mut Findings<'_>) {
@@ -77,7 +103,9 @@ impl<'a> Maps<'a> {
             }
             number
         };
-        let (Some(group), Some(priority)) = (number(group, row.columns[6]), number(priority, row.columns[7])) else { return };
+        let (Some(group), Some(priority)) = (number(group, row.columns[6]), number(priority, row.columns[7])) else {
+            return self.left_out(row, findings);
+        };
         if has_rules {
             findings.check_rule(row.line, row.columns[RULE], rule);
         }
@@ -103,14 +131,7 @@ impl<'a> Maps<'a> {
             },
             ..TargetRow::default()
         };
-        let handle = match self.handles.get(&refset) {
-            Some(handle) => *handle,
-            None => {
-                let handle = findings.sink.map(&self.release(refset, if has_rules { MapKind::Rules } else { MapKind::Table }));
-                self.handles.insert(refset, handle);
-                handle
-            }
-        };
+        let handle = self.handle(refset, has_rules, findings);
         findings.sink.target(handle, &row);
     }
 
