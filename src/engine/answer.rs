@@ -381,12 +381,14 @@ pub enum RepairKind {
     LeadingZero,
     /// Zeros at the end, lost.
     TrailingZero,
-    /// Zeros or placeholders X at the end, added.
+    /// Zeros or placeholders X at the end, added; also the `.0` of a number that was a code.
     Padding,
+    /// The name of its system before it, or its term between bars behind it.
+    Quoted,
 }
 
 impl RepairKind {
-    pub const ALL: [RepairKind; 7] = [
+    pub const ALL: [RepairKind; 8] = [
         RepairKind::Blank,
         RepairKind::Case,
         RepairKind::Dot,
@@ -394,6 +396,7 @@ impl RepairKind {
         RepairKind::LeadingZero,
         RepairKind::TrailingZero,
         RepairKind::Padding,
+        RepairKind::Quoted,
     ];
     pub fn code(self) -> &'static str {
         match self {
@@ -404,6 +407,7 @@ impl RepairKind {
             RepairKind::LeadingZero => "leading-zero",
             RepairKind::TrailingZero => "trailing-zero",
             RepairKind::Padding => "padding",
+            RepairKind::Quoted => "quoted",
         }
     }
 }

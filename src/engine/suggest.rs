@@ -4,6 +4,9 @@
 //! where exactly one code of the system comes out, and where what was written is no code of another system: `I50.9` among ICD-9-CM codes is
 //! heart failure in the wrong column, not the oesophagus (150.9). A dot that was typed counts as evidence: `38.9` has lost a zero (038.9),
 //! it is not the heading 389 with a misplaced dot.
+//!
+//! People also paste a code with what stood around it: `ICD10CM:E11.9`, `73211009 |Diabetes|`. That is taken off, and said, where it can be
+//! nothing else.
 
 use super::answer::{Repair, RepairKind, Suggestion, SuggestionKind};
 use crate::index::{CodeSystem, Concept};
@@ -16,6 +19,8 @@ use std::sync::OnceLock;
 const LONGEST_CODE: usize = 32;
 /// How many nearest codes are offered.
 const MOST_NEAREST: usize = 8;
+/// No code with its system and its term is longer; the terms of SNOMED CT have at most 255 characters.
+const LONGEST_QUOTATION: usize = 512;
 
 /// What a text was understood as.
 pub(super) struct Resolved<'i> {
@@ -43,6 +48,13 @@ pub(super) fn dot_left_out(given: &str, concept: Concept<'_>) -> Option<Repair> 
 
 #[cold]
 fn repaired<'i>(system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
+    if let Some((code, _)) = quoted(system, given).filter(|(_, named)| *named == system) {
+        let mut found = resolve(system, code);
+        if found.concept.is_some() {
+            found.repairs.insert(0, repair(RepairKind::Quoted, given, code));
+        }
+        return found;
+    }
     let form = system.form();
     let mut buffer = [0; 16];
     let mut repairs = Vec::new();
@@ -92,6 +104,28 @@ fn repaired<'i>(system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
     }
 }
 
+/// The code in `ICD10CM:E11.9`, `http://snomed.info/sct|73211009` or `73211009 |Diabetes mellitus|` (the grammar of SNOMED CT), and the
+/// system it is said to be of. Where the name or the term is itself a code there are two, and nobody knows which one is meant: `I10:E11.9`.
+fn quoted<'i, 'g>(system: CodeSystem<'i>, given: &'g str) -> Option<(&'g str, CodeSystem<'i>)> {
+    let text = given.trim();
+    if text.len() > LONGEST_QUOTATION {
+        return None;
+    }
+    let is_code = |text: &str| system.concept(text).or_else(|| system.concept(&text.to_ascii_uppercase())).is_some();
+    let (code, named) = match text.strip_suffix('|') {
+        Some(rest) => {
+            let (code, term) = rest.split_once('|')?;
+            let is_term = term.split(|c: char| !c.is_alphabetic()).any(|word| word.chars().count() > 2) && !term.contains('|');
+            (code.trim(), Some(system).filter(|_| is_term && !is_code(term.trim())))
+        }
+        None => {
+            let (name, code) = text.rsplit_once('|').or_else(|| text.split_once(':'))?;
+            (code.trim(), system.index().system(name.trim()).filter(|_| !is_code(name.trim())))
+        }
+    };
+    named.filter(|_| !code.is_empty()).map(|named| (code, named))
+}
+
 /// Whether what was written is a code of another system, so that a repair of this kind would make another thing of it.
 ///
 /// Zeros are lost and added so often, and short numbers are so dense, that only a code that may be recorded speaks against them: of the
@@ -123,8 +157,14 @@ fn variants(form: CodeForm, text: &str, undotted: &str) -> Vec<(RepairKind, Stri
         CodeForm::Icd9Cm if undotted.starts_with('E') => 4,
         CodeForm::Icd9Cm | CodeForm::Icd10Cm => 3,
         CodeForm::Icd9Proc => 2,
-        _ => return all,
+        _ => 0,
     };
+    // A code without a dot that a program took for a number: 25000.0. No system has four digits before a dot, but 250.0 may be a diagnosis.
+    let is_number = |whole: &&str| whole.len() > 3 && whole.bytes().all(|b| b.is_ascii_digit());
+    all.extend(text.strip_suffix(".0").filter(is_number).map(|whole| (RepairKind::Padding, whole.to_owned())));
+    if digits_before_dot == 0 {
+        return all;
+    }
     let numeric = matches!(form, CodeForm::Icd9Cm | CodeForm::Icd9Proc) && undotted.starts_with(|c: char| c.is_ascii_digit());
     match text.split_once('.') {
         // A dot in another place than the system's is evidence that zeros in front of it were lost or added; only without such zeros is
@@ -209,10 +249,11 @@ pub(super) fn children<'i>(concept: Concept<'i>, date: Option<crate::model::Date
     concept.children().filter(useful).map(plain).collect()
 }
 
-/// The same code in other systems, by their own spelling: blanks, case and the dot left out apart, nothing repaired.
+/// The same code in other systems, by their own spelling: blanks, case, the dot left out and what it was quoted with apart, nothing repaired.
 fn in_other_systems<'i>(system: CodeSystem<'i>, given: &str) -> Vec<Concept<'i>> {
+    let (given, named) = quoted(system, given).unwrap_or((given, system));
     let text = blankless(given).to_ascii_uppercase();
-    let others = system.index().systems().filter(|s| s.ordinal() != system.ordinal());
+    let others = system.index().systems().filter(|s| *s != system && (named == system || named == *s));
     others.filter_map(|s| s.concept(&text).or_else(|| s.concept(given.trim()))).filter(Concept::is_listed).collect()
 }
 

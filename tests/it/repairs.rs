@@ -38,6 +38,48 @@ fn no_code_of_another_system_is_repaired() {
     assert!((100..2_000).contains(&by_zeros), "{by_zeros}");
 }
 
+/// As people paste codes, and as spreadsheets and data frames write them.
+#[test]
+fn what_stands_around_a_code_is_taken_off_and_said() {
+    let engine = engine();
+    use RepairKind::{Case, Dot, Padding, Quoted};
+    for (system, given, used, kinds) in [
+        ("icd9cm", "250.00 |Diabetes mellitus|", "250.00", &[Quoted][..]),
+        ("icd9cm", "icd9:250.00", "250.00", &[Quoted]),
+        ("icd9cm", " ICD-9-CM: 25000", "250.00", &[Quoted, Dot]),
+        ("icd10cm", "ICD10CM:E11.9", "E11.9", &[Quoted]),
+        ("icd10cm", "ICD10CM:e11.9 | Type 2 |", "E11.9", &[Quoted, Quoted, Case]),
+        ("icd10cm", "http://hl7.org/fhir/sid/icd-10-cm|E11.9", "E11.9", &[Quoted]),
+        ("icd9cm", "25000.0", "250.00", &[Padding]),
+        ("icd9proc", "3893.0", "38.93", &[Padding]),
+    ] {
+        let answer = engine.validate(engine.system(system).expect("embedded"), given, None, None);
+        let repairs: Vec<_> = answer.repairs.iter().map(|r| r.kind).collect();
+        assert_eq!((answer.concept.map(|c| c.code()), &repairs[..]), (Some(used), kinds), "{given}");
+        assert_eq!(answer.repairs[0].given, given);
+    }
+    for (system, given) in [
+        // Two codes.
+        ("icd10cm", "I10:E11.9"),
+        ("icd10cm", "E11.9|I10|"),
+        ("icd10cm", "E11.9|E11.99|"),
+        ("icd10cm", "E11.9|I10"),
+        ("icd10cm", "E11.9 |Diabetes| I10 |Hypertension|"),
+        // ICD-10 is not ICD-10-CM.
+        ("icd10cm", "ICD-10:E11.9"),
+        ("icd10cm", "payer:E11.9"),
+        ("icd10cm", "ICD10CM:"),
+        // 250.0 as a number, or 250.00 with its dot in another place.
+        ("icd9cm", "2500.0"),
+    ] {
+        let answer = engine.validate(engine.system(system).expect("embedded"), given, None, None);
+        assert_eq!((answer.concept.map(|c| c.code()), answer.repairs.len()), (None, 0), "{given}");
+    }
+    let answer = engine.validate(engine.system("icd9cm").expect("embedded"), "ICD10CM:E11.9", None, None);
+    assert_eq!(answer.status, ValidationStatus::WrongSystem);
+    assert_eq!(answer.issues[0].suggestions[0].concept.code(), "E11.9");
+}
+
 #[test]
 fn the_wrong_column_is_said_and_the_repair_offered() {
     let engine = engine();

@@ -29,8 +29,9 @@ impl<'e> Searcher<'e> {
             hop: None,
         };
         let resolved = suggest::resolve(self.system, text);
-        // Blanks, case and the dot never change which code is meant.
-        let slip = resolved.repairs.iter().find(|r| !matches!(r.kind, RepairKind::Blank | RepairKind::Case | RepairKind::Dot));
+        // These never change which code is meant.
+        let same = |kind| matches!(kind, RepairKind::Blank | RepairKind::Case | RepairKind::Dot | RepairKind::Quoted);
+        let slip = resolved.repairs.iter().find(|r| !same(r.kind));
         if let (Some(concept), None) = (resolved.concept, slip) {
             let after = if self.is_gone(concept) { self.after(concept) } else { Vec::new() };
             if !after.is_empty() {

@@ -51,6 +51,7 @@ pub(super) fn of_codes(values: &[(&[u8], u64)], codes: &Codes<'_>, best: &Eviden
                 Some("blank") => ("blank", "blanks around or inside; passed over"),
                 Some("letter") => ("letter", "a letter for a digit (O for 0, I for 1); read as the one code that fits"),
                 Some("leading-zero") => ("leading-zero", "zeros in front, lost or added; read as the one code that fits"),
+                Some("quoted") => ("quoted", "with its system's name before it or its term behind it; read as the code alone"),
                 Some(other) => (other, "zeros at the end, lost or added; read as the one code that fits"),
             };
             Damage { kind, rows, distinct, what }

@@ -255,6 +255,7 @@ fn repairs(d: &Document) -> Markup {
         "dot" => "the dot left out, added, or in another place",
         "letter" => "a letter O for a zero, I or l for a one",
         "leading-zero" => "zeros in front, lost or added",
+        "quoted" => "its system's name before it, or its term behind it",
         _ => "zeros at the end, lost or added",
     };
     html! {
