@@ -80,6 +80,14 @@ impl Sex {
     }
 }
 
+/// Reads the id of a co-existing finding, with or without its term between bars. Its check digit must fit: a slip is another finding, which no
+/// rule asks for.
+pub fn finding(code: &str) -> Option<u64> {
+    let id = code.split('|').next().unwrap_or(code).trim();
+    let is_id = (6..=18).contains(&id.len()) && super::system::verhoeff(id.as_bytes());
+    is_id.then(|| id.parse().ok()).flatten()
+}
+
 /// What is known of the patient. The default knows nothing.
 ///
 /// These are private data: they are compared and never printed; `Debug` says only which kinds of fact are there.

@@ -1,4 +1,4 @@
-//! Any table of mappings: a separated file whose columns a short entry names.
+//! Any table of mappings: a separated file, or a sheet of a workbook, whose columns a short entry names.
 //!
 //! ```toml
 //! [[release]]
@@ -13,6 +13,7 @@
 //! [release.table]
 //! delimiter = ";"           # by default the comma; "tab" for a tab
 //! quote = ""                # none; by default the double quote
+//! sheet = "Crosswalk"       # of a workbook (.xlsx, .xls, .ods); by default its first one
 //! skip = 2                  # lines above the header
 //! header = false            # columns are then numbers from 1
 //! columns = { source = "OLD", target = "NEW", relationship = "MATCH", comment = "NOTES" }
@@ -28,7 +29,10 @@
 //!
 //! Spreadsheets damage codes in ways that can be seen: zeros lost in front, long ids in scientific notation. Such a code is not a code of
 //! its system; the row is left out, and the finding says what was probably there. Nothing is repaired. Letter case and blanks around a
-//! code are another matter: they are folded (`v58.69` is V58.69), and one finding says how often.
+//! code are another matter: they are folded (`v58.69` is V58.69), and one finding says how often. In a workbook codes may be numbers, of
+//! which the zeros at the end are lost as well (250.1 may have been 250.10): they are read as they show, and said.
+
+mod workbook;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
@@ -48,6 +52,7 @@ use crate::model::{CodeForm, Date, GemFlags, MapKind, Relationship};
 pub struct Layout {
     pub delimiter: Option<String>,
     pub quote: Option<String>,
+    pub sheet: Option<String>,
     pub skip: u64,
     pub header: Option<bool>,
     pub columns: BTreeMap<String, Column>,
@@ -134,14 +139,25 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &MapRelease, layout: &La
         }
         return Ok(());
     }
+    let mut rows = Rows { given, layout, table: None };
     let first = input.fill_buf()?;
     if first.starts_with(b"PK\x03\x04") || first.starts_with(b"\xD0\xCF\x11\xE0") {
-        let mend = "save its sheet as CSV UTF-8, the columns of codes formatted as text before they are filled; the file is not read";
-        findings.push(Severity::Error, 0, 0, "this is a workbook or an archive, not a separated text".into(), mend);
-        return Ok(());
+        read_workbook(&read_to_vec(input)?, &mut rows, &mut findings);
+    } else {
+        read_text(input, &mut rows, &mut findings)?;
     }
+    if let Some(table) = rows.table {
+        table.folding.finish(file, findings.sink);
+    }
+    findings.finish();
+    Ok(())
+}
+
+fn read_text(input: &mut dyn BufRead, rows: &mut Rows<'_>, findings: &mut Findings<'_>) -> io::Result<()> {
+    let layout = rows.layout;
     // What spreadsheets call Unicode text.
-    let utf16 = encoding_rs::Encoding::for_bom(first).map(|(encoding, _)| encoding).filter(|encoding| *encoding != encoding_rs::UTF_8);
+    let bom = encoding_rs::Encoding::for_bom(input.fill_buf()?).map(|(encoding, _)| encoding);
+    let utf16 = bom.filter(|encoding| *encoding != encoding_rs::UTF_8);
     let decoded = match utf16 {
         Some(encoding) => encoding.decode(&read_to_vec(input)?).0.into_owned(),
         None => String::new(),
@@ -164,33 +180,91 @@ pub fn read(input: &mut dyn BufRead, file: &str, given: &MapRelease, layout: &La
         .flexible(true)
         .from_reader(input);
     let mut record = csv::ByteRecord::new();
-    let mut table = None;
     let mut seen_header = false;
     while csv.read_byte_record(&mut record).map_err(io::Error::from)? {
         let line = layout.skip + record.position().map_or(0, csv::Position::line) + if seen_header { behind } else { 0 };
-        if !seen_header {
-            seen_header = true;
-            let has_header = layout.header != Some(false);
-            let names: Vec<String> = record.iter().map(|name| text(name).trim_start_matches('\u{feff}').trim().to_owned()).collect();
-            let Some(places) = places(layout, has_header.then_some(&names), line, &mut findings) else { return Ok(()) };
-            let (map, forms) = (findings.sink.map(given), [form_of(&given.source), form_of(&given.target)]);
-            table = Some(Table { map, given, forms, layout, places, width: names.len(), folding: Folding::default() });
-            if has_header {
-                continue;
-            }
-        }
-        if let Some(table) = &mut table {
-            table.row(line, &record, &mut findings);
+        seen_header = true;
+        if !rows.take(line, &record, findings) {
+            return Ok(());
         }
     }
     if !seen_header {
         findings.push(Severity::Error, 0, 0, "the file is empty".into(), "get it again");
     }
-    if let Some(table) = table {
-        table.folding.finish(file, findings.sink);
-    }
-    findings.finish();
     Ok(())
+}
+
+fn read_workbook(bytes: &[u8], rows: &mut Rows<'_>, findings: &mut Findings<'_>) {
+    let layout = rows.layout;
+    let sheet = match workbook::sheet(bytes, layout.sheet.as_deref()) {
+        Ok(sheet) => sheet,
+        Err(what) => {
+            return findings.push(Severity::Error, 0, 0, what, "correct the entry, or save the sheet as CSV UTF-8; the file is not read");
+        }
+    };
+    let date = layout.date.as_deref().unwrap_or("%Y-%m-%d");
+    let mut is_empty = true;
+    for (line, cells) in workbook::rows(&sheet).filter(|(line, _)| *line > layout.skip) {
+        is_empty = false;
+        let record = csv::ByteRecord::from(cells.iter().map(|cell| workbook::text(cell, date)).collect::<Vec<_>>());
+        if !rows.take(line, &record, findings) {
+            return;
+        }
+        for n in [0, 1] {
+            let Some(table) = &rows.table else { continue };
+            let cell = table.places[n].checked_sub(1).and_then(|at| cells.get(at));
+            let number = cell.filter(|cell| matches!(cell, calamine::Data::Float(_) | calamine::Data::Int(_)));
+            let code = number.map(|number| workbook::text(number, date));
+            if let Some(code) = code.filter(|code| may_have_lost_zeros(table.forms[n], code)) {
+                let what = format!("{code} is a number here: of zeros at its end nothing would be left");
+                let mend = "read as it shows; format the column as text before it is filled";
+                findings.warn("codes that are numbers", line, table.places[n], what, mend);
+            }
+        }
+    }
+    if is_empty {
+        findings.push(Severity::Error, 0, 0, "the sheet is empty".into(), "name another `sheet` in the entry");
+    }
+}
+
+/// Whether a number may be what is left of a longer code: 250.1 of 250.10, but not 250.11 or 25010. Zeros lost in front are [`damage`].
+fn may_have_lost_zeros(form: CodeForm, number: &str) -> bool {
+    let (before, after) = number.split_once('.').unwrap_or((number, ""));
+    match form {
+        CodeForm::Icd9Cm => before.len() == 3 && after.len() < 2,
+        CodeForm::Icd9Proc => before.len() == 2 && after.len() < 2,
+        _ => false,
+    }
+}
+
+/// Takes the rows of a table one by one; the first is its header, if it has one.
+struct Rows<'a> {
+    given: &'a MapRelease,
+    layout: &'a Layout,
+    table: Option<Table<'a>>,
+}
+
+impl Rows<'_> {
+    /// False: the header is not the one of the entry, and there is no use in the others.
+    fn take(&mut self, line: u64, record: &csv::ByteRecord, findings: &mut Findings<'_>) -> bool {
+        let table = match &mut self.table {
+            Some(table) => table,
+            None => {
+                let has_header = self.layout.header != Some(false);
+                let names: Vec<String> = record.iter().map(|name| text(name).trim_start_matches('\u{feff}').trim().to_owned()).collect();
+                let Some(places) = places(self.layout, has_header.then_some(&names), line, findings) else { return false };
+                let (map, forms) = (findings.sink.map(self.given), [form_of(&self.given.source), form_of(&self.given.target)]);
+                let (given, layout, width) = (self.given, self.layout, names.len());
+                let table = self.table.insert(Table { map, given, forms, layout, places, width, folding: Folding::default() });
+                if has_header {
+                    return true;
+                }
+                table
+            }
+        };
+        table.row(line, record, findings);
+        true
+    }
 }
 
 /// Where the fields of [`FIELDS`] stand, from 1; 0 for those that the layout does not name.
@@ -421,152 +495,4 @@ fn damage(form: CodeForm, code: &str) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::read::{Collected, Unmapped};
-
-    fn map(kind: MapKind, source: &str, target: &str) -> MapRelease {
-        MapRelease {
-            id: "payer".into(),
-            url: String::new(),
-            title: String::new(),
-            version: "1".into(),
-            source: source.into(),
-            target: target.into(),
-            kind,
-            from: None,
-            to: None,
-            unmapped: Unmapped::None,
-        }
-    }
-
-    fn collected(layout: &str, given: &MapRelease, text: &[u8]) -> Collected {
-        let mut sink = Collected::default();
-        let mut input = text;
-        read(&mut input, "payer.csv", given, &toml::from_str(layout).unwrap(), &mut sink).unwrap();
-        sink
-    }
-
-    fn places(sink: &Collected) -> Vec<(u64, u32)> {
-        sink.findings.iter().map(|f| (f.line, f.column)).collect()
-    }
-
-    #[test]
-    fn columns_words_dates_and_holes() {
-        let layout = r#"
-            delimiter = ";"
-            skip = 1
-            columns = { source = "OLD", target = "new", relationship = "MATCH", comment = 4, from = "Start" }
-            relationships = { "1" = "equivalent", "B" = "source-is-broader-than-target" }
-            no_map = ["none"]
-            date = "%m/%d/%Y"
-        "#;
-        let text = "A table of ours\r\nOLD;NEW;MATCH;NOTES;Start\r\n\
-            250.00;E11.9;1;\"plain; quoted\";10/01/2026\r\n250.01;E10.9;b;Ménière;\r\n401.9;NONE;;;\r\n\
-            ;;;;\r\n;E11;1;;\r\n250.02;E11.65;?;;\r\n250.03;E11.65;1;;soon\r\n250.10;E11;1\r\n250.11;E12;wider;;\r\n";
-        let sink = collected(layout, &map(MapKind::Table, "icd9cm", "icd10cm"), text.as_bytes());
-        use Relationship::*;
-        let rows: Vec<_> = sink.targets.iter().map(|t| (t.line, t.source.as_str(), t.target.as_deref(), t.relationship)).collect();
-        assert_eq!(
-            rows,
-            [
-                (3, "250.00", Some("E11.9"), Equivalent),
-                (4, "250.01", Some("E10.9"), SourceIsBroaderThanTarget),
-                (5, "401.9", None, RelatedTo),
-                (11, "250.11", Some("E12"), SourceIsNarrowerThanTarget),
-            ]
-        );
-        assert_eq!((sink.targets[0].comment.as_str(), sink.targets[0].from), ("plain; quoted", Some(jiff::civil::date(2026, 10, 1))));
-        assert_eq!(sink.targets[1].comment, "Ménière");
-        assert_eq!(places(&sink), [(7, 1), (8, 3), (9, 5), (10, 4)]);
-    }
-
-    #[test]
-    fn lost_zeros_are_said_and_never_put_back() {
-        let layout = r#"columns = { source = 1, target = 2 }
-            header = false"#;
-        for (source, code, whole) in [
-            ("icd9cm", "1.1", Some("001.1")),
-            ("icd9cm", "38.9", Some("038.9")),
-            ("icd9cm", "38", Some("038")),
-            ("icd9cm", "250.00", None),
-            ("icd9cm", "V10", None),
-            ("icd9proc", "1.2", Some("01.2")),
-            ("icd9proc", "38.1", None),
-            ("cpt", "100", Some("00100")),
-            ("cpt", "99213", None),
-            ("cpt", "25", None),
-            ("icd10pcs", "16070", Some("0016070")),
-            ("icd10pcs", "0016070", None),
-            ("icd10pcs", "001", None),
-            ("snomed", "4.4054E7", Some("scientific")),
-            ("snomed", "44054007", Some("check digit")),
-            ("cpt", "0001F", None),
-            ("snomed", "7.32E+07", Some("scientific")),
-            ("snomed", "900000000000003000", Some("rounded")),
-            ("snomed", "900000000000003001", None),
-            ("local", "1", None),
-        ] {
-            let sink = collected(layout, &map(MapKind::Table, source, "icd10cm"), format!("{code},E11.9\n").as_bytes());
-            assert_eq!(sink.targets.len(), usize::from(whole.is_none()), "{source} {code}");
-            if let Some(whole) = whole {
-                assert!(sink.findings[0].what.contains(whole), "{}", sink.findings[0]);
-                assert_eq!(places(&sink), [(1, 1)]);
-            }
-        }
-    }
-
-    #[test]
-    fn case_is_folded_where_the_system_knows_its_codes() {
-        let layout = "columns = { source = 1, target = 2 }\nheader = false";
-        let sink = collected(layout, &map(MapKind::Table, "icd9cm", "icd10cm"), b"v58.69,e11.00\n250.00, E11.9 \n");
-        let rows: Vec<_> = sink.targets.iter().map(|t| (t.source.as_str(), t.target.as_deref(), t.target_as_written.as_str())).collect();
-        assert_eq!(rows, [("V58.69", Some("E11.00"), "e11.00"), ("250.00", Some("E11.9"), "")]);
-        assert_eq!(sink.targets[0].source_as_written, "v58.69");
-        assert!(sink.findings[0].what.starts_with("2 codes in lower case"), "{}", sink.findings[0]);
-        assert_eq!((sink.findings.len(), sink.findings[0].severity), (1, Severity::Note));
-        let sink = collected(layout, &map(MapKind::Table, "local", "icd10cm"), b"v58.69,E11.00\n");
-        assert_eq!((sink.targets[0].source.as_str(), sink.findings.len()), ("v58.69", 0));
-    }
-
-    #[test]
-    fn a_gem_as_a_table() {
-        let layout = r#"delimiter = "tab"
-            quote = ""
-            columns = { source = "i9", target = "i10", flags = "flags" }"#;
-        let text =
-            "i9\ti10\tflags\n24951\tE0839\t10111\n24951\tE0800\t10112\n40190\tNoDx\t11000\n25000\tE119\t1000\n25000\t\"E119\t10000\n";
-        let sink = collected(layout, &map(MapKind::Gem, "icd9cm", "icd10cm"), text.as_bytes());
-        let rows: Vec<_> = sink.targets.iter().map(|t| (t.target.as_deref(), t.gem_flags, t.scenario, t.group)).collect();
-        assert_eq!(rows, [(Some("E0839"), 10111, 1, 1), (Some("E0800"), 10112, 1, 2), (None, 11000, 0, 0), (Some("\"E119"), 10000, 0, 0)]);
-        assert_eq!(places(&sink), [(5, 3)]);
-    }
-
-    #[test]
-    fn unicode_text_and_workbooks_of_spreadsheets() {
-        let layout = "delimiter = \"tab\"\ncolumns = { source = \"OLD\", target = \"NEW\", comment = 3 }";
-        let text = "OLD\tNEW\tNOTES\r\n250.00\tE11.9\tMénière\r\n";
-        let utf16: Vec<u8> = std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect();
-        let sink = collected(layout, &map(MapKind::Table, "icd9cm", "icd10cm"), &utf16);
-        let rows: Vec<_> = sink.targets.iter().map(|t| (t.line, t.source.as_str(), t.comment.as_str())).collect();
-        assert_eq!((rows, sink.findings.len()), (vec![(2, "250.00", "Ménière")], 0));
-        let sink = collected(layout, &map(MapKind::Table, "icd9cm", "icd10cm"), b"PK\x03\x04\x14\0\x06\0");
-        assert!(sink.findings[0].what.contains("workbook") && sink.findings[0].mend.contains("CSV UTF-8"), "{}", sink.findings[0]);
-    }
-
-    #[test]
-    fn bad_entries_and_headers() {
-        let said = |layout: &str, text: &str| {
-            let sink = collected(layout, &map(MapKind::Table, "a", "b"), text.as_bytes());
-            assert_eq!(sink.targets.len(), 0);
-            sink.findings.into_iter().map(|f| f.what).collect::<Vec<_>>().join("; ")
-        };
-        assert!(said("columns = { source = \"a\" }", "").contains("names no target"));
-        assert!(said("columns = { source = 1, target = 2, colour = 3 }", "").contains("\"colour\", which is none of"));
-        assert!(said("columns = { source = 1, target = 2 }\nrelationship = \"same\"", "").contains("no relationship"));
-        assert!(said("columns = { source = 1, target = 2 }\ndelimiter = \"::\"", "").contains("one ASCII character"));
-        assert!(said("columns = { source = \"x\", target = \"y\" }", "a,b\n1,2\n").contains("no column x, y; it has: a b"));
-        assert!(said("columns = { source = \"x\", target = \"y\" }", "").contains("empty"));
-        assert!(toml::from_str::<Layout>("colums = {}").is_err());
-    }
-}
+mod tests;

@@ -310,6 +310,7 @@ fn what_cannot_run_says_the_remedy_and_ends_with_two() {
         (translate(&["--age", "old"]), "--age is no age: give a number and a unit"),
         (translate(&["--sex", "other"]), "--sex is neither female nor male"),
         (translate(&["--with", "icd9cm|250.00"]), "--with takes snomed|CODE"),
+        (translate(&["--with", "snomed|248152003"]), "digits and a check digit"),
         (vec!["lookup", "--system", "icd10cm", "I10", "--index", file], "build one with `xwalk index build`"),
         (vec!["index", "verify", "/nonexistent/index"], "cannot verify /nonexistent/index"),
         (vec!["fetch", "icd10cm-2O25"], "did you mean icd10cm-2025"),
@@ -473,8 +474,11 @@ fn a_folder_with_a_manifest_joins_what_is_at_hand() {
         version = \"1\"\nformat = \"table\"\nfile = \"payer.csv\"\n[release.table]\ncolumns = { source = \"OLD\", target = \"NEW\" }\n";
     std::fs::create_dir(folder.path().join("own")).expect("made");
     std::fs::write(folder.path().join("own/manifest.toml"), manifest).expect("written");
-    std::fs::write(folder.path().join("own/payer.csv"), "OLD,NEW\n250.00,E11.65\n").expect("written");
-    xwalk().args(["index", "build"]).arg(folder.path().join("own")).args(["-o", &out]).assert().success();
+    std::fs::write(folder.path().join("own/payer.csv"), "OLD,NEW\n250.00,E11.65\n401.9,E99.99\n").expect("written");
+    // What is wrong with it is not buried under notes on what others published.
+    let said = says(xwalk().args(["--format", "text", "index", "build"]).arg(folder.path().join("own")).args(["-o", &out]));
+    assert!(said.starts_with("warning: payer.csv:3:2: E99.99 is in no loaded release"), "{said}");
+    assert!(said.lines().nth(1).is_some_and(|line| line.contains("notes on published releases")) && said.lines().count() == 4, "{said}");
     let (exit, answers) = json(xwalk().args(["--index", &out, "translate", "--from", "icd9cm", "--to", "icd10cm", "250.00"]));
     assert_eq!((exit, &answers[0]["codes"][0]), (0, &"E11.65".into()), "{}", answers[0]);
     let target = &answers[0]["scenarios"][0]["groups"][0]["options"][0];

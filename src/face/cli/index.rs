@@ -7,7 +7,7 @@ use crate::compile::{self, Report};
 use crate::face::wire::{BuildReport, CodeReport, DiffReport, FindingReport, IndexReport, RowReport, VerifyReport};
 use crate::index;
 use crate::read::{Finding, Severity};
-use crate::releases::{self, Source};
+use crate::releases::{self, Precedence, Source};
 use anyhow::{Context, Result};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -127,7 +127,10 @@ fn build(args: &Build, session: &Session) -> Result<Verdict> {
     let sources = releases::with(sources, files);
     let inputs: Vec<compile::Input> = sources.iter().map(Source::input).collect();
     session.say(&format!("compiling {}", count(inputs.len(), "release file", "release files")));
-    let report = if args.strict { build_strictly(&inputs, &args.output)? } else { compile::build(&inputs, &args.output)? };
+    let mut report = if args.strict { build_strictly(&inputs, &args.output)? } else { compile::build(&inputs, &args.output)? };
+    let published: Vec<&str> = sources.iter().filter(|s| s.precedence < Precedence::Own).map(|s| s.file_name.as_str()).collect();
+    // Nobody who reads them can mend what a publisher wrote, so what is the user's own comes first.
+    report.findings.sort_by_key(|finding| is_of(finding, &published));
     let refused = args.strict && report.findings_from(Severity::Warning).next().is_some();
     let wire = BuildReport {
         file: args.output.display().to_string(),
@@ -138,7 +141,7 @@ fn build(args: &Build, session: &Session) -> Result<Verdict> {
         rows: report.rows,
         findings: report.findings.iter().map(finding).collect(),
     };
-    session.output().only(&wire, |paint| build_text(&report, &args.output, refused, paint))?;
+    session.output().only(&wire, |paint| build_text(&report, &published, &args.output, refused, paint))?;
     // An error is a file that is not in the index, or not as what it was given for.
     let left_out = report.findings_from(Severity::Error).next().is_some();
     Ok(Verdict::settled_if(!refused && !left_out))
@@ -171,9 +174,18 @@ fn build_strictly(inputs: &[compile::Input], out: &Path) -> Result<Report> {
     Ok(report)
 }
 
-fn build_text(report: &Report, out: &Path, refused: bool, paint: Paint) -> String {
+/// Whether a finding is about one of these files, which it names as they are unpacked, or with a member behind them.
+fn is_of(finding: &Finding, files: &[&str]) -> bool {
+    let name = finding.file.split('/').next().unwrap_or_default();
+    files.iter().any(|file| file.strip_prefix(name).is_some_and(|rest| matches!(rest, "" | ".zst" | ".gz")))
+}
+
+/// Notes on published releases are counted; everything else is told.
+fn build_text(report: &Report, published: &[&str], out: &Path, refused: bool, paint: Paint) -> String {
     let mut page = String::new();
-    for finding in &report.findings {
+    let (counted, told): (Vec<_>, Vec<_>) =
+        report.findings.iter().partition(|finding| finding.severity == Severity::Note && is_of(finding, published));
+    for finding in told {
         let word = severity(finding.severity);
         let word = match finding.severity {
             Severity::Error => paint.bad(word),
@@ -181,6 +193,10 @@ fn build_text(report: &Report, out: &Path, refused: bool, paint: Paint) -> Strin
             Severity::Note => paint.dim(word),
         };
         let _ = writeln!(page, "{word}: {finding}");
+    }
+    if !counted.is_empty() {
+        let notes = count(counted.len(), "note", "notes");
+        let _ = writeln!(page, "{}", paint.dim(&format!("{notes} on published releases (--format json tells them)")));
     }
     let of = |severity| report.findings.iter().filter(|f| f.severity == severity).count();
     let _ = writeln!(

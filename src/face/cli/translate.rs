@@ -2,8 +2,9 @@
 
 use super::page::{Ink, Paint, Table, count};
 use super::{Session, Verdict, options, subjects};
-use crate::engine::{Age, Asked, Facts, Policy, Sex, TranslatorOptions};
+use crate::engine::{Age, Asked, Engine, Facts, Policy, Sex, TranslatorOptions};
 use crate::face::wire::{Group, Hop, Origin, Repair, Scenario, Suggestion, Target, TranslateAnswer};
+use crate::model::rule;
 use anyhow::{Result, anyhow, bail};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -90,6 +91,7 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     };
     let opened = session.engine()?;
     let engine = options::deciding(&opened, args.decisions.as_deref(), policy == Policy::Decision)?;
+    say_unknown(&facts, &engine, session);
     let translator = engine.translator(options)?;
     let mut out = session.output();
     let most = if args.all { usize::MAX } else { MOST_TARGETS };
@@ -116,8 +118,10 @@ fn facts(args: &Args) -> Result<Facts> {
     for with in &args.with {
         match (with.split_once('|'), with.split_once('=')) {
             (Some((system, code)), _) if crate::model::System::find(system).is_some_and(|s| s.alias == "snomed") => {
-                let id = code.trim().parse().map_err(|_| anyhow!("--with: a SNOMED CT code is a number, like snomed|248152002"))?;
-                facts.findings.push(id);
+                let id = rule::finding(code);
+                facts
+                    .findings
+                    .push(id.ok_or_else(|| anyhow!("--with: a SNOMED CT code is digits and a check digit, like snomed|248152002"))?);
             }
             // An attribute may be a canonical with its version: `http://example.org/p|2=left`.
             (_, Some((attribute, value))) => facts.properties.push((attribute.to_owned(), value.to_owned())),
@@ -125,6 +129,19 @@ fn facts(args: &Args) -> Result<Facts> {
         }
     }
     Ok(facts)
+}
+
+/// Says of findings that no release knows that they are no kind of anything: a rule about a kind of finding is not true because of them.
+fn say_unknown(facts: &Facts, engine: &Engine, session: &Session) {
+    let Ok(snomed) = engine.system("snomed") else { return };
+    let known = |id: u64| [rule::FEMALE, rule::MALE].contains(&id) || snomed.concept(&id.to_string()).is_some_and(|c| c.is_listed());
+    for (at, _) in facts.findings.iter().enumerate().filter(|(_, id)| !known(**id)) {
+        let version = snomed.version();
+        session.warn(&format!(
+            "--with: finding {} is in no loaded release of SNOMED CT ({version}); of no rule's finding is it a kind",
+            at + 1
+        ));
+    }
 }
 
 fn text(a: &TranslateAnswer<'_>, paint: Paint, most: usize) -> String {

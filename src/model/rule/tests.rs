@@ -27,6 +27,14 @@ fn aged(age: &str) -> Facts {
 }
 
 #[test]
+fn findings_are_ids_that_can_be() {
+    assert_eq!([finding("248152002"), finding(" 248152002 |Female| ")], [Some(FEMALE); 2]);
+    for slip in ["248152003", "284152002", "", "|Female|", "female", "9999999999999999999999"] {
+        assert_eq!(finding(slip), None, "{slip}");
+    }
+}
+
+#[test]
 fn conjunction_is_kleenes() {
     use Truth::*;
     for (a, b, and) in [

@@ -305,9 +305,10 @@ impl Subject<'_> {
         for with in &self.with {
             match (with.split_once('|'), with.split_once('=')) {
                 (Some((system, code)), _) if crate::model::System::find(system).is_some_and(|s| s.alias == "snomed") => {
+                    let id = crate::model::rule::finding(code);
                     facts
                         .findings
-                        .push(code.trim().parse().map_err(|_| wrong("with", "a SNOMED CT code is a number, like snomed|248152002"))?);
+                        .push(id.ok_or_else(|| wrong("with", "a SNOMED CT code is digits and a check digit, like snomed|248152002"))?);
                 }
                 (_, Some((attribute, value))) => facts.properties.push((attribute.to_owned(), value.to_owned())),
                 _ => return Err(wrong("with", "say snomed|CODE, or ATTRIBUTE=VALUE")),
