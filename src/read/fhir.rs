@@ -1,4 +1,4 @@
-//! FHIR CodeSystem and ConceptMap, R4 and R5, as JSON: one resource, a Bundle of them, or one a line.
+//! FHIR CodeSystem and ConceptMap, R4 and R5, as JSON: one resource, a Bundle or a list of them, or one a line.
 //!
 //! [R5 ConceptMap](https://hl7.org/fhir/R5/conceptmap.html), [R4 ConceptMap](https://hl7.org/fhir/R4/conceptmap.html),
 //! [CodeSystem](https://hl7.org/fhir/R5/codesystem.html). The two versions are told apart row by row: R4 says `equivalence` (and
@@ -26,6 +26,12 @@ pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Res
     sink.begin(file);
     let bytes = read_to_vec(input)?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    if bytes.trim_ascii_start().starts_with(b"[")
+        && let Ok(list) = serde_json::from_slice::<Vec<&RawValue>>(bytes)
+    {
+        several(list.into_iter(), bytes, file, sink);
+        return Ok(());
+    }
     if let Err(error) = resource(bytes, bytes, file, sink) {
         // One a line, as servers export them in bulk.
         let lines = serde_json::Deserializer::from_slice(bytes).into_iter().collect::<Result<Vec<&RawValue>, _>>();

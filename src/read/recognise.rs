@@ -54,7 +54,7 @@ fn by_magic(base: &str, head: &[u8]) -> Option<(Format, Content)> {
     match first {
         Some(b'<') => holds("<ICD10CM.tabular").then_some((Format::Icd10cmTabular, Content::System("icd10cm"))),
         // Where keys are sorted, the codes of a large resource come before its type.
-        Some(b'{') if ["resourceType", "concept", "element"].iter().any(|key| holds(&format!("\"{key}\""))) => {
+        Some(b'{' | b'[') if ["resourceType", "concept", "element"].iter().any(|key| holds(&format!("\"{key}\""))) => {
             Some((Format::Fhir, Content::Itself))
         }
         _ => None,
@@ -75,7 +75,7 @@ fn by_text(base: &str, head: &[u8]) -> Option<(Format, Content)> {
         return Some((Format::NlmIcd9Snomed, Content::Itself));
     }
     let after_comments = sample.lines.iter().find(|line| !line.starts_with('#')).map_or(first.as_str(), String::as_str);
-    if ["subject_id", "predicate_id", "object_id"].iter().all(|c| after_comments.split('\t').any(|f| f == *c)) {
+    if ["subject_id", "predicate_id", "object_id"].iter().all(|c| after_comments.split(['\t', ',']).any(|f| f.trim_matches('"') == *c)) {
         return Some((Format::Sssom, Content::Itself));
     }
     if base.to_ascii_uppercase().ends_with(".RRF") && first.contains('|') {
@@ -194,7 +194,8 @@ fn gem(sample: &Sample) -> Option<(Format, Content)> {
             let fields: Vec<_> = line.text.split_ascii_whitespace().collect();
             fields.len() == 3 && GemFlags::parse(fields[2]).is_some()
         };
-        if !sample.mostly(flagged) {
+        // Nothing else looks like this, while a damaged line of it looks like a record of CPT: half of the lines will do.
+        if sample.lines.iter().filter(|line| flagged(&as_line(line))).count() * 2 <= sample.lines.len() {
             return None;
         }
         sample.lines.iter().map(|line| line.split_ascii_whitespace().take(2).collect()).collect()
@@ -274,6 +275,8 @@ mod tests {
             ("a.txt", "id\teffectiveTime\tactive\tmoduleId\tdefinitionStatusId\n", Format::Rf2, Itself),
             ("CONCEPT.csv", "concept_id\tconcept_name\tdomain_id\n", Format::Athena, Itself),
             ("n.txt", "ICD_CODE\tICD_NAME\tIS_CURRENT_ICD\tSNOMED_CID\n", Format::NlmIcd9Snomed, Itself),
+            ("s.csv", "subject_id,predicate_id,object_id\n", Format::Sssom, Itself),
+            ("list.json", "[{\"resourceType\": \"ConceptMap\"}]", Format::Fhir, Itself),
             ("s.tsv", "#curie_map:\n#  a: b\nsubject_id\tpredicate_id\tobject_id\n", Format::Sssom, Itself),
             ("MRMAP.RRF", "C1306694|MTHICD9_2006|\n", Format::Umls, Itself),
             (
@@ -288,6 +291,7 @@ mod tests {
             ("d.txt", "0010  Cholera d/t vib cholerae\n", Format::Icd9TitlesShort, System("icd9cm")),
             ("d.txt", "0001 Therapeutic ultrasound of vessels of head and neck\n", Format::Icd9TitlesLong, System("icd9proc")),
             ("g.txt", "25000 E119    10000\r\n36570 NoDx    11000\r\n", Format::Gem, Map("icd9cm", "icd10cm")),
+            ("g.txt", "25000 E119    10000\r\n25001 E109  1\r\n36570 NoDx    11000\r\n", Format::Gem, Map("icd9cm", "icd10cm")),
             ("g.txt", "T8853XD v5889 10000\r\nE119    25000 10000\r\n", Format::Gem, Map("icd10cm", "icd9cm")),
             ("g.txt", "0001  6A750Z4 10000\r\n0002  0270346 10000\r\n", Format::Gem, Map("icd9proc", "icd10pcs")),
             ("g.txt", "0016070 0231  10000\r\n", Format::Gem, Map("icd10pcs", "icd9proc")),

@@ -1,7 +1,7 @@
-//! SSSOM: *A Simple Standard for Sharing Ontology Mappings*, TSV with its metadata on top.
+//! SSSOM: *A Simple Standard for Sharing Ontology Mappings*, TSV or CSV with its metadata on top.
 //!
 //! <https://mapping-commons.github.io/sssom/spec-formats-tsv/>. Lines beginning with `#` hold metadata as YAML, of which the flat entries
-//! and `curie_map` are read; then a tab-separated table. A CURIE's prefix names the system (with or without a version:
+//! and `curie_map` are read; then a table separated by tabs or by commas. A CURIE's prefix names the system (with or without a version:
 //! `ICD10CM_2024:A00`), through the `curie_map` or by itself. `predicate_id` is the strength, `predicate_modifier: Not` a denial, which is
 //! kept and never translates. `confidence` ranks alternatives. The predicate and the justification come through as the release writes
 //! them; a predicate may be written as a CURIE or as a whole IRI. Case and blanks around the codes of well-known systems are folded, and
@@ -13,7 +13,7 @@ use std::io::{self, BufRead};
 
 use super::code::{Folding, bad_sct_id, form_of};
 use super::names::system_alias;
-use super::tabular::{Findings, Lines, Row, rows_below};
+use super::tabular::{Findings, Lines, Row, places, rows_below, say_torn};
 use super::{At, MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
 use crate::model::{CodeForm, MapKind, Relationship};
 
@@ -42,7 +42,8 @@ pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Res
     let mut metadata = Metadata::default();
     let header = loop {
         match lines.next(&mut findings)? {
-            Some((_, line)) if line.starts_with('#') => metadata.line(&line[1..]),
+            // A spreadsheet fills these up with commas.
+            Some((_, line)) if line.starts_with('#') => metadata.line(line[1..].trim_end_matches(',')),
             Some((_, line)) if line.trim().is_empty() => {}
             Some((number, line)) => break Some((number, line.to_owned())),
             None => break None,
@@ -52,15 +53,56 @@ pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Res
         None => findings.push(Severity::Error, 0, 0, "there is no table below the metadata".into(), "get the file again"),
         Some((number, header)) => {
             let mut set = Set { metadata, maps: BTreeMap::new(), left_out: Vec::new(), file, folding: Folding::default() };
-            rows_below(header, number, &mut lines, COLUMNS, &mut findings, &mut |row, findings| {
+            let mut take = |row: Row<'_, 12>, findings: &mut Findings<'_>| {
                 if row.torn || set.row(&row, findings).is_none() {
                     set.left_out(&row);
                 }
-            })?;
+            };
+            match header.contains('\t') {
+                true => rows_below(header, number, &mut lines, COLUMNS, &mut findings, &mut take)?,
+                false => rows_of_csv(&header, number, input, &mut findings, &mut take)?,
+            }
             set.finish(&mut findings);
         }
     }
     findings.finish();
+    Ok(())
+}
+
+/// The same for a table that is separated by commas, where a field with one stands in quotes.
+fn rows_of_csv(
+    header: &str,
+    header_line: u64,
+    input: &mut dyn BufRead,
+    findings: &mut Findings<'_>,
+    take: &mut dyn FnMut(Row<'_, 12>, &mut Findings<'_>),
+) -> io::Result<()> {
+    let mut builder = csv::ReaderBuilder::new();
+    builder.has_headers(false).flexible(true);
+    let mut names = csv::StringRecord::new();
+    builder.from_reader(header.as_bytes()).read_record(&mut names)?;
+    let names: Vec<&str> = names.iter().map(str::trim).collect();
+    let Some(columns) = places(&names, header_line, COLUMNS, findings) else { return Ok(()) };
+    // The csv crate leaves the LF of a CRLF to the next record, which then begins a line earlier than it does for people.
+    let first = input.fill_buf()?;
+    let crlf = u64::from(memchr::memchr(b'\n', first).is_some_and(|at| at > 0 && first[at - 1] == b'\r'));
+    let mut behind = 0;
+    let mut csv = builder.from_reader(input);
+    let mut record = csv::ByteRecord::new();
+    while csv.read_byte_record(&mut record)? {
+        let line = header_line + record.position().map_or(0, csv::Position::line) + behind;
+        behind = crlf;
+        let texts: Vec<Cow<'_, str>> = record.iter().map(String::from_utf8_lossy).collect();
+        if texts.iter().all(|text| text.trim().is_empty()) {
+            continue;
+        }
+        let torn = texts.len() != names.len();
+        if torn {
+            say_torn(line, texts.len(), names.len(), findings);
+        }
+        let field = |column: usize| column.checked_sub(1).and_then(|at| texts.get(at)).map_or("", |text| &**text);
+        take(Row { line, fields: columns.map(field), columns: &columns, torn }, findings);
+    }
     Ok(())
 }
 
@@ -235,7 +277,7 @@ impl Set<'_> {
         let url = self.metadata.get("mapping_set_id");
         let file = self.file.rsplit('/').next().unwrap_or(self.file);
         let name = url.rsplit(['/', ':', '#']).find(|s| !s.is_empty()).unwrap_or(file);
-        let name = name.trim_end_matches(".tsv").trim_end_matches(".sssom");
+        let name = name.trim_end_matches(".tsv").trim_end_matches(".csv").trim_end_matches(".sssom");
         let forms = [form_of(&source), form_of(&target)];
         let handle = findings.sink.map(&MapRelease {
             id: format!("{name}-{source}-{target}"),
@@ -330,6 +372,26 @@ mod tests {
         assert_eq!(sink.targets[3].correlation, "Not skos:exactMatch");
         let places: Vec<_> = sink.findings.iter().map(|f| (f.line, f.column)).collect();
         assert_eq!(places, [(12, 3), (13, 1), (14, 7), (15, 4)]);
+    }
+
+    #[test]
+    fn separated_by_commas() {
+        let text = "#mapping_set_id: https://example.org/mine.sssom.csv,,,\r\n\
+            subject_id,predicate_id,object_id,comment\r\n\
+            LOCAL:a,skos:exactMatch,ICD10CM:A00,\"sure, on the whole\"\r\n\
+            LOCAL:b,skos:exactMatch,ICD10CM:A01,sure, or so\r\n\
+            ,,,\r\n\
+            LOCAL:c,skos:likeMatch,ICD10CM:A02,\r\n";
+        let mut sink = Collected::default();
+        read(&mut text.as_bytes(), "f", &mut sink).unwrap();
+        let rows: Vec<_> = sink.targets.iter().map(|t| (t.line, t.source.as_str(), t.target.as_deref(), t.comment.as_str())).collect();
+        assert_eq!(rows, [(3, "a", Some("A00"), "sure, on the whole")]);
+        assert_eq!(sink.maps[0].id, "mine-local-icd10cm");
+        let said: Vec<_> = sink.findings.iter().map(|f| (f.line, f.column)).collect();
+        assert_eq!(said, [(4, 5), (6, 2)]);
+        let mut sink = Collected::default();
+        read(&mut "subject_id,predicate_id\n".as_bytes(), "f", &mut sink).unwrap();
+        assert!(sink.findings[0].what.contains("no column object_id"), "{}", sink.findings[0]);
     }
 
     #[test]

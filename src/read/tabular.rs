@@ -120,6 +120,38 @@ pub(crate) fn rows_below<const N: usize>(
     row: &mut dyn FnMut(Row<'_, N>, &mut Findings<'_>),
 ) -> io::Result<()> {
     let names: Vec<&str> = header.split('\t').map(str::trim).collect();
+    let Some(at) = places(&names, header_line, columns, findings) else { return Ok(()) };
+    let mut ends: Vec<usize> = Vec::with_capacity(names.len() + 1);
+    while let Some((number, line)) = lines.next(findings)? {
+        if line.is_empty() {
+            continue;
+        }
+        ends.clear();
+        ends.extend(memchr::memchr_iter(b'\t', line.as_bytes()));
+        ends.push(line.len());
+        let torn = ends.len() != names.len();
+        if torn {
+            say_torn(number, ends.len(), names.len(), findings);
+        }
+        let field = |column: usize| match column {
+            0 => "",
+            c if c > ends.len() => "",
+            1 => &line[..ends[0]],
+            c => &line[ends[c - 2] + 1..ends[c - 1]],
+        };
+        let fields = at.map(field);
+        row(Row { line: number, fields, columns: &at, torn }, findings);
+    }
+    Ok(())
+}
+
+/// Where these columns stand, from 1, 0 for optional ones that are missing; `None`, and said, if one of the others is.
+pub(crate) fn places<const N: usize>(
+    names: &[&str],
+    header_line: u64,
+    columns: [&str; N],
+    findings: &mut Findings<'_>,
+) -> Option<[usize; N]> {
     let mut at = [0; N];
     let mut missing = Vec::new();
     for (place, name) in at.iter_mut().zip(columns) {
@@ -139,37 +171,15 @@ pub(crate) fn rows_below<const N: usize>(
             what,
             "the file is not read; give the columns their names, or the file its own format",
         );
-        return Ok(());
+        return None;
     }
-    let mut ends: Vec<usize> = Vec::with_capacity(names.len() + 1);
-    while let Some((number, line)) = lines.next(findings)? {
-        if line.is_empty() {
-            continue;
-        }
-        ends.clear();
-        ends.extend(memchr::memchr_iter(b'\t', line.as_bytes()));
-        ends.push(line.len());
-        let torn = ends.len() != names.len();
-        if torn {
-            let what = format!("{} fields where the header has {}", ends.len(), names.len());
-            findings.warn(
-                "lines with another number of fields",
-                number,
-                ends.len().min(names.len()) + 1,
-                what,
-                "the line is left out; look for a stray tab or line break",
-            );
-        }
-        let field = |column: usize| match column {
-            0 => "",
-            c if c > ends.len() => "",
-            1 => &line[..ends[0]],
-            c => &line[ends[c - 2] + 1..ends[c - 1]],
-        };
-        let fields = at.map(field);
-        row(Row { line: number, fields, columns: &at, torn }, findings);
-    }
-    Ok(())
+    Some(at)
+}
+
+/// Says of a line that it has more or fewer fields than the header.
+pub(crate) fn say_torn(line: u64, fields: usize, names: usize, findings: &mut Findings<'_>) {
+    let (kind, mend) = ("lines with another number of fields", "the line is left out; look for a stray separator or line break");
+    findings.warn(kind, line, fields.min(names) + 1, format!("{fields} fields where the header has {names}"), mend);
 }
 
 /// The lines of a UTF-8 file without their ends, numbered from 1, in one buffer.

@@ -208,7 +208,8 @@ fn bundles_and_resources_line_by_line() {
     let lines = format!("{}\n{system}\n{patient}\n{}\n", map("m", "1").replace('\n', " "), map("n", "2").replace('\n', " "));
     let odd = collected(&bundle.replace(r#""equal""#, r#""sort-of""#));
     assert!(odd.findings.iter().any(|f| f.severity == Severity::Warning && f.line == 3), "{:?}", odd.findings);
-    for (text, maps) in [(bundle, vec!["m"]), (lines, vec!["m", "n"])] {
+    let list = format!("\n[{},\n{system}, {patient}]\n", map("m", "1"));
+    for (text, maps) in [(bundle, vec!["m"]), (lines, vec!["m", "n"]), (list, vec!["m"])] {
         let sink = collected(&text);
         assert_eq!(sink.maps.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(), maps, "{text}");
         assert_eq!((sink.targets.len(), sink.concepts.len()), (maps.len(), 1));
