@@ -154,9 +154,9 @@ impl MapBuilder {
         });
     }
 
-    /// Notes that a source has lost a row. Those of a GEM and of a succession have no conditions that a row could carry.
+    /// Notes that a source has lost a row. A succession is asked for hops, and says what it has.
     pub fn row_left_out(&mut self, source: &str, group: u16, at: At, file: &str) {
-        if matches!(self.meta.kind, MapKind::Rules | MapKind::Table) {
+        if self.meta.kind != MapKind::Succession {
             self.left_out.push(LeftOut { source: source.to_owned(), group, file: file.to_owned(), at });
         }
     }

@@ -47,6 +47,7 @@ fn read_text(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()>
             let finding = Finding::warning(reader.file, line.number, what).at(at as u32 + 1);
             let finding = finding.mend("three fields separated by blanks; the row was left out");
             reader.sink.finding(line.overlong_finding(reader.file).unwrap_or(finding));
+            reader.left_out(line.number, line.text.split_ascii_whitespace().next().unwrap_or_default(), 1);
             continue;
         };
         let column = |field: &str| (field.as_ptr() as usize - line.text.as_ptr() as usize) as u32 + 1;
@@ -57,6 +58,7 @@ fn read_text(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Result<()>
                 let what = format!("{} are not the five flags of a GEM", excerpt(flags));
                 let mend = "approximate, no map and combination are 0 or 1, scenario and choice list 0 to 9; the row was left out";
                 reader.sink.finding(Finding::warning(reader.file, line.number, what).at(columns.flags).mend(mend));
+                reader.left_out(line.number, source, columns.source);
             }
         }
     }
@@ -100,10 +102,12 @@ impl<'r> Reader<'r> {
             true => None,
             false => match key_of(target, self.target_form, place(columns.target), self.sink) {
                 Some(key) => Some(key),
-                None => return,
+                None => return self.left_out(line, source, columns.source),
             },
         };
-        let Some((scenario, group)) = self.judge_flags(line, source, target, no_map, flags, columns) else { return };
+        let Some((scenario, group)) = self.judge_flags(line, source, target, no_map, flags, columns) else {
+            return self.left_out(line, source, columns.source);
+        };
 
         let key = format_args!("{source_key} {} {scenario}{group}", target_key.as_deref().unwrap_or("no map"));
         if !self.seen.is_new(key, &flags.to_string(), place(columns.target), self.sink) {
@@ -138,6 +142,12 @@ impl<'r> Reader<'r> {
             ..TargetRow::default()
         };
         self.sink.target(self.map, &row);
+    }
+
+    /// A combination without one of its codes, or a choice without one of its options, is another answer.
+    pub fn left_out(&mut self, line: u64, source: &str, column: u32) {
+        let source = if self.source_form == CodeForm::AsWritten { source.to_owned() } else { source.to_ascii_uppercase() };
+        self.sink.row_left_out(self.map, &source, 0, At { line, column });
     }
 
     /// Scenario and group of a row; `None` if its flags contradict each other or the target.

@@ -30,6 +30,7 @@ pub(super) fn read(input: &mut dyn BufRead, reader: &mut Reader<'_>) -> io::Resu
             Err(what) => {
                 let finding = Finding::warning(reader.file, line, what).at(columns.flags);
                 reader.sink.finding(finding.mend("compare with the published file; the row was left out"));
+                reader.left_out(line, &field(layout.source), columns.source);
             }
         }
     }

@@ -25,13 +25,8 @@ pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Res
         let is_id = target.bytes().all(|b| b.is_ascii_digit()) && verhoeff(target.as_bytes());
         if !target.is_empty() && !is_id {
             let what = format!("{target:?} is not a SNOMED CT id: its check digit is wrong");
-            return findings.warn(
-                "bad SNOMED CT ids",
-                row.line,
-                row.columns[4],
-                what,
-                "the row is left out; compare with the published file",
-            );
+            findings.warn("bad SNOMED CT ids", row.line, row.columns[4], what, "the row is left out; compare with the published file");
+            return findings.sink.row_left_out(map, source, 0, row.at(0));
         }
         let usage = match core_usage {
             "" => None,

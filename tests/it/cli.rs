@@ -380,10 +380,10 @@ fn indexes_are_built_described_checked_and_compared() {
         (0, &true.into(), &2.into(), &serde_json::json!([]))
     );
 
-    // A row that cannot be read: said with its place; the rest is there. Under --strict there is no index.
+    // A row that cannot be read: said with its place, and kept as a row that says so; the rest is there. Under --strict there is no index.
     write(&maps.join("m.txt"), "25000 E119    00000\r\n4019  I10     1000\r\n4019  E119    10000\r\n");
     let (exit, report) = json(&mut build("2"));
-    assert_eq!((exit, &report[0]["rows"]), (0, &2.into()));
+    assert_eq!((exit, &report[0]["rows"]), (0, &3.into()));
     let finding = &report[0]["findings"][0];
     assert_eq!((&finding["severity"], &finding["file"], &finding["line"]), (&"warning".into(), &"m.txt".into(), &2.into()), "{finding}");
     assert!(says(&mut build("2")).contains("m.txt:2:"));
@@ -398,7 +398,8 @@ fn indexes_are_built_described_checked_and_compared() {
     let (exit, diff) = json(xwalk().args(["index", "diff", &path("1"), &path("2")]));
     let map = &diff[0]["maps"][0];
     assert_eq!((exit, &diff[0]["same"], diff[0]["systems"].as_array().map(Vec::len)), (0, &false.into(), Some(0)));
-    assert_eq!((&map["added"][0]["source"], &map["added"][0]["target"]), (&"401.9".into(), &"E11.9".into()));
+    assert_eq!((&map["added"][0]["source"], &map["added"][0]["rule"]), (&"401.9".into(), &"a row was left out: line 2 of m.txt".into()));
+    assert_eq!((&map["added"][1]["source"], &map["added"][1]["target"]), (&"401.9".into(), &"E11.9".into()));
     assert_eq!((&map["removed"][0]["source"], &map["removed"][0]["target"]), (&"401.9".into(), &"I10".into()));
     assert_eq!((&map["changed"][0]["before"]["flags"], &map["changed"][0]["after"]["flags"]), (&"10000".into(), &"00000".into()));
     let (exit, diff) = json(xwalk().args(["index", "diff", &path("1"), &path("1")]));

@@ -141,6 +141,18 @@ fn a_source_that_lost_a_row_answers_nothing_by_itself() {
     assert_eq!(needs, [("rule", "a row was left out: line 2 of payer.csv")]);
 }
 
+/// Half of a combination is no answer, nor is one code of a choice.
+#[test]
+fn a_gem_that_lost_a_row_answers_nothing_by_itself_for_its_source() {
+    let text = "a I10   00000\r\na E119  1000\r\nb I10   00000\r\nc E0839 10111\r\nc E0800 01112\r\nd NoDx  11000\r\nd E119\r\n";
+    let release = MapRelease { kind: MapKind::Gem, ..payer() };
+    let (engine, said) = built_as(&[("g.txt", text, Format::Gem, Content::Map(release))]);
+    assert_eq!(said.iter().map(|(_, _, (line, _), _)| *line).collect::<Vec<_>>(), [2, 5, 7], "{said:?}");
+    for (code, expect) in [("a", "needs-facts I10"), ("b", "exact! I10"), ("c", "needs-facts E08.39"), ("d", "needs-facts ")] {
+        assert_eq!(ask(&engine, code, "").0, expect, "{code}: {said:?}");
+    }
+}
+
 /// A target that no loaded release lists is named with its own file and line.
 #[test]
 fn unlisted_targets_are_said_with_their_file_and_line() {

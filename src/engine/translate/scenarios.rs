@@ -101,9 +101,17 @@ fn kinds(system: Option<CodeSystem<'_>>) -> impl Fn(u64, u64) -> bool {
 /// Rows that hold whatever the facts.
 fn by_flags<'e>(rows: impl ExactSizeIterator<Item = Row<'e>>) -> Reading<'e> {
     let mut denied: SmallVec<[Concept<'e>; 2]> = SmallVec::new();
+    let mut needs = Vec::new();
     let all = rows.len();
     let as_option = |row: Row<'e>| {
-        let (concept, relationship) = (row.target()?, row.relationship());
+        let Some(concept) = row.target() else {
+            // What stands for a row that could not be read.
+            if row.program().is_some_and(<[u8]>::is_empty) {
+                say(&mut needs, &rule::Need::Rule, row);
+            }
+            return None;
+        };
+        let relationship = row.relationship();
         if relationship == Relationship::NotRelatedTo {
             denied.push(concept);
             return None;
@@ -120,8 +128,12 @@ fn by_flags<'e>(rows: impl ExactSizeIterator<Item = Row<'e>>) -> Reading<'e> {
     };
     denied.into_iter().for_each(|concept| deny(&mut scenarios, concept));
     // Rows there are, but none that translates: the map says no.
-    let outcome = if scenarios.is_empty() { Outcome::NoMap } else { Outcome::Choice };
-    Reading { scenarios, needs: Vec::new(), outcome, message: Message::None }
+    let outcome = match (needs.is_empty(), scenarios.is_empty()) {
+        (false, _) => Outcome::NeedsFacts,
+        (true, true) => Outcome::NoMap,
+        (true, false) => Outcome::Choice,
+    };
+    Reading { scenarios, needs, outcome, message: Message::None }
 }
 
 /// A GEM row outside a combination is a reading of its own, with all other such rows as its alternatives: scenario 0, group 0.
