@@ -146,7 +146,7 @@ pub enum Need {
     Finding(u64),
     /// A FHIR `dependsOn` attribute.
     Property(String),
-    /// The rule could not be read, so a person must read it.
+    /// The rule, or a row beside it, could not be read, so a person must.
     Rule,
 }
 
