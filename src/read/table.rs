@@ -52,14 +52,14 @@ use crate::model::{CodeForm, Date, GemFlags, MapKind, Relationship};
 pub struct Layout {
     pub delimiter: Option<String>,
     pub quote: Option<String>,
-    pub sheet: Option<String>,
+    pub sheet: Option<Box<str>>,
     pub skip: u64,
     pub header: Option<bool>,
     pub columns: BTreeMap<String, Column>,
     pub relationship: Option<String>,
     pub relationships: BTreeMap<String, String>,
     pub no_map: Vec<String>,
-    pub date: Option<String>,
+    pub date: Option<Box<str>>,
 }
 
 /// A column by its name in the header, or by its number from 1.
