@@ -78,7 +78,9 @@ fn element(item: &Exchanged, version: Version) -> Value {
         }
     };
     add("status", "valueCode", item.status.code().into());
-    add("records", "valueDecimal", item.records.into());
+    if let Some(records) = item.records {
+        add("records", "valueDecimal", records.into());
+    }
     add("author", "valueString", item.author.as_str().into());
     add("approver", "valueString", item.approver.as_str().into());
     add("at", "valueDateTime", item.at.as_str().into());
@@ -152,7 +154,7 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             }
         }
     }
-    Ok(Readout { items: gather(rows, &mut problems), problems })
+    Ok(Readout { items: gather(rows, &mut problems), problems, ..Readout::default() })
 }
 
 /// A row for each target, and one if there is none.
@@ -169,7 +171,7 @@ fn read_element(e: &Value, (source, target): (&str, &str)) -> Result<Vec<Exchang
             text: word("text"),
             facts: word("facts"),
         },
-        records: said("records").and_then(Value::as_u64).unwrap_or(1),
+        records: said("records").and_then(Value::as_u64),
         outcome: word("outcome"),
         chapter: word("chapter"),
         // A map that somebody published is settled; ours says itself where it stands.

@@ -1,11 +1,12 @@
 //! Into the store: as events, like everything else.
 //!
 //! An event that comes from a file bears the name of the person in the file and the time of the file, and says who brought it
-//! (`via`): names in a file are a claim of whoever imports it.
+//! (`via`): names in a file are a claim of whoever imports it, who also stands for the names that are missing. Two people make an approval
+//! here too, unless the rule of the store is another: what the file calls approved by nobody but its author is taken in as proposed.
 
 use super::{Exchanged, Problem, Readout};
 use crate::decisions::fold::{fold, is_blind};
-use crate::decisions::model::{Action, Status, Verdict};
+use crate::decisions::model::{Action, Event, Status, Verdict};
 use crate::decisions::store::{self, By, Store, now};
 use crate::decisions::{Error, Filter, asking, rows};
 use crate::engine::Engine;
@@ -20,6 +21,8 @@ pub struct Imported {
     pub decided: u64,
     /// Items that were settled otherwise and kept their answer.
     pub kept: u64,
+    /// Answers that the file calls approved, and names no second person for: they wait for one.
+    pub proposed: u64,
     pub problems: Vec<Problem>,
 }
 
@@ -29,6 +32,7 @@ pub struct Imported {
 /// it is taken in and flagged, so that it is neither used nor lost. An item that is settled keeps its answer unless `replace`.
 pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &str, by: By<'_>, replace: bool) -> Result<Imported, Error> {
     let mut result = Imported { problems: readout.problems, ..Imported::default() };
+    let (names_people, self_approval) = (readout.names_people, store.self_approval()?);
     let mut items = Vec::with_capacity(readout.items.len());
     for mut item in readout.items {
         if let Some(engine) = engine {
@@ -51,7 +55,9 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
         for (item, doubt) in items {
             let (outcome, chapter, offer) = described(&item, engine);
             let (id, new) = rows::put_question(c, &item.question)?;
-            let blind = is_blind(&fold(&rows::events(c, id)?));
+            let events = rows::events(c, id)?;
+            let blind = is_blind(&fold(&events));
+            let records = item.records.unwrap_or_else(|| if new { 1 } else { of_batch(&events, batch) });
             if new {
                 result.new += 1
             } else {
@@ -70,7 +76,7 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
                 Ok::<_, Error>(state)
             };
             let offer = offer.map_or(Ok(None), |o| rows::put_offer(c, &o))?;
-            put(by.who, &Action::Asked { batch: batch.to_owned(), records: item.records, outcome, chapter }, offer)?;
+            put(by.who, &Action::Asked { batch: batch.to_owned(), records, outcome, chapter }, offer)?;
             if !item.assignee.is_empty() && !blind {
                 // Whether two worked blind is over: what they found is in the answer.
                 put(by.who, &Action::Assigned { to: item.assignee.clone(), second: None }, None)?;
@@ -96,8 +102,11 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
                 }
                 continue;
             }
-            let becomes = if doubt.is_some() { Status::Flagged } else { item.status };
-            if state.verdict.as_ref().is_some_and(|v| v.key() == verdict.key()) && state.status == becomes {
+            let waits = item.status.is_settled() && !self_approval && approved_by_its_author(&item, names_people, by.who);
+            let status = if waits { Status::Proposed } else { item.status };
+            let becomes = if doubt.is_some() { Status::Flagged } else { status };
+            let is_same = state.verdict.as_ref().is_some_and(|v| v.key() == verdict.key());
+            if is_same && (state.status == becomes || (becomes == Status::Proposed && state.status.is_settled())) {
                 continue;
             }
             if state.status.is_settled() && !replace {
@@ -105,7 +114,8 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
                 continue;
             }
             put(&item.author, &Action::Decided(verdict), offer)?;
-            match item.status {
+            result.proposed += u64::from(becomes == Status::Proposed && waits);
+            match status {
                 Status::Approved | Status::NoMap => drop(put(&item.approver, &Action::Approved, None)?),
                 Status::Rejected => drop(put(&item.approver, &Action::Rejected, None)?),
                 Status::Flagged => drop(put(&item.approver, &Action::Flagged, None)?),
@@ -121,6 +131,24 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
     })?;
     result.problems.sort_by_key(|p| p.line);
     Ok(result)
+}
+
+/// The count of a run that asked before; a file that says none changes none.
+fn of_batch(events: &[Event], name: &str) -> u64 {
+    let of = |event: &Event| match &event.action {
+        Action::Asked { batch, records, .. } if batch == name => Some(*records),
+        _ => None,
+    };
+    events.iter().rev().find_map(of).unwrap_or(0)
+}
+
+/// Whether nobody else has approved, as far as the file has a place to say so.
+fn approved_by_its_author(item: &Exchanged, names_people: bool, importer: &str) -> bool {
+    if !names_people && item.author.is_empty() && item.approver.is_empty() {
+        return false;
+    }
+    let or_importer = |name: &str| if name.is_empty() { importer.to_owned() } else { name.to_owned() };
+    or_importer(&item.author) == or_importer(&item.approver)
 }
 
 /// Codes as their systems print them: a run asks by those, and would not find `25000`.
@@ -142,7 +170,7 @@ fn refuse(item: &Exchanged) -> Option<String> {
     if q.code.is_empty() && q.text.is_empty() {
         return Some("neither a code nor a text; left out".to_owned());
     }
-    let error = store::countable(item.records).and(item.verdict.as_ref().map_or(Ok(()), Verdict::usable)).err();
+    let error = store::countable(item.records.unwrap_or(0)).and(item.verdict.as_ref().map_or(Ok(()), Verdict::usable)).err();
     error.map(|error| format!("{}: {error}; left out", q.code))
 }
 
@@ -190,7 +218,7 @@ impl Store {
                 let s = item.state;
                 Ok(Exchanged {
                     question: item.question,
-                    records: s.records,
+                    records: Some(s.records),
                     outcome: s.outcome,
                     chapter: s.chapter,
                     status: s.status,

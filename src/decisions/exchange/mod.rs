@@ -69,6 +69,12 @@ impl Format {
         Format::ALL.into_iter().find(|f| f.code() == code)
     }
 
+    /// Whether it has a place for who answered and who approved. Of FHIR only our own extensions have, and a map that somebody published
+    /// is settled.
+    fn names_people(self) -> bool {
+        matches!(self, Format::Csv | Format::Usagi | Format::Sssom)
+    }
+
     /// Whether it has a place for a record's words and facts.
     fn holds_words(self) -> bool {
         !matches!(self, Format::Snap2Snomed | Format::Omop)
@@ -79,7 +85,8 @@ impl Format {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Exchanged {
     pub question: Question,
-    pub records: u64,
+    /// `None`: the file says nothing of it.
+    pub records: Option<u64>,
     pub outcome: String,
     pub chapter: String,
     pub status: Status,
@@ -142,6 +149,8 @@ pub struct Problem {
 pub struct Readout {
     pub items: Vec<Exchanged>,
     pub problems: Vec<Problem>,
+    /// Whether the format has a place for who answered and who approved; one that has none is vouched for by whoever imports it.
+    pub names_people: bool,
 }
 
 /// Why a file could not be read or written at all.
@@ -217,6 +226,7 @@ pub fn read(from: &mut dyn Read, format: Format, context: &Context) -> Result<Re
         Format::Omop => omop::read(from, context),
     }?;
     readout.problems.sort_by_key(|p| p.line);
+    readout.names_people = format.names_people();
     Ok(readout)
 }
 

@@ -106,7 +106,6 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             .collect();
         rows.push(Exchanged {
             question,
-            records: 1,
             status: if id == 0 { Status::NoMap } else { Status::Approved },
             verdict: Some(Verdict { targets, ..Verdict::default() }),
             at: from_day(row.get("valid_start_date")),
@@ -114,5 +113,5 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             ..Exchanged::default()
         });
     }
-    Ok(Readout { items: gather(rows, &mut problems), problems })
+    Ok(Readout { items: gather(rows, &mut problems), problems, ..Readout::default() })
 }

@@ -57,7 +57,7 @@ pub fn write(items: &[Exchanged], to: &mut dyn Write) -> Result<u64, ExchangeErr
                 Cow::Borrowed(&q.target_system),
                 Cow::Borrowed(&q.text),
                 Cow::Borrowed(&q.facts),
-                Cow::Owned(item.records.to_string()),
+                number(item.records.map(|n| n.to_string())),
                 Cow::Borrowed(&item.outcome),
                 Cow::Borrowed(&item.chapter),
                 Cow::Borrowed(item.status.code()),
@@ -117,7 +117,7 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
         if question.source_system == "text" && question.text.is_empty() {
             (question.text, question.display) = (std::mem::take(&mut question.code), String::new());
         }
-        let status = match row.get("status") {
+        let mut status = match row.get("status") {
             "" => Status::Unreviewed,
             code => match Status::from_code(code) {
                 Some(status) => status,
@@ -159,6 +159,11 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             row: row.number("row").unwrap_or(0),
         });
         let decided = !code.is_empty() || row.get("no_map") == "yes" || status == Status::NoMap;
+        if !decided && matches!(status, Status::Approved | Status::Proposed | Status::Rejected) {
+            let what = format!("{} without a code and not marked as having no map (no_map: yes); taken in without an answer", status.code());
+            problems.push(Problem { line: row.line, what });
+            status = Status::Unreviewed;
+        }
         let verdict = decided.then(|| Verdict {
             targets: targets.into_iter().collect(),
             scenario: row.number("scenario"),
@@ -166,7 +171,7 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
         });
         rows.push(Exchanged {
             question,
-            records: row.number("records").or_else(|| row.number("count")).unwrap_or(1),
+            records: row.number("records").or_else(|| row.number("count")),
             outcome: row.owned("outcome"),
             chapter: row.owned("chapter"),
             status,
@@ -183,5 +188,5 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
     if rows.is_empty() && nameless > 0 {
         return Err(ExchangeError::NoSystems { format: "this file" });
     }
-    Ok(Readout { items: gather(rows, &mut problems), problems })
+    Ok(Readout { items: gather(rows, &mut problems), problems, ..Readout::default() })
 }

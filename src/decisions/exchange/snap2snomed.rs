@@ -119,7 +119,7 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             row: 0,
         });
         let verdict = (no_map || !code.is_empty()).then(|| Verdict { targets: targets.into_iter().collect(), ..Verdict::default() });
-        rows.push(Exchanged { question, records: 1, status, verdict, line: row.line, ..Exchanged::default() });
+        rows.push(Exchanged { question, status, verdict, line: row.line, ..Exchanged::default() });
     }
-    Ok(Readout { items: gather(rows, &mut problems), problems })
+    Ok(Readout { items: gather(rows, &mut problems), problems, ..Readout::default() })
 }

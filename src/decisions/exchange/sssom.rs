@@ -165,12 +165,13 @@ fn relationship(predicate: &str, modifier: &str) -> Option<Relationship> {
 
 fn other(item: &Exchanged, verdict: &Verdict, target: Option<&Chosen>) -> String {
     let q = &item.question;
-    let mut parts = vec![format!("status={}", item.status.code()), format!("records={}", item.records)];
+    let mut parts = vec![format!("status={}", item.status.code())];
     let mut add = |name: &str, value: String| {
         if !value.is_empty() {
             parts.push(format!("{name}={}", escape(&value)));
         }
     };
+    add("records", item.records.map_or_else(String::new, |n| n.to_string()));
     add("scenario", verdict.scenario.map_or_else(String::new, |s| s.to_string()));
     if let Some(t) = target {
         add("group", t.group.to_string());
@@ -250,7 +251,7 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
                 text: text_of_item,
                 facts: of("facts"),
             },
-            records: of("records").parse().unwrap_or(1),
+            records: of("records").parse().ok(),
             outcome: of("outcome"),
             chapter: of("chapter"),
             status,
@@ -268,7 +269,7 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             line: row.line,
         });
     }
-    Ok(Readout { items: gather(rows, &mut problems), problems })
+    Ok(Readout { items: gather(rows, &mut problems), problems, ..Readout::default() })
 }
 
 /// What stands before the table: the lines of YAML, as far as they are names with values.

@@ -39,7 +39,7 @@ fn items() -> Vec<Exchanged> {
     };
     let item = |code: &str, status, targets: Vec<Chosen>| Exchanged {
         question: question(code, ""),
-        records: 42,
+        records: Some(42),
         outcome: "choice".into(),
         chapter: "240-279".into(),
         status,
@@ -136,7 +136,7 @@ fn snap2snomed_holds_codes_relationship_and_status() {
     check_of(items().into_iter().filter(single).collect(), Format::Snap2Snomed, |i| {
         let bare = |t: Chosen| Chosen { group: 0, map: String::new(), row: 0, ..t };
         let verdict = i.verdict.map(|v| Verdict { targets: v.targets.into_iter().map(bare).collect(), ..Verdict::default() });
-        Some(Exchanged { question: i.question, records: 1, status: i.status, verdict, ..Exchanged::default() })
+        Some(Exchanged { question: i.question, status: i.status, verdict, ..Exchanged::default() })
     });
 }
 
@@ -157,7 +157,6 @@ fn omop_holds_settled_codes() {
         let verdict = Some(Verdict { targets: verdict.targets.into_iter().map(bare).collect(), ..Verdict::default() });
         Some(Exchanged {
             question: i.question,
-            records: 1,
             status: i.status,
             verdict,
             at: "2026-11-22T00:00:00Z".into(),
@@ -175,7 +174,7 @@ fn a_store_through_each_format_and_back_gives_the_same_decisions() {
     let by = By { who: "importer", ..By::default() };
     let store = |name: &str, items: Vec<Exchanged>| {
         let store = Store::create(&folder.path().join(name)).unwrap();
-        let imported = import(&store, Readout { items, problems: Vec::new() }, None, "file", by, false).unwrap();
+        let imported = import(&store, Readout { items, ..Readout::default() }, None, "file", by, false).unwrap();
         assert_eq!(imported.problems, []);
         assert_eq!(store.rebuild().unwrap(), Vec::<i64>::new());
         store
@@ -287,7 +286,7 @@ fn importing_twice_changes_nothing_and_settled_answers_stay() {
     let folder = tempfile::tempdir().unwrap();
     let by = By { who: "importer", ..By::default() };
     let store = Store::create(&folder.path().join("d.db")).unwrap();
-    let put = |items, replace| import(&store, Readout { items, problems: Vec::new() }, None, "file", by, replace).unwrap();
+    let put = |items, replace| import(&store, Readout { items, ..Readout::default() }, None, "file", by, replace).unwrap();
     assert_eq!(put(items(), false).decided, 5);
     let again = put(items(), false);
     assert_eq!((again.new, again.known, again.decided, again.kept), (0, 6, 0, 0));
@@ -298,6 +297,65 @@ fn importing_twice_changes_nothing_and_settled_answers_stay() {
     let history = store.history(1, "anybody").unwrap();
     let ann = history.iter().find(|e| e.who == "ann").unwrap();
     assert_eq!((ann.via.as_str(), ann.at.as_str()), ("importer", "2026-11-22T04:12:33Z"), "a claim of whoever imported it");
+}
+
+#[test]
+fn what_a_file_does_not_count_keeps_its_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(&folder.path().join("d.db")).unwrap();
+    let head = "source_system,source_code,target_system,target_code,status,author,approver";
+    let put = |batch: &str, column: &str, cell: &str| {
+        let file = format!("{head}{column}\nicd9cm,401.9,icd10cm,I10,approved,ann,bob{cell}\n");
+        let readout = read(&mut file.as_bytes(), Format::Csv, &Context::default()).unwrap();
+        import(&store, readout, None, batch, By { who: "importer", ..By::default() }, false).unwrap();
+        store.item(1, "anybody").unwrap().state.records
+    };
+    let counts = [
+        ("a", "", "", 1, "a new code counts as one record"),
+        ("a", "", "", 1, "the same file again"),
+        ("job", ",records", ",42", 43, "a run that counts adds up"),
+        ("b", "", "", 43, "no column adds nothing"),
+        ("b", ",records", ",", 43, "nor does an empty cell"),
+        ("job", "", "", 43, "nor does it take a count away"),
+        ("job", ",records", ",50", 51, "a run asked again replaces its own"),
+        ("a", ",records", ",0", 50, "none, if the file says so"),
+    ];
+    for (batch, column, cell, wanted, why) in counts {
+        assert_eq!(put(batch, column, cell), wanted, "{why}");
+    }
+}
+
+#[test]
+fn an_approval_in_a_file_needs_two_people_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let by = By { who: "ann", ..By::default() };
+    let put = |file: &str, names_people: bool, author: &str, approver: &str, rule: bool| {
+        let store = Store::create(&folder.path().join(file)).unwrap();
+        store.set_self_approval(by, rule).unwrap();
+        let items = items().into_iter().filter(|i| i.status.is_settled());
+        let items = items.map(|i| Exchanged { author: author.into(), approver: approver.into(), ..i }).collect();
+        let done = import(&store, Readout { items, names_people, ..Readout::default() }, None, "file", by, false).unwrap();
+        let settled = store.exchanged(&Filter::default()).unwrap().into_iter().filter(|i| i.status.is_settled()).count();
+        assert_eq!((done.decided, done.proposed + settled as u64), (2, 2), "an answer is there in any case");
+        done.proposed == 0
+    };
+    for (file, names_people, author, approver, rule, approved) in [
+        ("two", true, "bob", "carl", false, true),
+        ("importer-approves", true, "bob", "", false, true),
+        ("importer-answers", true, "", "carl", false, true),
+        ("nobody", true, "", "", false, false),
+        ("importer-alone", true, "", "ann", false, false),
+        ("one", true, "bob", "bob", false, false),
+        ("one-in-any-format", false, "bob", "bob", false, false),
+        ("rule", true, "", "", true, true),
+        ("no-place-for-names", false, "", "", false, true),
+    ] {
+        assert_eq!(put(file, names_people, author, approver, rule), approved, "{file}");
+    }
+    for format in Format::ALL {
+        let (_, readout) = through(&items(), format, &context());
+        assert_eq!(readout.names_people, matches!(format, Format::Csv | Format::Usagi | Format::Sssom), "{}", format.code());
+    }
 }
 
 #[test]
@@ -319,6 +377,11 @@ fn bad_rows_are_told_and_the_rest_is_read() {
             (5, "3 cells under 7 columns"),
         ]
     );
+    // An answer that is none.
+    let empty = "source_code,source_system,target_system,status,no_map\n1,a,b,approved,\n2,a,b,flagged,\n3,a,b,approved,yes\n";
+    let readout = read(&mut empty.as_bytes(), Format::Csv, &Context::default()).unwrap();
+    assert_eq!(readout.items.iter().map(|i| i.status).collect::<Vec<_>>(), [Status::Unreviewed, Status::Flagged, Status::Approved]);
+    assert!(matches!(&readout.problems[..], [p] if p.line == 2 && p.what.contains("without a code")), "{:?}", readout.problems);
     // As a job writes it where some records name no system, and where words are asked.
     let job = "system,code,count,target_system\n,569.0,1,\nicd9cm,569.0,3,icd10cm\ntext,heart attack,2,icd10cm\n";
     let readout = read(&mut job.as_bytes(), Format::Csv, &Context::default()).unwrap();

@@ -58,7 +58,7 @@ pub fn write(items: &[Exchanged], context: &Context, to: &mut dyn Write) -> Resu
             table.row([
                 Cow::Borrowed(q.code.as_str()),
                 Cow::Borrowed(if q.text.is_empty() { &q.display } else { &q.text }),
-                Cow::Owned(item.records.to_string()),
+                own(item.records.map(|n| n.to_string())),
                 Cow::Borrowed(""),
                 Cow::Borrowed(&q.source_system),
                 Cow::Borrowed(&q.target_system),
@@ -175,7 +175,7 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
         let verdict = decided.then(|| Verdict { targets: targets.into_iter().collect(), scenario: row.number("ADD_INFO:scenario"), score });
         rows.push(Exchanged {
             question,
-            records: row.number("sourceFrequency").filter(|n| *n > 0).unwrap_or(1),
+            records: row.number("sourceFrequency").filter(|n| *n > 0),
             status,
             verdict,
             author: row.owned("createdBy"),
@@ -187,5 +187,5 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             ..Exchanged::default()
         });
     }
-    Ok(Readout { items: gather(rows, &mut problems), problems })
+    Ok(Readout { items: gather(rows, &mut problems), problems, ..Readout::default() })
 }

@@ -82,6 +82,13 @@ pub fn import(args: &Import, session: &Session) -> anyhow::Result<Verdict> {
     for problem in &done.problems {
         session.warn(&format!("{}:{}: {}", name(), problem.line, problem.what));
     }
+    if done.proposed > 0 {
+        session.warn(&format!(
+            "{} answers that the file calls approved name nobody but their author as approver: taken in as proposed, for a second person to \
+             approve (`xwalk review rules --self-approval allowed` lets authors approve their own)",
+            done.proposed
+        ));
+    }
     session.warn(&format!(
         "{} new items, {} were there, {} answered, {} kept their settled answer, {} problems",
         done.new,
@@ -90,7 +97,7 @@ pub fn import(args: &Import, session: &Session) -> anyhow::Result<Verdict> {
         done.kept,
         done.problems.len()
     ));
-    Ok(Verdict::settled_if(done.problems.is_empty() && done.kept == 0))
+    Ok(Verdict::settled_if(done.problems.is_empty() && done.kept == 0 && done.proposed == 0))
 }
 
 pub fn export(args: &Export, session: &Session) -> anyhow::Result<Verdict> {
