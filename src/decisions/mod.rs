@@ -58,7 +58,7 @@ pub use model::{Action, Asked, Chosen, Event, Finding, Item, Offer, Offered, Que
 pub use overlay::{Approved, Examined};
 pub use queue::{Column, Coverage, Entry, Filter, Tally, share_out};
 pub use reexamine::{Reexamined, examine, reexamine};
-pub use store::{Added, By, Done, Store};
+pub use store::{Added, By, Done, LONGEST_REMARK, Store};
 pub use usage::{Held, Usage};
 
 use crate::engine::Refusal;
@@ -100,6 +100,8 @@ pub enum Error {
     Conflict { who: String, at: String, what: &'static str },
     #[error("an action needs the name of who does it")]
     Anonymous,
+    #[error("a remark has at most {} characters, this one has {length}; nothing was changed", store::LONGEST_REMARK)]
+    LongRemark { length: usize },
     #[error("your own answer needs another person's approval (a rule of this file can allow it: `xwalk review rules`)")]
     OwnWork,
     #[error("two people work blind on this item; only they answer it, and until both have, nothing is shown, approved or rejected")]

@@ -337,9 +337,16 @@ fn settle(c: &Connection, id: i64, source: &str, target: &str) -> Result<(), Err
     rows::put_state(c, id, (source, target), &state)
 }
 
+/// A remark is a sentence or two; what is longer is a document, and belongs elsewhere.
+pub const LONGEST_REMARK: usize = 2_000;
+
 fn act(c: &Connection, id: i64, seen: Option<i64>, by: By<'_>, action: Action, offer: Option<&Offer>) -> Result<Done, Error> {
     if by.who.trim().is_empty() {
         return Err(Error::Anonymous);
+    }
+    let length = by.why.chars().count();
+    if length > LONGEST_REMARK {
+        return Err(Error::LongRemark { length });
     }
     let question = rows::question(c, id)?;
     let events = rows::events(c, id)?;

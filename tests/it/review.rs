@@ -213,6 +213,59 @@ fn every_format_goes_out_and_comes_back() {
     }
 }
 
+/// What an ETL loads, row by row, and what becomes of it when it comes back.
+#[test]
+fn omop_s_map_goes_to_an_etl_and_comes_back() {
+    let place = Place::new();
+    place.two_items();
+    place.reviews("add", &["--by", "boss", "--from", "icd9cm", "--to", "icd10cm", "001.9"]);
+    place.settle("2", &["--codes", "A00.0"]);
+    place.settle("3", &["--no-map"]);
+    let concept =
+        |id: u32, vocabulary: &str, code: &str| format!("{id}\tname\tCondition\t{vocabulary}\tx\t\t{code}\t19700101\t20991231\t\n");
+    let head = "concept_id\tconcept_name\tdomain_id\tvocabulary_id\tconcept_class_id\tstandard_concept\tconcept_code\tvalid_start_date\t\
+         valid_end_date\tinvalid_reason\n";
+    write(&place.path("CONCEPT.csv"), &[head, &concept(44_000_001, "ICD9CM", "001.8"), &concept(45_000_001, "ICD10CM", "A00.0")].concat());
+    let out = |decisions: &str| {
+        let file = format!("{decisions}.csv");
+        place.runs(&["review", "export", "--decisions", decisions, "--as", "omop", "--concepts", "CONCEPT.csv", "-o", &file]);
+        let mut lines: Vec<String> = std::fs::read_to_string(place.path(&file)).expect("a map").lines().map(str::to_owned).collect();
+        lines[1..].sort_unstable();
+        lines
+    };
+    let map = out("d.db");
+    let day = map.get(1).and_then(|line| line.split(',').nth(6)).unwrap_or_default().to_owned();
+    assert!(day.parse::<xwalk::model::Date>().is_ok(), "{map:?}");
+    assert_eq!(
+        map,
+        [
+            "source_code,source_concept_id,source_vocabulary_id,source_code_description,target_concept_id,target_vocabulary_id,\
+             valid_start_date,valid_end_date,invalid_reason"
+                .to_owned(),
+            format!("001.8,44000001,ICD9CM,Cholera three,45000001,ICD10CM,{day},2099-12-31,"),
+            format!("001.9,0,ICD9CM,Cholera NOS,0,ICD10CM,{day},2099-12-31,"),
+        ]
+    );
+    // Two rows that an ETL may have added: one that is over, one of a concept that nobody knows.
+    let more = format!("001.0,0,ICD9CM,,45000001,ICD10CM,{day},2020-01-01,D\n001.1,0,ICD9CM,,9,ICD10CM,{day},2099-12-31,\n");
+    write(&place.path("back.csv"), &format!("{}\n{more}", map.join("\n")));
+    let import = ["review", "import", "--decisions", "new.db", "--by", "etl", "--as", "omop", "back.csv"];
+    let (code, _, told) = place.run(&import);
+    assert!(code == 2 && told.contains("--concepts"), "{code}: {told}");
+    let (code, _, told) = place.run(&[&import[..], &["--concepts", "CONCEPT.csv"]].concat());
+    assert_eq!(code, 1, "{told}");
+    for what in ["back.csv:4: marked as invalid", "back.csv:5: concept 9 is not in CONCEPT.csv", "2 new items, 0 were there, 2 answered"] {
+        assert!(told.contains(what), "{what}\n{told}");
+    }
+    assert_eq!(out("new.db"), map, "nothing of it was lost or bent");
+    for (code, answer) in [("001.8", "A00.0"), ("001.9", "no-map")] {
+        let ask = ["translate", "--from", "icd9cm", "--to", "icd10cm", code, "--policy", "decision", "--decisions", "new.db"];
+        let (_, out, error) = place.run(&[&ask[..], &["--format", "json"]].concat());
+        let said: Value = serde_json::from_str(&out).expect("JSON");
+        assert!(said[0]["picked"]["policy"] == "decision" && said[0].to_string().contains(answer), "{code}: {out}{error}");
+    }
+}
+
 #[test]
 fn imports_tell_what_they_do_not_know_and_lose_nothing() {
     let place = Place::new();
@@ -238,6 +291,12 @@ fn imports_tell_what_they_do_not_know_and_lose_nothing() {
     }
     let stats = place.stats();
     assert_eq!((stats["items"].as_u64(), stats["settled_items"].as_u64()), (Some(3), Some(1)));
+    // One person is not two, in a file either.
+    write(&place.path("alone.csv"), "source_code,source_system,target_system,status,target_code\n001.0,icd9cm,icd10cm,approved,A00.0\n");
+    let (code, _, told) = place.run(&["review", "import", "--decisions", "alone.db", "--by", "carl", "alone.csv"]);
+    assert!(code == 1 && told.contains("1 answers that the file calls approved name nobody but their author"), "{code}: {told}");
+    let listed = place.runs(&["review", "list", "--decisions", "alone.db", "--format", "json"]);
+    assert!(listed.contains("\"proposed\""), "{listed}");
     // Again: nothing changes.
     let (_, _, again) = place.review("import", &["--by", "carl", "in.csv"]);
     assert!(again.contains("0 new items, 3 were there, 0 answered"), "{again}");

@@ -81,6 +81,50 @@ fn a_change_names_the_version_that_was_seen() {
 }
 
 #[test]
+fn whose_own_answers_are_approved_at_once_can_work_blind_too() {
+    let place = Place::new();
+    place.two_items();
+    place.reviews("rules", &["--by", "boss", "--self-approval", "allowed"]);
+    let service = serve(&place, &[]);
+    let (ann, bob) = (service.sign_in("ann"), service.sign_in("bob"));
+    let answers = |browser: &super::workbench::Browser<'_>| {
+        let saved = browser.post("/review/item/2", &format!("action=decide&code=A00.0&{}", browser.form(2))).expect("an answer");
+        assert_eq!(saved.status, 303, "{}", saved.body);
+        browser.get("/review/item/2").body
+    };
+    assert!(answers(&ann).contains("by ann, approved by ann"));
+    place.reviews("assign", &["--by", "boss", "--blind", "ann", "bob"]);
+    // She answered it before; that answer is not the one that she gives now, and the one that she gives now waits for his.
+    assert!(answers(&ann).contains("you see only your own answer"));
+    assert!(answers(&bob).contains("by ann, approved by bob"));
+}
+
+#[test]
+fn what_cannot_be_a_filter_or_a_remark_is_said() {
+    let place = Place::new();
+    place.two_items();
+    let service = serve(&place, &[]);
+    let ann = service.sign_in("ann");
+    for (score, status) in [("abc", 400), ("0%2C5", 400), ("50", 400), ("NaN", 400), ("0.5", 200), ("", 200)] {
+        for page in ["/review?score=", "/review/item/1?score="] {
+            let reply = ann.get(&format!("{page}{score}"));
+            assert!(reply.status == status && (status == 200 || reply.body.contains("is no score")), "{score}: {}", reply.body);
+        }
+    }
+    // The field of the form takes no more; what comes otherwise is told, and stays in the field.
+    let remark = |length: usize| {
+        let why = "x".repeat(length);
+        ann.post("/review/item/1", &format!("action=flag&why={why}&{}", ann.form(1))).expect("an answer")
+    };
+    let told = remark(2_001);
+    assert!(told.status == 422 && told.body.contains("at most 2000 characters, this one has 2001"), "{}", told.body);
+    assert!(told.body.contains(&"x".repeat(2_001)), "what was typed stays");
+    assert_eq!(remark(2_000).status, 303);
+    let (code, _, error) = place.review("decide", &["--by", "ann", "2", "--flag", "--why", &"x".repeat(2_001)]);
+    assert!(code == 2 && error.contains("at most 2000 characters"), "{error}");
+}
+
+#[test]
 fn the_code_of_a_header_finds_what_is_below_it() {
     let place = Place::new();
     place.two_items();
@@ -89,7 +133,8 @@ fn the_code_of_a_header_finds_what_is_below_it() {
     for page in ["/review/search?fragment=1&system=icd10cm&q=A00", "/review/search?fragment=1&system=icd10cm&q=a00", "/review/item/1?q=A00"]
     {
         let body = ann.get(page).body;
-        let hits = body.split("Below it:").nth(1).unwrap_or_else(|| panic!("{page}: {body}"));
+        let hits = body.split("id=\"hits\"").next_back().unwrap_or_default();
+        assert!(hits.contains("begins with A00"), "{page}: {body}");
         let (first, second) = (hits.find("value=\"A00.0\""), hits.find("value=\"A00.9\""));
         assert!(first.is_some() && first < second && !hits.contains("name=\"code\" value=\"A04.7\""), "{page}: {hits}");
     }

@@ -160,7 +160,8 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
         });
         let decided = !code.is_empty() || row.get("no_map") == "yes" || status == Status::NoMap;
         if !decided && matches!(status, Status::Approved | Status::Proposed | Status::Rejected) {
-            let what = format!("{} without a code and not marked as having no map (no_map: yes); taken in without an answer", status.code());
+            let what =
+                format!("{} without a code and not marked as having no map (no_map: yes); taken in without an answer", status.code());
             problems.push(Problem { line: row.line, what });
             status = Status::Unreviewed;
         }

@@ -155,13 +155,7 @@ fn omop_holds_settled_codes() {
             code: t.code,
         };
         let verdict = Some(Verdict { targets: verdict.targets.into_iter().map(bare).collect(), ..Verdict::default() });
-        Some(Exchanged {
-            question: i.question,
-            status: i.status,
-            verdict,
-            at: "2026-11-22T00:00:00Z".into(),
-            ..Exchanged::default()
-        })
+        Some(Exchanged { question: i.question, status: i.status, verdict, at: "2026-11-22T00:00:00Z".into(), ..Exchanged::default() })
     });
     let without = Context { concepts: Concepts::default(), ..context() };
     let refused = write(items(), Format::Omop, &without, &mut Vec::new()).unwrap_err();

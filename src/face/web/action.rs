@@ -108,10 +108,15 @@ fn done(state: &State, who: &str, id: i64, form: &Form) -> Result<(), Problem> {
     let put = |action| store.act(id, seen, by, action).map(drop).map_err(Problem::from);
     let decide = |verdict: Verdict, item: &decisions::Item| {
         let offer = offered(&engine, &item.question).map(|t| Offer::of(&t));
-        store.act_with(id, seen, by, Action::Decided(verdict), offer.as_ref())?;
-        // Where the rule allows it, an author's answer needs nobody else; two blind coders are each other's second person.
-        if store.self_approval()? && store.item(id, who)?.state.author == who {
-            store.act(id, None, By { why: "", ..by }, Action::Approved)?;
+        let done = store.act_with(id, seen, by, Action::Decided(verdict), offer.as_ref())?;
+        // Where the rule allows it, an author's answer needs nobody else. That of one of two blind coders does not stand until the other's is
+        // in, and then they are each other's second person.
+        if done.item.state.decision == Some(done.event) && store.self_approval()? {
+            match store.act(id, Some(done.item.state.version), By { why: "", ..by }, Action::Approved) {
+                // Somebody else has acted on it meanwhile; the answer is saved, and how it stands is theirs to say.
+                Ok(_) | Err(decisions::Error::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(())
     };

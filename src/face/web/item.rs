@@ -146,7 +146,7 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                             @for r in Relationship::ALL.into_iter().filter(|r| *r != Relationship::NotRelatedTo) { option value=(r.code()) selected[kept.first("relationship") == r.code()] { (r.code()) } }
                         }
                     }
-                    label.why { span { kbd { "c" } " Remark" } input #why name="why" value=(kept.first("why")) maxlength="2000" autocomplete="off"; }
+                    label.why { span { kbd { "c" } " Remark" } input #why name="why" value=(kept.first("why")) maxlength=(decisions::LONGEST_REMARK) autocomplete="off"; }
                     div.buttons {
                         button.primary name="action" value="decide" { kbd { "a" } " Save" }
                         @if may_approve { button.primary name="action" value="approve" { kbd { "a" } " Approve" } }

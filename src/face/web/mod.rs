@@ -154,7 +154,7 @@ impl From<crate::decisions::Error> for Problem {
         use crate::decisions::Error as E;
         match error {
             E::NoItem { .. } => Problem::NotFound(error.to_string()),
-            E::TooMany { .. } | E::NotRelated { .. } => Problem::BadRequest(error.to_string()),
+            E::TooMany { .. } | E::NotRelated { .. } | E::LongRemark { .. } => Problem::BadRequest(error.to_string()),
             E::Sqlite(_) | E::Damaged { .. } | E::Full | E::Disk | E::CannotOpen | E::Busy => Problem::Broken(error.to_string()),
             other => Problem::Conflict(other.to_string()),
         }

@@ -96,8 +96,14 @@ impl<S: Send + Sync> FromRequestParts<S> for Looking {
     type Rejection = Response;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Looking, Response> {
-        let looking = Query::from_request_parts(parts, state).await;
-        looking.map(|Query(looking)| looking).map_err(|_| Problem::BadRequest("`page` and `done` are numbers".to_owned()).into_response())
+        let wrong = |what: String| Problem::BadRequest(what).into_response();
+        let Query(looking): Query<Looking> =
+            Query::from_request_parts(parts, state).await.map_err(|_| wrong("`page` and `done` are numbers".to_owned()))?;
+        let score = looking.score.trim();
+        if !score.is_empty() && !score.parse().is_ok_and(|s: f64| (0.0..=1.0).contains(&s)) {
+            return Err(wrong(format!("`{score}` is no score: those are numbers from 0 to 1, like 0.5")));
+        }
+        Ok(looking)
     }
 }
 
@@ -249,7 +255,7 @@ fn filters(state: &State, looking: &Looking) -> Result<Markup, Problem> {
             }
             (choice("assignee", "Assigned to", &values(Column::Assignee)?, &looking.assignee))
             (choice("finding", "Examined again", &findings, &looking.finding))
-            label { "Score below" input name="score" value=(looking.score) size="4" inputmode="decimal" autocomplete="off"; }
+            label { "Score below" input name="score" value=(looking.score) type="number" min="0" max="1" step="any" autocomplete="off"; }
             button type="submit" { "Filter" }
             a href=(format!("/review?{}", Looking { status: looking.status.clone(), ..Looking::default() }.query())) { "Clear" }
         }

@@ -67,17 +67,6 @@ pub async fn page(state: Shared<Arc<State>>, headers: HeaderMap, Query(mut asked
 pub fn hits(engine: &Engine, system: &str, words: &str, to_tick: bool) -> Result<Markup, Problem> {
     let system = engine.system(system)?;
     let words: String = words.chars().take(LONGEST).collect();
-    // Without what is below a header, its code would find whatever else has its digits in it.
-    if let Some(header) = engine.lookup(system, &words, None).concept.filter(|c| to_tick && !c.is_valid_on(None)) {
-        let below = recordable(header);
-        if !below.is_empty() {
-            return Ok(html! {
-                p.hint { (header.code()) " is a header. Below it:" }
-                @for c in below.iter().take(HITS) { (one(*c, Some(false), html! { span { "below " (header.code()) } })) }
-                @if below.len() > HITS { p.hint { (below.len() - HITS) " more; type on." } }
-            });
-        }
-    }
     let searcher = engine.searcher(system, SearchOptions { limit: HITS, complete: true, billable: to_tick, ..SearchOptions::default() })?;
     let found = searcher.search(&words);
     Ok(html! {
@@ -89,22 +78,8 @@ pub fn hits(engine: &Engine, system: &str, words: &str, to_tick: bool) -> Result
                 @for why in &hit.why { span { (why) } }
             }))
         }
+        @if found.len() == HITS { p.hint { "The first " (HITS) "; type on for others." } }
     })
-}
-
-/// What may be recorded below a header, in the order of the system.
-fn recordable(header: Concept<'_>) -> Vec<Concept<'_>> {
-    let (mut open, mut found) = (vec![header], Vec::new());
-    while let Some(concept) = open.pop() {
-        if concept.is_valid_on(None) {
-            found.push(concept);
-            continue;
-        }
-        let here = open.len();
-        open.extend(concept.children());
-        open[here..].reverse();
-    }
-    found
 }
 
 /// The codes that took the place of one that has expired: the first thing to propose.
