@@ -74,6 +74,11 @@ pub enum Error {
     Busy { path: String },
     #[error("{file}:{line}: a record longer than {limit} bytes begins here; close the quotation, or raise the limit (--max-record)")]
     RecordTooLong { file: String, line: u64, limit: usize },
+    #[error(
+        "{file}: a quotation that begins in line {line} goes over {lines} lines; say whether quotes enclose fields (--quote '\"') or are \
+         characters (--quote none)"
+    )]
+    Quotes { file: String, line: u64, lines: u64 },
     #[error("{file}: {what}")]
     Encoding { file: String, what: String },
     #[error("{file} changed while it was read; nothing was kept, run the job again")]

@@ -149,10 +149,7 @@ fn several_lines(job: &Job, cut: &Cut, breaks: u64, reader: &Reader, work: &mut 
     let line = work.line(cut.data(), start);
     // In tab-separated text most quotes are characters; that these are none was a guess.
     if d.delimiter == b'\t' && job.quote.is_none() {
-        let what = format!(
-            "a quotation that begins in line {line} goes over {lines} lines; say whether quotes enclose fields (--quote '\"') or are characters (--quote none)"
-        );
-        return Err(Error::Encoding { file: display_name(&job.input), what });
+        return Err(Error::Quotes { file: display_name(&job.input), line, lines });
     }
     if lines > work.ledger.longest.lines {
         work.ledger.longest = Longest { line, lines };

@@ -289,14 +289,13 @@ fn own_api_one_and_many() {
     let one = get(&service, "/v1/translate?from=icd9cm&to=icd10cm&code=0010").json();
     assert_eq!((&one["outcome"], &one["codes"][0], &one["repairs"][0]["kind"]), (&json!("exact"), &json!("A00.0"), &json!("dot")));
     let body = "\"001.0\"\n{\"code\":\"001.9\"}\n{\"kode\":1}\n\"nonsense\"\n";
-    let lines: Vec<Value> = post(&service, "/v1/translate?from=icd9cm&to=icd10cm", "application/x-ndjson", body)
-        .body
-        .lines()
-        .map(|l| serde_json::from_str(l).expect("JSON"))
-        .collect();
+    let reply = post(&service, "/v1/translate?from=icd9cm&to=icd10cm", "application/x-ndjson", body);
+    let lines: Vec<Value> = reply.body.lines().map(|l| serde_json::from_str(l).expect("JSON")).collect();
     let outcomes: Vec<&Value> = lines.iter().map(|l| &l["outcome"]).collect();
     assert_eq!(outcomes, [&json!("exact"), &json!("no-map"), &Value::Null, &json!("invalid-code")]);
     assert_eq!(lines[2]["error"]["status"], 400);
+    let id = lines[2]["error"]["request_id"].as_str().filter(|id| !id.is_empty()).expect("an id, as the log has it");
+    assert!(reply.head.to_ascii_lowercase().contains(&format!("x-request-id: {id}")), "{id}: {}", reply.head);
     let array = post(&service, "/v1/validate?system=icd10cm", "application/json", "[\"A00.0\", \"A00\"]").json();
     assert_eq!((&array[0]["status"], &array[1]["status"]), (&json!("valid"), &json!("header")));
     assert_eq!(post(&service, "/v1/validate?system=icd10cm", "application/json", "[]").json(), json!([]));

@@ -72,7 +72,9 @@ fn what_cannot_be_converted_says_why() {
         ("/v1/convert?to=icd10cm&code=dx", "text/csv", small, 400, "from_column"),
         ("/v1/convert?from=icd9cm&to=icd10cm&code=dx&colour=red", "text/csv", small, 400, "colour"),
         ("/v1/convert?from=icd9cm&to=icd10cm&code=dx&records=parquet", "text/csv", small, 400, "records"),
-        (PATH, "text/csv", "", 400, "empty"),
+        (PATH, "text/csv", "250.00\n", 400, "header=false"),
+        (PATH, "text/csv", "PAR1....", 415, "xwalk convert"),
+        (PATH, "text/csv", "", 400, "the file is empty"),
         (PATH, "application/x-ndjson", "", 400, "empty"),
         (PATH, "application/pdf", small, 415, "text/csv"),
         (PATH, "text/csv", &large, 413, "10000 bytes"),
@@ -81,6 +83,15 @@ fn what_cannot_be_converted_says_why() {
         assert_eq!(reply.status, status, "{path} {media}: {}", reply.body);
         assert!(reply.json()["detail"].as_str().is_some_and(|d| d.contains(says)), "{path} {media}: {}", reply.body);
     }
+    // Of what the command line would be told to say, the parameters.
+    let quoted = "401.9\t\"ok\"\n".repeat(9_000);
+    let text = format!("dx\tnote\n{quoted}401.9\t\"open\n401.9\t\"x\"\n");
+    let refused = post(&serve_engine(golden::engine(), |_| ()), PATH, "text/tab-separated-values", &text);
+    let detail = refused.json()["detail"].as_str().unwrap_or_default().to_owned();
+    assert!(
+        refused.status == 400 && detail.starts_with("a quotation that begins in line 9002") && detail.contains("quote=none"),
+        "{detail}"
+    );
     // A quotation that nobody closes, and bytes that are no text, are records among the rejects.
     for body in [format!("id,dx\n1,\"{}", "x".repeat(9_000)), String::from("id,dx\n1,250.00\0\n")] {
         let reply = post(&service, PATH, "text/csv", &body);

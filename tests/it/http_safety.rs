@@ -30,7 +30,7 @@ fn tokens_let_in_whom_they_should() {
     assert_eq!(with_token(&service, "GET", question, &reader), 200);
     assert_eq!(with_token(&service, "GET", question, "xw_wrong"), 401);
     assert_eq!(with_token(&service, "GET", question, &expired), 401);
-    assert_eq!(with_token(&service, "GET", "/fhir/r4/metadata", &expired), 401);
+    assert_eq!(with_token(&service, "GET", "/fhir/r4/CodeSystem", &expired), 401);
     assert_eq!(with_token(&service, "POST", "/admin/reload", &reader), 403);
     assert_eq!(with_token(&service, "POST", "/admin/reload", &admin), 200);
     assert_eq!(with_token(&service, "GET", "/metrics", &reader), 403);
@@ -40,6 +40,13 @@ fn tokens_let_in_whom_they_should() {
     for open in ["/health/live", "/docs", "/openapi.json"] {
         assert_eq!(get(&service, open).status, 200, "{open} holds no data");
     }
+    // FHIR clients read it before they authenticate, and it tells them to.
+    for open in ["/fhir/r4/metadata", "/fhir/r5/metadata", "/fhir/r4/metadata?mode=terminology", "/fhir/r4/$versions"] {
+        assert_eq!(get(&service, open).status, 200, "{open}");
+    }
+    let security = &get(&service, "/fhir/r4/metadata").json()["rest"][0]["security"];
+    assert!(security["description"].as_str().is_some_and(|d| d.contains("Bearer")), "{security}");
+    assert_eq!(get(&service, "/fhir/r4/CodeSystem").status, 401);
 }
 
 #[test]

@@ -150,7 +150,7 @@ pub(super) async fn handle(state: Arc<State>, peer: SocketAddr, request: Request
         Ok(busy) => match kept(&state, &route, &parts) {
             Some(response) => Ok(response),
             // In a box: it is large, and what is large is copied on its way into the connection.
-            None => Box::pin(answer(&state, route, &parts, body, busy)).await,
+            None => Box::pin(answer(&state, route, &parts, body, busy, &id)).await,
         },
         Err(failure) => Err(failure),
     };
@@ -353,6 +353,7 @@ async fn answer(
     parts: &axum::http::request::Parts,
     body: Incoming,
     busy: Busy,
+    id: &HeaderValue,
 ) -> Result<Response<Body>, Failure> {
     match route {
         Route::Live => Ok(ops::live()),
@@ -361,7 +362,7 @@ async fn answer(
         Route::OpenApi => Ok(own::openapi::document()),
         Route::Docs => Ok(own::page()),
         Route::Reload => ops::reload(state).await,
-        Route::Own(question) => own::answer(state, question, parts, body, busy).await,
+        Route::Own(question) => own::answer(state, question, parts, body, busy, id).await,
         Route::Fhir(version, interaction) => {
             check_accept(parts)?;
             if interaction == Fhir::Unknown {

@@ -176,6 +176,8 @@ impl<'p> Route<'p> {
         match self {
             // The workbench has a door of its own: a browser sends no token with a page. The description of the API holds no data.
             Route::Live | Route::Ready | Route::OpenApi | Route::Docs | Route::Elsewhere => None,
+            // What a client reads to learn how to authenticate, and which code systems there are: FHIR clients do so before they show a token.
+            Route::Fhir(_, Fhir::Metadata | Fhir::Versions) => None,
             Route::Metrics | Route::Reload => Some(Role::Admin),
             _ => Some(Role::Read),
         }

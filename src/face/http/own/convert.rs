@@ -141,6 +141,10 @@ async fn spool(state: &State, body: Incoming, path: &Path) -> Result<(), Failure
             let issue = Issue::error("not-supported", "compressed files are not taken; send it as it is");
             return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, issue));
         }
+        if length == 0 && (bytes.starts_with(b"PAR1") || bytes.starts_with(b"ARROW1")) {
+            let issue = Issue::error("not-supported", "tables of Parquet and Arrow are not taken; send text, or use `xwalk convert`");
+            return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, issue));
+        }
         length += bytes.len() as u64;
         if length > most {
             let what = format!("the file is larger than {most} bytes; send it in parts, or use `xwalk convert`");
@@ -182,6 +186,16 @@ fn failure(error: job::Error) -> Failure {
         job::Error::RecordTooLong { line, limit, .. } => {
             Failure::invalid(format!("a record longer than {limit} bytes begins in line {line}; close its quotation"))
         }
+        // These name options of the command line, and a file that has another name here.
+        job::Error::MissingColumn { name, columns } => Failure::invalid(format!(
+            "no column `{name}` among the {columns} of the file (if its first record is data, say header=false, and #1 for the first column)"
+        )),
+        job::Error::Quotes { line, lines, .. } => Failure::invalid(format!(
+            "a quotation that begins in line {line} goes over {lines} lines; say whether quotes enclose fields (quote=\") or are characters \
+             (quote=none)"
+        )),
+        job::Error::Empty { .. } => Failure::invalid("the file is empty: there is not even a header"),
+        job::Error::Encoding { what, .. } => Failure::invalid(what),
         error => Failure::invalid(error.to_string()),
     }
 }

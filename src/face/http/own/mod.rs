@@ -18,14 +18,22 @@ use super::reply::{self, Failure, JSON};
 use super::route::Own;
 use crate::face::wire::fhir::parameters::Parameters;
 use axum::body::Body;
-use axum::http::{Method, Response, request::Parts};
+use axum::http::{HeaderValue, Method, Response, request::Parts};
 pub(super) use docs::page;
 use hyper::body::Incoming;
 use question::Question;
 use serde_json::json;
 use std::sync::Arc;
 
-pub(super) async fn answer(state: &Arc<State>, own: Own, parts: &Parts, body: Incoming, busy: Busy) -> Result<Response<Body>, Failure> {
+/// `id` is that of the request: errors within a stream name it too.
+pub(super) async fn answer(
+    state: &Arc<State>,
+    own: Own,
+    parts: &Parts,
+    body: Incoming,
+    busy: Busy,
+    id: &HeaderValue,
+) -> Result<Response<Body>, Failure> {
     let parameters = Parameters::from_query(parts.uri.query().unwrap_or(""))?;
     match own {
         Own::Systems => {
@@ -41,7 +49,7 @@ pub(super) async fn answer(state: &Arc<State>, own: Own, parts: &Parts, body: In
             let many = parts.method == Method::POST;
             let question = Question::read(own, &parameters, many, &state.limits)?;
             if many {
-                return stream::answer(Arc::clone(state), question, parts, body, busy).await;
+                return stream::answer(Arc::clone(state), question, parts, body, busy, id).await;
             }
             let served = state.served();
             let mut out = Vec::with_capacity(1024);

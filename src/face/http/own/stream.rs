@@ -25,6 +25,7 @@ pub(super) async fn answer(
     parts: &Parts,
     body: Incoming,
     busy: Busy,
+    id: &HeaderValue,
 ) -> Result<Response<Body>, Failure> {
     check_encoding(&parts.headers)?;
     if let Some(kind) = parts.headers.get(header::CONTENT_TYPE).and_then(|h| h.to_str().ok()) {
@@ -41,7 +42,8 @@ pub(super) async fn answer(
     let splitter = Splitter::new(state.limits.line);
     // What is the same for all subjects, as the beginning of each question.
     let asked = parts.uri.path_and_query().filter(|_| question.is_plain()).map(|a| format!("POST {a}\n").into_bytes());
-    let mut work = Work { splitter, chunks: Chunks { body }, served, asked, question, state, ended: false, first: true, _busy: busy };
+    let (chunks, id) = (Chunks { body }, id.to_str().unwrap_or_default().to_owned());
+    let mut work = Work { splitter, chunks, served, asked, question, state, id, ended: false, first: true, _busy: busy };
     let first = work.portion().await?;
     let media = if work.splitter.is_array() { JSON } else { NDJSON };
     if work.ended {
@@ -79,6 +81,8 @@ struct Work {
     asked: Option<Vec<u8>>,
     question: Question,
     state: Arc<State>,
+    /// Of the request.
+    id: String,
     ended: bool,
     /// No answer is written yet.
     first: bool,
@@ -141,7 +145,7 @@ impl Work {
                     Err(failure) => {
                         out.truncate(before + 1);
                         out.extend_from_slice(b"{\"error\":");
-                        out.extend_from_slice(&failure.body(Spelling::Problem, ""));
+                        out.extend_from_slice(&failure.body(Spelling::Problem, &self.id));
                         out.push(b'}');
                     }
                 },
@@ -166,7 +170,7 @@ impl Work {
     fn give_up(&mut self, failure: &Failure) -> Vec<u8> {
         let is_array = self.splitter.is_array();
         let mut out = if is_array { b",{\"error\":".to_vec() } else { b"{\"error\":".to_vec() };
-        out.extend_from_slice(&failure.body(Spelling::Problem, ""));
+        out.extend_from_slice(&failure.body(Spelling::Problem, &self.id));
         out.push(b'}');
         if is_array {
             self.end(&mut out);
