@@ -79,7 +79,7 @@ const KEYS: [(&str, &str); 15] = [
     ("n", "there is no map"),
     ("f", "flag for a second look"),
     ("x", "reject the answer"),
-    ("/", "search; Enter takes the first hit, arrows and Space others"),
+    ("/", "search; Enter takes the first hit, Shift+Enter adds it, arrows and Space others"),
     ("i", "show or hide all notes: includes, excludes ..."),
     ("c", "write a remark (Esc leaves the box)"),
     ("u", "take back your last action"),

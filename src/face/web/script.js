@@ -113,12 +113,27 @@
     const query = new URLSearchParams({ system: box.dataset.system, q: box.value, fragment: "yes" });
     try {
       const response = await fetch(`/review/search?${query}`, { credentials: "same-origin", redirect: "error" });
-      if (mine !== asked) return;
       if (!response.ok) throw new Error(response.status);
+      const found = await response.text();
+      if (mine !== asked) return;
+      const ticked = boxes().filter((i) => i.checked);
       // Our own markup: what is in it was escaped on the server, and the policy of the page runs nothing inline.
-      hits.innerHTML = await response.text();
+      hits.innerHTML = found;
+      // What was ticked stays: the second of two codes that are needed together is found by other words.
+      ticked.reverse().forEach((old) => {
+        const again = boxes().find((i) => i.dataset.code === old.dataset.code);
+        if (again) { again.checked = true; return; }
+        const hit = old.closest(".hit");
+        hit.dataset.kept = "yes";
+        hits.prepend(hit);
+      });
     } catch {
-      if (mine === asked) hits.textContent = "The service did not answer. If you were signed out, load the page again.";
+      if (mine !== asked) return;
+      hits.querySelector("p.problem")?.remove();
+      const told = document.createElement("p");
+      told.className = "problem";
+      told.textContent = "The service did not answer. If you were signed out, load the page again.";
+      hits.prepend(told);
     }
   };
   const boxes = () => [...hits.querySelectorAll("input")];
@@ -128,8 +143,13 @@
       if (event.key !== "Enter" && event.key !== "ArrowDown") return;
       event.preventDefault();
       if (event.key === "Enter") { clearTimeout(timer); await search(); }
-      const top = boxes()[0];
-      if (event.key === "Enter" && top) { top.checked = true; top.dispatchEvent(new Event("change", { bubbles: true })); }
+      const top = hits.querySelector(".hit:not([data-kept]) input") ?? boxes()[0];
+      if (event.key === "Enter" && top) {
+        // This one, or this one too.
+        if (!event.shiftKey) boxes().forEach((i) => (i.checked = false));
+        top.checked = true;
+        top.dispatchEvent(new Event("change", { bubbles: true }));
+      }
       top?.focus();
     });
     hits.addEventListener("keydown", (event) => {
