@@ -294,6 +294,11 @@ fn own_api_one_and_many() {
     let outcomes: Vec<&Value> = lines.iter().map(|l| &l["outcome"]).collect();
     assert_eq!(outcomes, [&json!("exact"), &json!("no-map"), &Value::Null, &json!("invalid-code")]);
     assert_eq!(lines[2]["error"]["status"], 400);
+    assert!(
+        lines[2]["error"]["detail"]
+            .as_str()
+            .is_some_and(|d| d.ends_with("a field is not known here, stands there twice, or is of another type (codes are texts)"))
+    );
     let id = lines[2]["error"]["request_id"].as_str().filter(|id| !id.is_empty()).expect("an id, as the log has it");
     assert!(reply.head.to_ascii_lowercase().contains(&format!("x-request-id: {id}")), "{id}: {}", reply.head);
     let array = post(&service, "/v1/validate?system=icd10cm", "application/json", "[\"A00.0\", \"A00\"]").json();

@@ -111,6 +111,9 @@ fn what_cannot_be_a_filter_or_a_remark_is_said() {
             assert!(reply.status == status && (status == 200 || reply.body.contains("is no score")), "{score}: {}", reply.body);
         }
     }
+    // A filter that nothing fits is seen as the filter that it is.
+    let mine = ann.get("/review?assignee=ann").body;
+    assert!(mine.contains("No item fits this filter") && mine.contains("<option value=\"ann\" selected>"), "{mine}");
     // The field of the form takes no more; what comes otherwise is told, and stays in the field.
     let remark = |length: usize| {
         let why = "x".repeat(length);

@@ -332,11 +332,14 @@ fn tab(looking: &Looking, status: &str, name: &str, items: u64) -> Markup {
 }
 
 fn choice(name: &str, label: &str, values: &[String], chosen: &str) -> Markup {
+    // A filter that holds is seen, even if nothing fits it.
+    let elsewhere = !chosen.is_empty() && !values.iter().any(|v| v == chosen);
     html! {
-        @if !values.is_empty() {
+        @if elsewhere || !values.is_empty() {
             label { (label)
                 select name=(name) {
                     option value="" { "any" }
+                    @if elsewhere { option value=(chosen) selected { (chosen) } }
                     @for value in values { option value=(value) selected[value == chosen] { (value) } }
                 }
             }

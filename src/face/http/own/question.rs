@@ -208,11 +208,14 @@ impl Asker<'_> {
     pub fn item(&self, question: &Question, json: &[u8], state: &State, out: &mut Vec<u8>) -> Result<Option<Outcome>, Failure> {
         let not_read = |e: serde_json::Error| {
             // The position helps, the words may be private.
-            Failure::invalid(format!(
-                "a subject is a text or an object of this operation's fields ({:?} at column {})",
-                e.classify(),
-                e.column()
-            ))
+            let what = match e.classify() {
+                serde_json::error::Category::Data => {
+                    "a field is not known here, stands there twice, or is of another type (codes are texts)"
+                }
+                serde_json::error::Category::Eof => "it ends too early",
+                _ => "it is no JSON",
+            };
+            Failure::invalid(format!("a subject is a text or an object of this operation's fields; at column {}: {what}", e.column()))
         };
         if json.first() == Some(&b'"') {
             let given: Cow<'_, str> = match std::str::from_utf8(&json[1..json.len().max(2) - 1]) {
