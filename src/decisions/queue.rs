@@ -103,6 +103,9 @@ pub struct Tally {
 }
 
 impl Filter {
+    /// What `finding` may be.
+    pub const FINDINGS: [&'static str; 5] = ["any", "target-expired", "source-changed", "map-changed", "alternatives"];
+
     /// The conditions but for the status, and their values.
     fn conditions(&self) -> (String, Vec<Value>) {
         let mut sql = String::new();

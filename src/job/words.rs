@@ -50,7 +50,8 @@ impl<'e> Words<'e> {
 
     /// What a text is in the ledger.
     pub fn tally(&self, text: &str) -> Tally {
-        let tally = Tally { system: "text".into(), code: text.trim().into(), ..Tally::default() };
+        let to = self.searcher.system().alias().into();
+        let tally = Tally { system: "text".into(), to, code: text.trim().into(), ..Tally::default() };
         match self.reviewed(text) {
             None => self.found(text, tally),
             Some((_, Upheld::Held { why, .. })) => {

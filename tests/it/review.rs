@@ -313,6 +313,12 @@ fn a_header_and_half_an_answer_are_told_and_words_do_not_leave_without_a_place()
     assert!(code == 0 && told.contains("A00 is a header: it is not billable"), "the pick stays possible: {told}");
     let (code, _, told) = place.review("decide", &["--by", "ann", "2", "--codes", "A04.8"]);
     assert!(code == 2 && told.contains("`A04.8` is not a code of icd10cm; near it: A04.7"), "{told}");
+    for (filter, value, says) in
+        [("--score-below", "abc", "from 0 to 1"), ("--score-below", "50", "from 0 to 1"), ("--finding", "x", "map-changed")]
+    {
+        let (code, _, told) = place.review("list", &[filter, value]);
+        assert!(code == 2 && told.contains(says), "{filter} {value}: {told}");
+    }
     let (code, _, told) = place.review("decide", &["--by", "ann", "1", "--pick", "1"]);
     assert!(code == 2 && told.contains("2 codes are needed together, 1 was picked"), "{told}");
     let (code, _, told) = place.review("decide", &["--by", "ann", "2", "--codes", "A00.0", "--relationship", "not-related-to"]);

@@ -241,7 +241,7 @@ pub fn just_done(state: &State, session: &Session, looking: &Looking) -> Result<
 fn filters(state: &State, looking: &Looking) -> Result<Markup, Problem> {
     let values = |of| state.config.store.values(of);
     let (from, to, chapters) = (values(Column::Source)?, values(Column::Target)?, values(Column::Chapter)?);
-    let findings = ["any", "target-expired", "source-changed", "map-changed", "alternatives"].map(str::to_owned);
+    let findings = Filter::FINDINGS.map(str::to_owned);
     Ok(html! {
         form.filters method="get" action="/review" role="search" aria-label="Filter" {
             input type="hidden" name="status" value=(looking.status);

@@ -85,11 +85,11 @@ struct Filtering {
     chapter: Option<String>,
     #[arg(long, value_name = "NAME")]
     assignee: Option<String>,
-    /// What an examination found: any, target-expired, source-changed, map-changed, alternatives
-    #[arg(long)]
+    /// What an examination found
+    #[arg(long, value_parser = Filter::FINDINGS)]
     finding: Option<String>,
     /// Answers of a score below this
-    #[arg(long, value_name = "SCORE")]
+    #[arg(long, value_name = "SCORE", value_parser = score)]
     score_below: Option<f64>,
     /// Codes that begin with this
     #[arg(long, value_name = "PREFIX")]
@@ -275,6 +275,10 @@ struct Backup {
     file: File,
     #[arg(value_name = "FILE")]
     to: PathBuf,
+}
+
+fn score(text: &str) -> Result<f64, &'static str> {
+    text.parse().ok().filter(|score: &f64| (0.0..=1.0).contains(score)).ok_or("scores are numbers from 0 to 1, like 0.5")
 }
 
 pub fn run(args: Args, session: &Session) -> anyhow::Result<Verdict> {
