@@ -127,6 +127,30 @@ fn what_cannot_be_a_filter_or_a_remark_is_said() {
     assert!(code == 2 && error.contains("at most 2000 characters"), "{error}");
 }
 
+/// What a job of texts leaves to people has no code, so no map offers anything: the search does.
+#[test]
+fn words_without_a_code_come_with_what_is_found_for_them() {
+    let place = Place::new();
+    super::review::write(
+        &place.path("in.csv"),
+        "source_system,source_code,target_system,text,records\ntext,,icd10cm,classical cholera,3\ntext,,icd10cm,no classical cholera,2\n\
+         text,,nowhere,cholera,1\n",
+    );
+    place.reviews("import", &["--by", "job", "in.csv"]);
+    let service = serve(&place, &[]);
+    let ann = service.sign_in("ann");
+    let shown = |item: i64| ann.get(&format!("/review/item/{item}")).body;
+    let (said, denied) = (shown(1), shown(2));
+    assert!(said.contains("value=\"classical cholera\"") && said.contains("value=\"A00.0\""), "{said}");
+    assert!(denied.contains("value=\"A00.0\"") && denied.contains("the text says that it is not there"), "{denied}");
+    assert!(!said.contains("the text says") && !said.contains(" checked"), "nothing is taken by itself: {said}");
+    assert_eq!(ann.get("/review/item/3").status, 200, "a target system that is not loaded");
+    // Found by hand, it is an answer; what was typed instead of the words is searched for.
+    let saved = ann.post("/review/item/1", &format!("action=decide&code=A00.0&{}", ann.form(1))).expect("an answer");
+    assert_eq!(saved.status, 303, "{}", saved.body);
+    assert!(ann.get("/review/item/2?q=enterocolitis").body.contains("value=\"A04.7\""));
+}
+
 #[test]
 fn the_code_of_a_header_finds_what_is_below_it() {
     let place = Place::new();

@@ -13,6 +13,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use std::sync::Arc;
 
+/// Characters of a record's words that are searched for where there is no code to ask a map for.
+const ASKED: usize = 200;
 /// Characters of a record's words that are shown at once: what is on offer has to be in sight.
 const LONG: usize = 1_000;
 
@@ -72,6 +74,14 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
         && !s.status.is_settled()
         && (s.author != session.name() || store.self_approval()?);
     let source = translation.as_ref().and_then(|t| t.source);
+    // Where no map offers anything, what the search finds for the record's own words is the offer.
+    let words = match &looking.q {
+        typed if !typed.is_empty() => typed.as_str(),
+        _ if q.code.is_empty() && s.finding.is_none() && engine.system(&q.target_system).is_ok() => {
+            layout::beginning(&q.text, ASKED).unwrap_or(&q.text)
+        }
+        _ => "",
+    };
     let body = html! {
         (layout::coverage(coverage))
         main #main.item data-page="item" {
@@ -127,11 +137,11 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                     (offer::options(translation.as_ref(), kept, answered))
                     section.search aria-labelledby="by-search" {
                         h2 #by-search { label for="q" { kbd { "/" } " Search " (q.target_system) } }
-                        input #q type="search" autocomplete="off" spellcheck="false" data-system=(q.target_system) value=(looking.q) placeholder="words or a code";
+                        input #q type="search" autocomplete="off" spellcheck="false" data-system=(q.target_system) value=(words) placeholder="words or a code";
                         p.hint { "Enter takes the first; Shift+Enter adds it to what is ticked. Tick all that are needed together: they stay while you search on." }
                         div #hits role="group" aria-live="polite" aria-label="Hits" {
                             (search::ticked(&engine, &q.target_system, kept.all("code"))?)
-                            @if !looking.q.is_empty() { (search::hits(&engine, &q.target_system, &looking.q, true)?) }
+                            @if !words.is_empty() { (search::hits(&engine, &q.target_system, words, true)?) }
                             @else if let Some(Finding::TargetExpired { successors, .. }) = &s.finding {
                                 (search::successors(&engine, &q.target_system, successors)?)
                             }

@@ -15,7 +15,7 @@ const LONG: usize = 12;
 /// Everything on offer; `kept` are the picks of a form that could not be saved, `answer` is what stands and is marked.
 pub fn options(translation: Option<&Translation<'_>>, kept: &Form, answer: Option<&decisions::Verdict>) -> Markup {
     let Some(t) = translation else {
-        return html! { p.hint { "No map is asked for this item; search for the target." } };
+        return html! { p.hint { "No map is asked for this item; search finds the target." } };
     };
     let several = t.scenarios.len() > 1;
     let count = t.targets().count();

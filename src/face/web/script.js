@@ -191,7 +191,7 @@
     o: () => narrow?.focus(),
     c: () => one("#why").focus(),
     i: notes,
-    "/": () => box.focus(),
+    "/": () => { box.focus(); box.select(); },
     0: nextNine,
   };
   const keys = {

@@ -2,7 +2,7 @@
 
 use super::{Problem, State, html, layout, work};
 use crate::engine::Engine;
-use crate::engine::search::SearchOptions;
+use crate::engine::search::{SearchOptions, withheld};
 use crate::face::Actor;
 use crate::index::Concept;
 use axum::extract::{Query, State as Shared};
@@ -70,6 +70,8 @@ pub fn hits(engine: &Engine, system: &str, words: &str, to_tick: bool) -> Result
     let searcher = engine.searcher(system, SearchOptions { limit: HITS, complete: true, billable: to_tick, ..SearchOptions::default() })?;
     let found = searcher.search(&words);
     Ok(html! {
+        // A job takes no such hit by itself, and whoever takes it by hand should see why.
+        @if let Some(why) = found.first().and_then(|best| withheld(&words, best)) { p.hint { strong { (why.why()) } } }
         @if found.is_empty() { p.empty { "Nothing found in " (system.alias()) "." } }
         @for hit in &found {
             (one(hit.concept, to_tick.then_some(false), html! {
