@@ -168,6 +168,27 @@ fn the_code_of_a_header_finds_what_is_below_it() {
     assert!(ann.get("/review/search?fragment=1&system=icd10cm&q=A00.0").body.contains("value=\"A00.0\""), "a code is itself");
 }
 
+/// OpenRefine takes what is a match without asking anybody.
+#[test]
+fn openrefine_takes_nothing_that_the_words_deny() {
+    let place = Place::new();
+    place.two_items();
+    let service = serve(&place, &[]);
+    let first = |words: &str| -> Value {
+        let queries = json!({"q": {"query": words, "type": "icd10cm"}}).to_string();
+        let sent: String = queries.bytes().map(|b| format!("%{b:02X}")).collect();
+        let reply = service.ask("POST", "/reconcile", &[], &format!("queries={sent}")).expect("an answer");
+        serde_json::from_str::<Value>(&reply.body).expect("JSON")["q"]["result"][0].clone()
+    };
+    let said = first("Classical cholera");
+    assert_eq!((&said["id"], &said["match"], &said["description"]), (&json!("icd10cm:A00.0"), &json!(true), &json!("billable")));
+    for (words, why) in [("no classical cholera", "not there"), ("r/o classical cholera", "not certain")] {
+        let doubted = first(words);
+        assert_eq!((&doubted["id"], &doubted["match"]), (&json!("icd10cm:A00.0"), &json!(false)), "{doubted}");
+        assert!(doubted["description"].as_str().is_some_and(|d| d.starts_with("billable; ") && d.contains(why)), "{doubted}");
+    }
+}
+
 #[test]
 fn openrefine_columns_restrict_and_match_only_what_may_be_taken() {
     // 001.0 leads to a header.

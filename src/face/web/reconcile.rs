@@ -4,14 +4,14 @@
 //! A type is a code system, an entity is a code of it. A query's words are searched for; a property `code` with the name of another
 //! system (`icd9cm`) restricts the candidates to what the maps give for that code; where they give nothing, what the words find is for
 //! people to look at. `match` is true only for a code typed as such, the only target of a code if it may be taken without a person, or a
-//! billable candidate far ahead: the service would rather ask than guess.
+//! billable candidate far ahead that the words neither deny nor doubt (`no hypokalemia`): the service would rather ask than guess.
 //!
 //! A service with tokens wants one: as a bearer token, or in the address (`/reconcile/t/TOKEN`), because OpenRefine can send no header.
 //! Answers may be read by pages of other sites (the specification wants it): they carry public codes and no cookie opens them.
 
 use super::action::Form;
 use super::{Problem, SignIn, State, layout};
-use crate::engine::search::SearchOptions;
+use crate::engine::search::{Assertion, SearchOptions, asserted, withheld};
 use crate::engine::{Asked, Engine, TranslatorOptions};
 use crate::face::Actor;
 use crate::index::Concept;
@@ -122,6 +122,16 @@ fn batch(engine: &Engine, queries: &str) -> Result<Value, String> {
     Ok(Value::Object(answers))
 }
 
+struct Candidate<'e> {
+    concept: Concept<'e>,
+    /// How likely it is meant, 0 to 1.
+    score: f64,
+    /// A code typed as such, or what a map settles.
+    certain: bool,
+    /// Why it is not what the words say, though they name it.
+    withheld: Option<Assertion>,
+}
+
 fn one(engine: &Engine, query: &Value) -> Result<Vec<Value>, String> {
     let words: String = query["query"].as_str().unwrap_or("").chars().take(LONGEST).collect();
     let kind = match &query["type"] {
@@ -130,36 +140,51 @@ fn one(engine: &Engine, query: &Value) -> Result<Vec<Value>, String> {
     };
     let limit = query["limit"].as_u64().map_or(5, |n| n.clamp(1, 50)) as usize;
     let system = engine.system(kind.unwrap_or("icd10cm")).map_err(|e| e.to_string())?;
-    let mut found: Vec<(Concept<'_>, f64, bool)> = Vec::new();
+    let mut found: Vec<Candidate<'_>> = Vec::new();
     let mapped = mapped(engine, system.alias(), &query["properties"]);
     if let Some(Mapped { targets, is_settled }) = &mapped {
         // The maps say what it may be; the words only rank it.
         let searcher = engine.searcher(system, SearchOptions::default()).map_err(|e| e.to_string())?;
-        let weights = searcher.weigh(&words, targets);
-        found.extend(targets.iter().zip(weights).map(|(c, w)| (*c, if *is_settled { 1.0 } else { f64::from(w) }, *is_settled)));
-        found.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let weights = searcher.weigh(&asserted(&words, targets), targets).into_iter();
+        let score = |weight: f32| if *is_settled { 1.0 } else { f64::from(weight) };
+        found.extend(targets.iter().zip(weights).map(|(c, w)| Candidate {
+            concept: *c,
+            score: score(w),
+            certain: *is_settled,
+            withheld: None,
+        }));
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
     // Where the maps have nothing, the words find what somebody may look at; that is no match.
     let by_words_alone = mapped.is_none();
     if found.is_empty() {
         let searcher = engine.searcher(system, SearchOptions { limit, ..SearchOptions::default() }).map_err(|e| e.to_string())?;
         let is_code = |why: &[String]| by_words_alone && why.iter().any(|w| w == "code");
-        found = searcher.search(&words).into_iter().map(|m| (m.concept, f64::from(m.score), is_code(&m.why))).collect();
+        found.extend(searcher.search(&words).into_iter().map(|m| Candidate {
+            concept: m.concept,
+            score: f64::from(m.score),
+            certain: is_code(&m.why),
+            withheld: withheld(&words, &m),
+        }));
     }
     let by_map = mapped.is_some_and(|m| !m.targets.is_empty());
     let lead = match &found[..] {
-        [first, second, ..] => first.1 - second.1,
-        [first] => first.1,
+        [first, second, ..] => first.score - second.score,
+        [first] => first.score,
         [] => 0.0,
     };
-    let is_ahead = |c: Concept<'_>, score: f64| (by_map || by_words_alone) && c.is_valid_on(None) && score >= 0.9 && lead >= LEAD;
-    let sure = found.first().is_some_and(|&(c, score, certain)| certain || is_ahead(c, score));
-    let candidates = found.into_iter().take(limit).enumerate().map(|(at, (c, score, _))| {
+    let is_ahead = |c: &Candidate<'_>| {
+        (by_map || by_words_alone) && c.withheld.is_none() && c.concept.is_valid_on(None) && c.score >= 0.9 && lead >= LEAD
+    };
+    let sure = found.first().is_some_and(|first| first.certain || is_ahead(first));
+    let candidates = found.into_iter().take(limit).enumerate().map(|(at, candidate)| {
+        let c = candidate.concept;
+        let billable = if c.is_valid_on(None) { "billable" } else { "not billable" };
         json!({
             "id": format!("{}:{}", system.alias(), c.code()),
             "name": format!("{} {}", c.code(), c.display().unwrap_or("")).trim(),
-            "description": if c.is_valid_on(None) { "billable" } else { "not billable" },
-            "score": (score * 100.0 * 100.0).round() / 100.0,
+            "description": candidate.withheld.map_or_else(|| billable.to_owned(), |why| format!("{billable}; {}", why.why())),
+            "score": (candidate.score * 100.0 * 100.0).round() / 100.0,
             "match": at == 0 && sure,
             "type": [{ "id": system.alias(), "name": system.title() }],
             "features": [{ "id": "billable", "value": c.is_valid_on(None) }],
