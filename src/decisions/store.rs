@@ -21,6 +21,13 @@ pub struct By<'a> {
     pub index: &'a str,
 }
 
+impl By<'_> {
+    /// Nothing enters the file without a name.
+    pub(super) fn named(&self) -> Result<(), Error> {
+        if self.who.trim().is_empty() { Err(Error::Anonymous) } else { Ok(()) }
+    }
+}
+
 /// What an action did.
 #[derive(Clone, Debug)]
 pub struct Done {
@@ -118,6 +125,7 @@ impl Store {
 
     /// Puts questions into the queue, all or none. A question that is there already gets the new count of its run.
     pub fn ask(&self, by: By<'_>, batch: &str, asked: impl IntoIterator<Item = Asked>) -> Result<Added, Error> {
+        by.named()?;
         let at = now();
         self.writing(|c| {
             let mut added = Added::default();
@@ -296,6 +304,7 @@ impl Store {
     }
 
     pub fn set_self_approval(&self, by: By<'_>, allowed: bool) -> Result<(), Error> {
+        by.named()?;
         self.writing(|c| {
             let value = if allowed { "allowed" } else { "forbidden" };
             c.execute("INSERT INTO rule (name, value, who, at) VALUES ('self-approval', ?1, ?2, ?3)", params![value, by.who, now()])?;
@@ -341,9 +350,7 @@ fn settle(c: &Connection, id: i64, source: &str, target: &str) -> Result<(), Err
 pub const LONGEST_REMARK: usize = 2_000;
 
 fn act(c: &Connection, id: i64, seen: Option<i64>, by: By<'_>, action: Action, offer: Option<&Offer>) -> Result<Done, Error> {
-    if by.who.trim().is_empty() {
-        return Err(Error::Anonymous);
-    }
+    by.named()?;
     let length = by.why.chars().count();
     if length > LONGEST_REMARK {
         return Err(Error::LongRemark { length });

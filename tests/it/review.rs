@@ -313,6 +313,17 @@ fn a_header_and_half_an_answer_are_told_and_words_do_not_leave_without_a_place()
     assert!(code == 0 && told.contains("A00 is a header: it is not billable"), "the pick stays possible: {told}");
     let (code, _, told) = place.review("decide", &["--by", "ann", "2", "--codes", "A04.8"]);
     assert!(code == 2 && told.contains("`A04.8` is not a code of icd10cm; near it: A04.7"), "{told}");
+    // In a container `USER` may be empty.
+    write(&place.path("in.csv"), "source_system,source_code,target_system,target_code,status\nicd9cm,001.8,icd10cm,A00.0,approved\n");
+    for (verb, args) in [
+        ("import", &["in.csv"][..]),
+        ("add", &["--from", "icd9cm", "--to", "icd10cm", "001.0"]),
+        ("decide", &["2", "--no-map"]),
+        ("rules", &["--self-approval", "allowed"]),
+    ] {
+        let (code, _, told) = place.review(verb, &[&["--by", " "], args].concat());
+        assert!(code == 2 && told.contains("needs the name of who does it"), "{verb}: {told}");
+    }
     for (filter, value, says) in
         [("--score-below", "abc", "from 0 to 1"), ("--score-below", "50", "from 0 to 1"), ("--finding", "x", "map-changed")]
     {

@@ -31,6 +31,7 @@ pub struct Imported {
 /// With an engine, questions that bring no outcome get what the index says of them, and an answer with codes that it lacks is a problem each:
 /// it is taken in and flagged, so that it is neither used nor lost. An item that is settled keeps its answer unless `replace`.
 pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &str, by: By<'_>, replace: bool) -> Result<Imported, Error> {
+    by.named()?;
     let mut result = Imported { problems: readout.problems, ..Imported::default() };
     let (names_people, self_approval) = (readout.names_people, store.self_approval()?);
     let mut items = Vec::with_capacity(readout.items.len());
@@ -105,8 +106,10 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
             let waits = item.status.is_settled() && !self_approval && approved_by_its_author(&item, names_people, by.who);
             let status = if waits { Status::Proposed } else { item.status };
             let becomes = if doubt.is_some() { Status::Flagged } else { status };
+            let to_approve = u64::from(waits && becomes == Status::Proposed);
             let is_same = state.verdict.as_ref().is_some_and(|v| v.key() == verdict.key());
             if is_same && (state.status == becomes || (becomes == Status::Proposed && state.status.is_settled())) {
+                result.proposed += if state.status.is_settled() { 0 } else { to_approve };
                 continue;
             }
             if state.status.is_settled() && !replace {
@@ -114,7 +117,7 @@ pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &
                 continue;
             }
             put(&item.author, &Action::Decided(verdict), offer)?;
-            result.proposed += u64::from(becomes == Status::Proposed && waits);
+            result.proposed += to_approve;
             match status {
                 Status::Approved | Status::NoMap => drop(put(&item.approver, &Action::Approved, None)?),
                 Status::Rejected => drop(put(&item.approver, &Action::Rejected, None)?),
