@@ -33,7 +33,8 @@ pub fn alias(vocabulary: &str) -> &str {
 }
 
 impl Concepts {
-    /// Reads `CONCEPT.csv` (tab-separated, no quotes), keeping only these systems.
+    /// Reads `CONCEPT.csv` (tab-separated, no quotes), keeping only these systems. Of several concepts of one code (HCPCS gives codes anew)
+    /// the one that is valid stands for it.
     pub fn read(from: &mut dyn BufRead, systems: &[&str]) -> io::Result<Concepts> {
         let mut concepts = Concepts::default();
         let mut line = String::new();
@@ -46,6 +47,7 @@ impl Concepts {
                 .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("this CONCEPT.csv has no column {name}")))
         };
         let (id, vocabulary, code) = (place("concept_id")?, place("vocabulary_id")?, place("concept_code")?);
+        let invalid = place("invalid_reason").ok();
         loop {
             line.clear();
             if from.read_line(&mut line)? == 0 {
@@ -56,8 +58,11 @@ impl Concepts {
                 continue;
             };
             let system = alias(v);
-            if systems.contains(&system) {
+            let is_valid = invalid.and_then(|at| cells.get(at)).is_none_or(|reason| reason.is_empty());
+            if systems.contains(&system) && (is_valid || concepts.id(system, c).is_none()) {
                 concepts.insert(system, c, id);
+            } else if systems.contains(&system) {
+                concepts.codes.insert(id, (system.to_owned(), (*c).to_owned()));
             }
         }
     }

@@ -186,6 +186,8 @@ pub struct Written {
     pub items: u64,
     /// Answers for certain words or facts that the format has no place for; not written.
     pub left_out: u64,
+    /// Codes for which the format has nothing but a concept id, and whose id is not known; written as 0.
+    pub without_concept: u64,
 }
 
 /// Writes the items of a filter.
@@ -203,6 +205,7 @@ pub fn write(mut items: Vec<Exchanged>, format: Format, context: &Context, to: &
             of_the_code
         });
     }
+    let without_concept = if format == Format::Usagi { usagi::without_concept(&items, context) } else { 0 };
     let items = match format {
         Format::Csv => own::write(&items, to),
         Format::Usagi => usagi::write(&items, context, to),
@@ -212,7 +215,7 @@ pub fn write(mut items: Vec<Exchanged>, format: Format, context: &Context, to: &
         Format::FhirR5 => fhir::write(&items, fhir::Version::R5, context, to),
         Format::Omop => omop::write(&items, context, to),
     }?;
-    Ok(Written { items, left_out })
+    Ok(Written { items, left_out, without_concept })
 }
 
 /// Reads items. Bad rows become problems; the rest is read.

@@ -131,6 +131,15 @@ fn usagi_holds_all_but_outcome_and_second_coder() {
 }
 
 #[test]
+fn usagi_is_told_of_codes_without_a_concept() {
+    let written = |context: &Context| write(items(), Format::Usagi, context, &mut Vec::new()).unwrap();
+    assert_eq!((written(&context()).items, written(&context()).without_concept), (6, 0));
+    let without = Context { concepts: Concepts::default(), ..context() };
+    // Two of the combination, and one of each other answer but for the one without a map.
+    assert_eq!(written(&without).without_concept, 5);
+}
+
+#[test]
 fn snap2snomed_holds_codes_relationship_and_status() {
     let single = |i: &Exchanged| i.question.text.is_empty() && i.verdict.as_ref().is_none_or(|v| v.targets.len() < 2);
     check_of(items().into_iter().filter(single).collect(), Format::Snap2Snomed, |i| {
@@ -160,6 +169,15 @@ fn omop_holds_settled_codes() {
     let without = Context { concepts: Concepts::default(), ..context() };
     let refused = write(items(), Format::Omop, &without, &mut Vec::new()).unwrap_err();
     assert!(refused.to_string().contains("--concepts"), "{refused}");
+}
+
+#[test]
+fn of_the_concepts_of_a_code_the_valid_one_stands_for_it() {
+    let file = "concept_id\tvocabulary_id\tconcept_code\tinvalid_reason\n1\tHCPCS\tC1000\tD\n2\tHCPCS\tC1000\t\n3\tHCPCS\tC1000\tD\n\
+                4\tHCPCS\tG0001\tD\n5\tICD10CM\tI10\t\n";
+    let concepts = Concepts::read(&mut file.as_bytes(), &["hcpcs"]).unwrap();
+    assert_eq!([concepts.id("hcpcs", "C1000"), concepts.id("hcpcs", "G0001"), concepts.id("icd10cm", "I10")], [Some(2), Some(4), None]);
+    assert_eq!([1, 2, 3].map(|id| concepts.code(id)), [Some(("hcpcs", "C1000")); 3], "each of them is read");
 }
 
 #[test]

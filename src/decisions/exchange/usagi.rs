@@ -91,6 +91,15 @@ pub fn write(items: &[Exchanged], context: &Context, to: &mut dyn Write) -> Resu
     Ok(items.len() as u64)
 }
 
+/// How many targets Usagi will take for no concept: it goes by the id, whatever stands beside it.
+pub fn without_concept(items: &[Exchanged], context: &Context) -> u64 {
+    let of = |item: &Exchanged| {
+        let targets = item.verdict.iter().flat_map(|v| &v.targets);
+        targets.filter(|t| context.concepts.id(&item.question.target_system, &t.code).is_none()).count() as u64
+    };
+    items.iter().map(of).sum()
+}
+
 fn usagi_status(status: Status) -> &'static str {
     match status {
         Status::Unreviewed | Status::Proposed => "UNCHECKED",

@@ -106,7 +106,7 @@ pub fn export(args: &Export, session: &Session) -> anyhow::Result<Verdict> {
     let store = Arc::new(Store::read(&args.look.file.decisions)?);
     let filter = args.look.filter.filter(|| held(&engine, &store, None))?;
     let context = context(&engine, args.concepts.as_deref(), args.set.clone())?;
-    let left_out = |written: exchange::Written| {
+    let told = |written: exchange::Written| {
         if written.left_out > 0 {
             session.warn(&format!(
                 "{} answers for certain words or facts were not written: {} has no place for those, and without them it would be an answer \
@@ -115,13 +115,20 @@ pub fn export(args: &Export, session: &Session) -> anyhow::Result<Verdict> {
                 format.code()
             ));
         }
-        Verdict::settled_if(written.left_out == 0)
+        if written.without_concept > 0 {
+            session.warn(&format!(
+                "{} codes have no OMOP concept id here and stand as concept 0, which Usagi takes for none; give Athena's CONCEPT.csv, with \
+                 their vocabulary, by --concepts",
+                written.without_concept
+            ));
+        }
+        Verdict::settled_if(written.left_out == 0 && written.without_concept == 0)
     };
     if args.output == Path::new("-") {
         let mut out = BufWriter::new(std::io::stdout().lock());
         let written = exchange::export(&store, &filter, format, &context, &mut out)?;
         out.flush()?;
-        return Ok(left_out(written));
+        return Ok(told(written));
     }
     // Whole or not at all.
     let folder = args.output.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -130,7 +137,7 @@ pub fn export(args: &Export, session: &Session) -> anyhow::Result<Verdict> {
     temporary.as_file().sync_all()?;
     temporary.persist(&args.output).with_context(|| format!("cannot write {}", args.output.display()))?;
     session.say(&format!("{} items written", written.items));
-    Ok(left_out(written))
+    Ok(told(written))
 }
 
 fn format(code: &str) -> anyhow::Result<Format> {
