@@ -58,11 +58,14 @@ impl Concepts {
                 continue;
             };
             let system = alias(v);
+            if !systems.contains(&system) {
+                continue;
+            }
             let is_valid = invalid.and_then(|at| cells.get(at)).is_none_or(|reason| reason.is_empty());
-            if systems.contains(&system) && (is_valid || concepts.id(system, c).is_none()) {
-                concepts.insert(system, c, id);
-            } else if systems.contains(&system) {
-                concepts.codes.insert(id, (system.to_owned(), (*c).to_owned()));
+            let known = concepts.id(system, c).filter(|_| !is_valid);
+            concepts.insert(system, c, id);
+            if let Some(better) = known {
+                concepts.insert(system, c, better);
             }
         }
     }
