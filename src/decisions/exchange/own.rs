@@ -158,7 +158,14 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             map: row.owned("map"),
             row: row.number("row").unwrap_or(0),
         });
-        let decided = !code.is_empty() || row.get("no_map") == "yes" || status == Status::NoMap;
+        // `TRUE` is what a spreadsheet makes of it.
+        let no_map = status == Status::NoMap || ["yes", "true", "1"].iter().any(|word| row.get("no_map").eq_ignore_ascii_case(word));
+        if no_map && !code.is_empty() {
+            let what = format!("it says `{code}`, and that there is no map; the row was left out");
+            problems.push(Problem { line: row.line, what });
+            continue;
+        }
+        let decided = no_map || !code.is_empty();
         if !decided && matches!(status, Status::Approved | Status::Proposed | Status::Rejected) {
             let what =
                 format!("{} without a code and not marked as having no map (no_map: yes); taken in without an answer", status.code());

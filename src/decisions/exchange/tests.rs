@@ -394,6 +394,15 @@ fn bad_rows_are_told_and_the_rest_is_read() {
     let readout = read(&mut empty.as_bytes(), Format::Csv, &Context::default()).unwrap();
     assert_eq!(readout.items.iter().map(|i| i.status).collect::<Vec<_>>(), [Status::Unreviewed, Status::Flagged, Status::Approved]);
     assert!(matches!(&readout.problems[..], [p] if p.line == 2 && p.what.contains("without a code")), "{:?}", readout.problems);
+    // One that says two things.
+    let both = "source_code,source_system,target_system,target_code,status,no_map\n1,a,b,I10,no-map,\n2,a,b,I10,approved,TRUE\n3,a,b,,approved,TRUE\n";
+    let readout = read(&mut both.as_bytes(), Format::Csv, &Context::default()).unwrap();
+    assert!(readout.items.len() == 1 && readout.items[0].verdict.as_ref().is_some_and(Verdict::is_no_map), "{:?}", readout.items);
+    assert!(matches!(&readout.problems[..], [a, b] if (a.line, b.line) == (2, 3) && a.what.contains("no map")), "{:?}", readout.problems);
+    let words = "sourceCode,mappingStatus,conceptId\n1,approved,3\n2,sure,3\n3,AUTO_MAPPED,3\n";
+    let readout = read(&mut words.as_bytes(), Format::Usagi, &context()).unwrap();
+    assert_eq!(readout.items.iter().map(|i| i.status).collect::<Vec<_>>(), [Status::Approved, Status::Proposed, Status::Proposed]);
+    assert!(matches!(&readout.problems[..], [p] if p.line == 3 && p.what.contains("`SURE`")), "{:?}", readout.problems);
     // As a job writes it where some records name no system, and where words are asked.
     let job = "system,code,count,target_system\n,569.0,1,\nicd9cm,569.0,3,icd10cm\ntext,heart attack,2,icd10cm\n";
     let readout = read(&mut job.as_bytes(), Format::Csv, &Context::default()).unwrap();

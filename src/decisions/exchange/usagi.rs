@@ -91,6 +91,9 @@ pub fn write(items: &[Exchanged], context: &Context, to: &mut dyn Write) -> Resu
     Ok(items.len() as u64)
 }
 
+/// What Usagi knows; of the automatic ones nobody has checked any.
+const STATUSES: [&str; 7] = ["APPROVED", "UNCHECKED", "AUTO_MAPPED", "AUTO_MAPPED_TO_1", "INVALID_TARGET", "FLAGGED", "IGNORED"];
+
 /// How many targets Usagi will take for no concept: it goes by the id, whatever stands beside it.
 pub fn without_concept(items: &[Exchanged], context: &Context) -> u64 {
     let of = |item: &Exchanged| {
@@ -153,7 +156,12 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
                 }
             }
         }
-        let status = match (row.get("mappingStatus"), Status::from_code(row.get("ADD_INFO:status"))) {
+        let word = row.get("mappingStatus").to_ascii_uppercase();
+        if !word.is_empty() && !STATUSES.contains(&word.as_str()) {
+            let what = format!("mappingStatus `{word}` is none of Usagi's; taken in as unchecked");
+            problems.push(Problem { line: row.line, what });
+        }
+        let status = match (word.as_str(), Status::from_code(row.get("ADD_INFO:status"))) {
             // What was written beside it counts as long as Usagi's own word was not changed.
             (word, Some(status)) if usagi_status(status) == word => status,
             ("APPROVED", _) if code.is_empty() => Status::NoMap,
