@@ -3,6 +3,7 @@
 mod cache;
 mod cli;
 mod convert;
+mod exchange;
 mod findings;
 mod gems;
 mod generated;

@@ -1,7 +1,7 @@
 //! Decisions out and in again, in the formats that others use.
 //!
 //! One file a format, each saying what it can hold. What it cannot hold is left out in writing, never bent: reading our own export back
-//! gives the decisions as far as the format goes, and `tests/it/review.rs` holds each to it. An answer for certain words or facts is not
+//! gives the decisions as far as the format goes, and `tests/it/exchange.rs` holds each to it. An answer for certain words or facts is not
 //! written where there is no place for them: there it would be an answer for every record of the code.
 //!
 //! Several rows of one question are a combination only if the file says so, by giving each code a group of its own. Other rows are

@@ -138,7 +138,7 @@ pub fn show(state: &State, session: &Session, id: i64, looking: &Looking, told: 
                     section.search aria-labelledby="by-search" {
                         h2 #by-search { label for="q" { kbd { "/" } " Search " (q.target_system) } }
                         input #q type="search" autocomplete="off" spellcheck="false" data-system=(q.target_system) value=(words) placeholder="words or a code";
-                        p.hint { "Enter takes the first; Shift+Enter adds it to what is ticked. Tick all that are needed together: they stay while you search on." }
+                        p.hint { "Enter takes the first, Shift+Enter adds it; what is ticked stays while you search on." }
                         div #hits role="group" aria-live="polite" aria-label="Hits" {
                             (search::ticked(&engine, &q.target_system, kept.all("code"))?)
                             @if !words.is_empty() { (search::hits(&engine, &q.target_system, words, true)?) }
