@@ -179,7 +179,7 @@ fn what_is_left_of_a_group_that_lost_a_row_decides_nothing() {
         (3, "1¦1¦TRUE¦¦D01.0"),
         (4, "1¦one¦TRUE¦¦E01.0"),
     ];
-    let (engine, report) = build(&folder, &[release(&folder, &maps, &[])]);
+    let (engine, report) = kit::built(&[release(&folder, &maps, &[])]);
     let answer = |concept: u32| ask(&engine, &to_icd10cm(), &id(concept), &of(Sex::Male));
     assert_eq!(told(&answer(1)), "needs-facts B02.0; rule");
     assert_eq!(told(&answer(2)), "needs-facts A00.0; rule");
