@@ -178,10 +178,6 @@ fn variants(form: CodeForm, text: &str, undotted: &str) -> Vec<(RepairKind, Stri
             } else {
                 all.push((RepairKind::Dot, undotted.to_owned()));
             }
-            // `25000.0`: a program took a code without its dot for a number. No code of digits has more than three in front of the dot.
-            if numeric && before.len() > 3 && after == "0" {
-                all.push((RepairKind::Padding, before.to_owned()));
-            }
             return all;
         }
         Some(_) => {}
