@@ -39,6 +39,8 @@ pub struct Lexicon {
     phrases: HashMap<Box<str>, Vec<Phrase>>,
     /// The first words of phrases of several words, by their first letter.
     by_letter: HashMap<char, Vec<Box<str>>>,
+    /// Phrases of one word, in order.
+    single: Vec<Box<str>>,
 }
 
 impl Lexicon {
@@ -79,6 +81,22 @@ impl Lexicon {
                 fits.then_some((1 + tail.len(), meanings.as_slice()))
             })
         })
+    }
+
+    /// What the phrases may stand for that `words` begin: all of their words but the last the same, the last one unfinished.
+    pub fn phrases_beginning<'a>(&'a self, words: &'a [&'a str]) -> impl Iterator<Item = &'a [Meaning]> {
+        let (last, whole) = words.split_last().unwrap_or((&"", &[]));
+        let goes_on = move |word: &str| word.len() > last.len() && word.starts_with(*last);
+        let tails = whole.first().and_then(|first| self.phrases.get(*first)).map_or(&[][..], Vec::as_slice);
+        let of_several = tails.iter().filter(move |(tail, _)| match tail.split_last() {
+            Some((end, before)) => before.iter().map(AsRef::as_ref).eq(whole[1..].iter().copied()) && goes_on(end),
+            None => false,
+        });
+        let single =
+            if whole.is_empty() && !last.is_empty() { &self.single[self.single.partition_point(|word| **word < **last)..] } else { &[] };
+        let of_one = single.iter().take_while(move |word| word.starts_with(*last)).filter(move |word| goes_on(word));
+        let of_one = of_one.filter_map(|word| self.phrases.get(word)?.iter().find(|(tail, _)| tail.is_empty()));
+        of_several.chain(of_one).map(|(_, meanings)| meanings.as_slice())
     }
 
     /// Every phrase with its meanings, in order.
@@ -135,6 +153,9 @@ impl Lexicon {
                 lexicon.by_letter.entry(letter).or_default().push(first.clone());
             }
         }
+        let alone = lexicon.phrases.iter().filter(|(_, tails)| tails.iter().any(|(tail, _)| tail.is_empty()));
+        lexicon.single = alone.map(|(first, _)| first.clone()).collect();
+        lexicon.single.sort();
         lexicon.by_letter.values_mut().for_each(|firsts| firsts.sort());
         lexicon
     }
@@ -196,6 +217,18 @@ mod tests {
     fn ambiguous_abbreviations_keep_their_meanings() {
         let ms = meanings("MS");
         assert!(ms.contains(&"multiple sclerosis".to_owned()) && ms.contains(&"mitral stenosis".to_owned()), "{ms:?}");
+    }
+
+    #[test]
+    fn unfinished_phrases() {
+        let may_mean =
+            |words: &[&str], meaning: &str| Lexicon::get().phrases_beginning(words).flatten().any(|m| m.words.join(" ") == meaning);
+        assert!(may_mean(&["heart", "att"], "myocardial infarction"));
+        assert!(may_mean(&["melas"], "chloasma"));
+        // What is finished is found by `phrases`.
+        assert!(!may_mean(&["melasma"], "chloasma") && !may_mean(&["heart", "attack"], "myocardial infarction"));
+        assert!(!may_mean(&["heart", "x"], "myocardial infarction"));
+        assert_eq!(Lexicon::get().phrases_beginning(&[]).count(), 0);
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 
 use super::gather;
 use super::question::{How, Question, Reader};
-use super::rank::{Alignment, Memo, Ranker, Special};
+use super::rank::{Alignment, Memo, Ranker};
+use super::special::Special;
 use super::weights::{ELSEWHERE, FEATURES, WEIGHTS};
 use crate::index::terms::{Shorthand, Terms};
 

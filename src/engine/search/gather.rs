@@ -93,7 +93,7 @@ pub fn gather(terms: &Terms<'_>, question: &Question, scratch: &mut Scratch, kee
                     budget = budget.saturating_sub(1);
                     let Some(slot) = scratch.slots.get_mut(term as usize) else { continue };
                     if slot.stamp == 0 {
-                        if enough {
+                        if enough && reading.span == 1 {
                             continue;
                         }
                         scratch.touched.push(term);

@@ -6,7 +6,7 @@
 
 use smallvec::SmallVec;
 
-use super::{near, rank};
+use super::{near, special};
 use crate::engine::answer::{Target, TargetState};
 use crate::engine::translate::{Asked, Translator, TranslatorOptions};
 use crate::engine::{Engine, succession};
@@ -152,7 +152,7 @@ fn says(terms: &Terms<'_>, said: &[u32], long: &[u32]) -> bool {
     let open = |at: Option<usize>| at.and_then(|at| long.get(at)).is_some_and(|w| terms.word(*w) == "unspecified");
     long.iter().enumerate().all(|(at, &word)| {
         let letters = terms.letters(word);
-        !rank::tells(terms.word(word))
+        !special::tells(terms.word(word))
             || open(at.checked_sub(1))
             || open(at.checked_add(1))
             || said.iter().any(|s| same(*s, word))

@@ -22,6 +22,7 @@ mod hop;
 mod near;
 mod question;
 mod rank;
+mod special;
 #[cfg(test)]
 mod tests;
 mod weights;
@@ -31,7 +32,7 @@ use find::Finder;
 pub use find::{Concepts, Part};
 pub use hop::SearchHop;
 use hop::{Hops, Over};
-use rank::Special;
+use special::Special;
 
 use super::{Engine, Refusal, suggest};
 use crate::index::terms::{Shorthand, Terms};

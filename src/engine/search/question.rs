@@ -3,6 +3,7 @@
 use smallvec::SmallVec;
 
 use super::near;
+use super::special::{self, Class};
 use crate::index::terms::{Shorthand, Terms};
 use crate::text::{Kind, Lexicon, Words};
 
@@ -14,6 +15,9 @@ const MOST_READINGS: usize = 48;
 const MOST_ENDINGS: usize = 300;
 /// What an unfinished word means as it stands is worth this much less.
 const UNFINISHED: f32 = 0.8;
+/// Of an unfinished phrase of one word so many letters are there at least, and so many phrases are read from it at most.
+const LEAST_OF_PHRASE: usize = 4;
+const MOST_PHRASES: usize = 24;
 /// Guesses (typing errors, abbreviations) are made for so many words of one question at most.
 const MOST_GUESSED: usize = 16;
 
@@ -148,7 +152,9 @@ impl Reader<'_> {
             }
         }
         let letters = word.len();
-        if let Some(shorthand) = self.shorthand.filter(|_| letters <= 16) {
+        // `no` is no short form of the `not` in `not elsewhere classified`.
+        let shortens = letters <= 16 && special::class(word) != Class::Without;
+        if let Some(shorthand) = self.shorthand.filter(|_| shortens) {
             for (meaning, share) in shorthand.meanings(word) {
                 let targets: SmallVec<[u32; 4]> = meaning.split(' ').filter_map(|w| self.terms.find(w)).collect();
                 if !targets.is_empty() && targets.len() == meaning.split(' ').count() {
@@ -298,6 +304,27 @@ impl Reader<'_> {
                 if !targets.is_empty() && known >= 0.5 {
                     found.add(span as u8, &targets, weight * known, how);
                 }
+            }
+        }
+        if self.complete {
+            self.unfinished_phrases(found, words);
+        }
+    }
+
+    /// Readings of the phrases that somebody may be typing: `heart att`.
+    fn unfinished_phrases(&self, found: &mut Found<'_>, words: &[&str]) {
+        if words.len() == 1 && words[0].len() < LEAST_OF_PHRASE {
+            return;
+        }
+        for meaning in Lexicon::get().phrases_beginning(words).take(MOST_PHRASES).flatten() {
+            let (weight, how) = match meaning.kind {
+                Kind::Abbreviation => continue,
+                Kind::Synonym => (0.93, How::Synonym),
+                Kind::Related => (0.75, How::Related),
+            };
+            let (targets, known) = self.targets(&meaning.words);
+            if !targets.is_empty() && known >= 0.5 {
+                found.add(words.len() as u8, &targets, weight * known * UNFINISHED, how);
             }
         }
     }

@@ -3,103 +3,10 @@
 use std::cell::Cell;
 
 use super::question::{How, MOST_WORDS, Question, rarity};
-use super::weights::{BRIEF, CIRCUMSTANCE, FEATURES, MANIFESTATION, WEIGHTS};
+use super::special::{Class, Denial, FAMILY, HARDLY, LEFT_OPEN, MATTER_OF_COURSE, NO_CIRCUMSTANCE, Special, class};
+use super::weights::{BESIDE_DENIAL, BRIEF, CIRCUMSTANCE, FEATURES, MANIFESTATION, WEIGHTS};
 use crate::index::terms::{Term, Terms};
 use crate::model::DesignationUse;
-
-/// Words with a part of their own in titles.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Class {
-    Plain = 0,
-    Unspecified,
-    Other,
-    Specified,
-    Initial,
-    Subsequent,
-    Sequela,
-    Encounter,
-    Right,
-    Left,
-    Bilateral,
-    With,
-    Without,
-    Number,
-}
-
-/// The words of each class; numbers aside.
-const SPECIAL: [(&str, Class); 20] = [
-    ("unspecified", Class::Unspecified),
-    ("other", Class::Other),
-    ("specified", Class::Specified),
-    ("elsewhere", Class::Specified),
-    ("classified", Class::Specified),
-    ("initial", Class::Initial),
-    ("init", Class::Initial),
-    ("subsequent", Class::Subsequent),
-    ("subs", Class::Subsequent),
-    ("sequela", Class::Sequela),
-    ("encounter", Class::Encounter),
-    ("encntr", Class::Encounter),
-    ("right", Class::Right),
-    ("r", Class::Right),
-    ("left", Class::Left),
-    ("l", Class::Left),
-    ("bilateral", Class::Bilateral),
-    ("with", Class::With),
-    ("without", Class::Without),
-    ("not", Class::Without),
-];
-
-/// What narrows a title to some patients or some visits. Who means that says it.
-#[rustfmt::skip]
-const CIRCUMSTANCES: [&[&str]; 3] = [
-    &["newborn", "neonatal", "perinatal", "fetal", "fetus", "birth", "infant", "infantile", "juvenile", "congenital"],
-    &[
-        "pregnancy", "pregnant", "childbirth", "puerperium", "puerperal", "trimester", "obstetric", "obstetrical", "maternal", "postpartum",
-        "antepartum", "gestational", "labor", "delivery",
-    ],
-    &[
-        "screening", "history", "observation", "exposure", "contact", "counseling", "carrier", "examination", "aftercare", "status", "donor",
-        "vaccination", "immunization", "prophylactic",
-    ],
-];
-/// What share of its weight a word keeps that says what is left open, where little was asked.
-const LEFT_OPEN: f32 = 0.3;
-const NO_CIRCUMSTANCE: u8 = u8::MAX;
-
-/// The words with a part of their own, as one vocabulary numbers them.
-#[derive(Debug)]
-pub struct Special {
-    classes: Vec<(u32, Class)>,
-    circumstances: Vec<(u32, u8)>,
-    /// `classified` and `elsewhere`, one after the other: a manifestation. The other way round they mean what has no code of its own.
-    manifestation: Option<(u32, u32)>,
-}
-
-impl Special {
-    pub fn of(terms: &Terms<'_>) -> Special {
-        let mut classes: Vec<(u32, Class)> = SPECIAL.iter().filter_map(|(word, class)| Some((terms.find(word)?, *class))).collect();
-        classes.sort_unstable();
-        let words = (0..).zip(CIRCUMSTANCES).flat_map(|(kind, words)| words.iter().map(move |word| (*word, kind)));
-        let mut circumstances: Vec<(u32, u8)> = words.filter_map(|(word, kind)| Some((terms.find(word)?, kind))).collect();
-        circumstances.sort_unstable();
-        Special { classes, circumstances, manifestation: terms.find("classified").zip(terms.find("elsewhere")) }
-    }
-}
-
-fn class(word: &str) -> Class {
-    match SPECIAL.iter().find(|s| s.0 == word) {
-        Some(special) => special.1,
-        None if word.bytes().all(|b| b.is_ascii_digit()) => Class::Number,
-        None => Class::Plain,
-    }
-}
-
-/// Whether a word says what something is, not how it is written down.
-pub fn tells(word: &str) -> bool {
-    class(word) == Class::Plain
-}
 
 pub type Features = [f32; FEATURES.len()];
 
@@ -112,6 +19,8 @@ struct Link {
     reading: u16,
     /// The weight of the reading; `None` where it takes further words.
     alone: Option<f32>,
+    /// Whether the question denies what it reads so.
+    denied: bool,
 }
 
 /// What a word of the vocabulary is for one question, worked out when it is first met: a few words make up most of the candidates.
@@ -153,11 +62,13 @@ pub struct Ranker<'q> {
     /// By word of the vocabulary, sorted.
     links: Vec<(u32, Link)>,
     classes: Vec<Class>,
+    /// Which words of the question it denies: those between `without` and `with`.
+    denies: Vec<bool>,
     special: &'q Special,
     target_rarity: Vec<f32>,
     asked: f32,
-    /// How little was asked, 1 for one word to 0 for four: who says so little leaves nothing out by mistake, and means nothing special. Who
-    /// says `unspecified`, `other` or `initial` speaks as titles do, and 0 it is.
+    /// How little was asked, 1 for one word to 0 for four: who says so little leaves nothing out by mistake, and means nothing special. Which
+    /// side, which visit and what is not there do not count. Who says `unspecified` or `other` speaks as titles do, and 0 it is.
     brief: f32,
     memo: &'q Memo,
 }
@@ -169,8 +80,12 @@ pub struct Alignment {
     pub met: Vec<(f32, u8, u16)>,
     /// For each word of the term: which it is, what it is, how well it is covered.
     words: Vec<(u32, Known, f32)>,
+    /// Those that the term denies, a bit for each.
+    denied: u64,
 }
 
+/// In a short question, what it denies and a title does not speak of is so far from missing: titles seldom say what is not there.
+const DENIED: f32 = 0.9;
 /// Longer terms are read so far.
 const LONGEST_TERM: usize = 64;
 const NOWHERE: u8 = u8::MAX;
@@ -178,15 +93,6 @@ const NOWHERE: u8 = u8::MAX;
 impl<'q> Ranker<'q> {
     pub fn new(terms: &'q Terms<'q>, special: &'q Special, question: &'q Question, memo: &'q mut Memo) -> Ranker<'q> {
         memo.forget(terms.word_count());
-        let mut links: Vec<(u32, Link)> = Vec::new();
-        let mut target_rarity = Vec::with_capacity(question.readings.len());
-        for (r, reading) in question.readings.iter().enumerate() {
-            let alone = (reading.targets.len() == 1).then_some(reading.weight);
-            let link = Link { from: reading.from, to: reading.from + reading.span, reading: r as u16, alone };
-            links.extend(reading.targets.iter().map(|word| (*word, link)));
-            target_rarity.push(reading.targets.iter().map(|t| rarity(terms.concepts_with(*t), terms.concept_count())).sum());
-        }
-        links.sort_unstable_by_key(|(word, link)| (*word, link.reading));
         // `unspecuified` is of the class of `unspecified`: what a word most likely means decides.
         let classes: Vec<Class> = (0..question.words.len())
             .map(|i| {
@@ -198,10 +104,32 @@ impl<'q> Ranker<'q> {
                 class(best.map_or(&question.words[i].text, |r| terms.word(r.targets[0])))
             })
             .collect();
+        let mut denial = Denial::default();
+        let denies: Vec<bool> =
+            question.words.iter().zip(&classes).map(|(word, class)| denial.of(&word.text, *class) && *class == Class::Plain).collect();
+        let mut links: Vec<(u32, Link)> = Vec::new();
+        let mut target_rarity = Vec::with_capacity(question.readings.len());
+        for (r, reading) in question.readings.iter().enumerate() {
+            let alone = (reading.targets.len() == 1).then_some(reading.weight);
+            let link = Link {
+                from: reading.from,
+                to: reading.from + reading.span,
+                reading: r as u16,
+                alone,
+                denied: denies[usize::from(reading.from)],
+            };
+            links.extend(reading.targets.iter().map(|word| (*word, link)));
+            target_rarity.push(reading.targets.iter().map(|t| rarity(terms.concepts_with(*t), terms.concept_count())).sum());
+        }
+        links.sort_unstable_by_key(|(word, link)| (*word, link.reading));
         let asked = question.words.iter().map(|w| w.rarity).sum::<f32>().max(0.1);
-        let plainly = classes.iter().all(|class| !(Class::Unspecified..=Class::Encounter).contains(class));
-        let brief = if plainly { (4.0 - question.words.len() as f32).max(0.0) / 3.0 } else { 0.0 };
-        let ranker = Ranker { terms, question, links, classes, special, target_rarity, asked, brief, memo };
+        let plainly = !classes.iter().any(|class| (Class::Unspecified..=Class::Specified).contains(class));
+        let tells = |(class, denied): &(&Class, &bool)| {
+            !**denied && **class != Class::Without && !(Class::Initial..=Class::Bilateral).contains(*class)
+        };
+        let told = classes.iter().zip(&denies).filter(tells).count();
+        let brief = if plainly { ((4.0 - told as f32) / 3.0).clamp(0.0, 1.0) } else { 0.0 };
+        let ranker = Ranker { terms, question, links, classes, denies, special, target_rarity, asked, brief, memo };
         let mut first_link = 0;
         for same_word in ranker.links.chunk_by(|a, b| a.0 == b.0) {
             let word = same_word[0].0;
@@ -232,28 +160,31 @@ impl<'q> Ranker<'q> {
             first_link,
             links,
             class: self.class(word),
-            circumstance: match self.special.circumstances.binary_search_by_key(&word, |s| s.0) {
-                Ok(at) => self.special.circumstances[at].1,
-                Err(_) => NO_CIRCUMSTANCE,
-            },
+            circumstance: self.special.circumstance(word),
         }
     }
 
     /// Which words of a term stand for which of the question.
     pub fn align(&self, term: &Term<'_>, alignment: &mut Alignment) {
-        let Alignment { met, words } = alignment;
+        let Alignment { met, words, denied } = alignment;
+        *denied = 0;
         met.clear();
         met.resize(self.question.words.len(), (0.0, NOWHERE, 0));
         words.clear();
         // Readings of several words count by how much of them is there; gathered here.
         let mut partial: smallvec::SmallVec<[(u16, f32, u8); 8]> = smallvec::SmallVec::new();
+        let mut denial = Denial::default();
         for (j, word) in term.words().take(LONGEST_TERM).enumerate() {
             let known = self.known(word);
+            let denied_here = denial.of(self.terms.word(word), known.class) && known.class == Class::Plain;
+            *denied |= u64::from(denied_here) << j;
             let mut covered = 0f32;
             let first_link = usize::from(known.first_link);
             for (_, link) in &self.links[first_link..first_link + usize::from(known.links)] {
                 if let Some(weight) = link.alone {
-                    covered = covered.max(weight);
+                    // The heart of `without heart failure` is not that of `heart disease`.
+                    let other_way = link.denied && !denied_here && known.class == Class::Plain;
+                    covered = covered.max(if other_way { weight * (1.0 - self.brief) } else { weight });
                     for met in &mut met[usize::from(link.from)..usize::from(link.to)] {
                         if weight > met.0 {
                             *met = (weight, j as u8, link.reading);
@@ -295,11 +226,10 @@ impl<'q> Ranker<'q> {
         // Coverage of the question.
         let mut met_rarity = 0.0;
         let mut missing = 0.0;
+        let mut denied_lack = 0.0;
         let mut exact = true;
         let (mut right, mut left, mut numbers) = (false, false, false);
         let mut same = 0.0;
-        let mut denied = false;
-        let mut denies = [false; MOST_WORDS];
         for (i, (word, &(weight, at, reading))) in self.question.words.iter().zip(&alignment.met).enumerate() {
             met_rarity += word.rarity * weight;
             let class = self.classes[i];
@@ -311,13 +241,10 @@ impl<'q> Ranker<'q> {
             left |= class == Class::Left;
             let lack = word.rarity * (1.0 - weight);
             match class {
-                Class::Without => denied = true,
-                Class::With => denied = false,
-                _ => {}
-            }
-            denies[i] = denied && class == Class::Plain;
-            match class {
-                Class::Plain if denied => f[41] += lack / self.asked,
+                Class::Plain if self.denies[i] => {
+                    f[41] += lack / self.asked;
+                    denied_lack += lack;
+                }
                 Class::Unspecified => f[7] += 1.0 - weight,
                 Class::Other | Class::Specified => f[8] += 1.0 - weight,
                 Class::Initial | Class::Subsequent | Class::Sequela | Class::Encounter => f[9] += 1.0 - weight,
@@ -337,26 +264,25 @@ impl<'q> Ranker<'q> {
         }
         // Coverage of the term.
         let mut total = 0.0;
+        let (mut beside, mut beside_lack) = (0.0, 0.0);
         let mut covered_rarity = 0.0;
-        let mut negated = false;
-        let mut denied_in_title = 0u64;
+        let mut visit = false;
         let mut before = None;
         for (j, &(word, Known { class, mut rarity, circumstance, .. }, covered)) in alignment.words.iter().enumerate() {
-            match class {
-                Class::Without => negated = true,
-                Class::With => negated = false,
-                _ => {}
-            }
             let lack = 1.0 - covered;
-            if circumstance != NO_CIRCUMSTANCE {
-                f[CIRCUMSTANCE + usize::from(circumstance)] += lack * self.brief;
+            match circumstance {
+                NO_CIRCUMSTANCE => {}
+                MATTER_OF_COURSE => rarity *= HARDLY,
+                FAMILY => f[CIRCUMSTANCE + usize::from(circumstance)] += lack,
+                _ => f[CIRCUMSTANCE + usize::from(circumstance)] += lack * self.brief,
             }
+            visit |= class == Class::Encounter;
             if let Some((word_before, class_before)) = before {
                 // `pneumonia, unspecified organism`; but of `unspecified dementia` the second word is all.
                 if class_before == Class::Unspecified && j > 1 {
                     rarity *= 1.0 - self.brief * (1.0 - LEFT_OPEN);
                 }
-                if self.special.manifestation == Some((word_before, word)) {
+                if self.special.is_manifestation((word_before, word)) {
                     f[MANIFESTATION] += lack * self.brief;
                 }
             }
@@ -373,6 +299,8 @@ impl<'q> Ranker<'q> {
                     f[21] += lack;
                     f[22] += f32::from(u8::from(lack > 0.5 && (right || left)));
                 }
+                // `for fracture with routine healing` stands behind the visit and is a matter of course.
+                Class::With if visit => {}
                 Class::With => f[23] += lack,
                 Class::Without => f[24] += lack,
                 Class::Number => {
@@ -382,12 +310,13 @@ impl<'q> Ranker<'q> {
                 Class::Plain => {
                     total += rarity;
                     covered_rarity += rarity * covered;
-                    if negated {
-                        denied_in_title |= 1 << j;
+                    if alignment.denied >> j & 1 == 1 {
                         f[27] += rarity * lack;
                     } else {
+                        beside += rarity;
+                        beside_lack += rarity * lack;
                         f[28] += rarity * lack;
-                        f[29] += if lack > 0.8 { 1.0 } else { 0.0 };
+                        f[29] += if lack > 0.8 && circumstance != MATTER_OF_COURSE { 1.0 } else { 0.0 };
                     }
                 }
             }
@@ -395,14 +324,14 @@ impl<'q> Ranker<'q> {
         for (i, (word, met)) in self.question.words.iter().zip(&alignment.met).enumerate().filter(|(i, _)| self.classes[*i] == Class::Plain)
         {
             let in_title = met.1 != NOWHERE && met.0 > 0.3;
-            let denied_there = in_title && denied_in_title >> met.1 & 1 == 1;
-            if in_title && denies[i] && !denied_there {
+            let denied_there = in_title && alignment.denied >> met.1 & 1 == 1;
+            if in_title && self.denies[i] && !denied_there {
                 f[39] += word.rarity * met.0 / self.asked;
-            } else if denied_there && !denies[i] {
+            } else if denied_there && !self.denies[i] {
                 f[40] += word.rarity * met.0 / self.asked;
             }
         }
-        let forward = met_rarity / self.asked;
+        let forward = met_rarity / (self.asked - DENIED * self.brief * denied_lack);
         let backward = if total > 0.0 { covered_rarity / total } else { forward };
         f[0] = forward;
         f[1] = backward;
@@ -439,6 +368,9 @@ impl<'q> Ranker<'q> {
             DesignationUse::InclusionTerm | DesignationUse::Synonym => f[35] = 1.0,
             _ => {}
         }
+        if beside > 0.0 && self.denies.contains(&true) {
+            f[BESIDE_DENIAL] = beside_lack / beside * self.brief;
+        }
         f[36] = f32::from(u8::from(header));
         f[37] = f[36] * f[4];
         f[BRIEF] = f[14] * self.brief;
@@ -463,11 +395,7 @@ impl<'q> Ranker<'q> {
     }
 
     fn class(&self, word: u32) -> Class {
-        match self.special.classes.binary_search_by_key(&word, |s| s.0) {
-            Ok(at) => self.special.classes[at].1,
-            Err(_) if self.terms.is_number(word) => Class::Number,
-            Err(_) => Class::Plain,
-        }
+        self.special.class(word).unwrap_or(if self.terms.is_number(word) { Class::Number } else { Class::Plain })
     }
 
     pub fn score(features: &Features) -> f32 {

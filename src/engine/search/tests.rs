@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::find::{Concepts, Finder};
 use super::near;
-use super::rank::Special;
+use super::special::Special;
 use crate::index::terms::{Blob, Terms, TermsWriter};
 use crate::model::DesignationUse;
 use crate::text;
