@@ -62,8 +62,8 @@ const CIRCUMSTANCES: [&[&str]; 6] = [
     &["chronic", "recurrent", "pathological", "premature", "habitual"],
     &["family"],
     // What titles say and nobody else: a history is personal, a fracture closed and its healing routine unless another is named
-    // (ICD-10-CM Official Guidelines, I.C.19.c).
-    &["personal", "closed", "routine", "healing"],
+    // (ICD-10-CM Official Guidelines, I.C.19.c). Every ICD-10-PCS title ends in an approach.
+    &["personal", "closed", "routine", "healing", "approach"],
 ];
 /// The kind that counts in long questions too: a history is the patient's own.
 pub const FAMILY: u8 = 4;
