@@ -85,6 +85,32 @@ fn drugs_visits_and_organs_by_their_everyday_names() {
     }
 }
 
+/// ICD-10-PCS names what is done, to what and how, and none of the operations by its name.
+#[test]
+fn procedures_by_their_everyday_names() {
+    let engine = golden::engine();
+    let first = |text: &str| {
+        let options = SearchOptions { text_only: true, ..SearchOptions::default() };
+        let searcher = engine.searcher(engine.system("icd10pcs").unwrap(), options).unwrap();
+        searcher.search(text).first().map(|m| m.concept.code().to_owned())
+    };
+    for (text, under) in [
+        ("appendectomy", "0DTJ"),
+        ("laparoscopic cholecystectomy", "0FT44ZZ"),
+        ("colonoscopy", "0DJD"),
+        ("egd", "0DJ0"),
+        ("hysterectomy", "0UT9"),
+        ("mastectomy right", "0HTT"),
+        ("hip replacement left", "0SRB"),
+        ("total knee replacement right", "0SRC"),
+        ("vaginal delivery", "10E0XZZ"),
+        ("chest x ray", "BW03ZZZ"),
+        ("lumbar puncture", "009U"),
+    ] {
+        assert!(is_at_or_below(first(text), under), "{text}: {:?}", first(text));
+    }
+}
+
 #[test]
 fn filters() {
     let engine = engine();

@@ -105,8 +105,17 @@ impl<'q> Ranker<'q> {
             })
             .collect();
         let mut denial = Denial::default();
-        let denies: Vec<bool> =
+        let mut denies: Vec<bool> =
             question.words.iter().zip(&classes).map(|(word, class)| denial.of(&word.text, *class) && *class == Class::Plain).collect();
+        let tells = |(class, denied): &(&Class, &bool)| {
+            !**denied && **class != Class::Without && !(Class::Initial..=Class::Bilateral).contains(*class)
+        };
+        let mut told = classes.iter().zip(&denies).filter(tells).count();
+        // Who says in a word or two what is not there, and nothing else, asks for that.
+        if told == 0 && question.words.len() < 4 && question.words.first().is_some_and(|word| class(&word.text) == Class::Without) {
+            denies.fill(false);
+            told = question.words.len();
+        }
         let mut links: Vec<(u32, Link)> = Vec::new();
         let mut target_rarity = Vec::with_capacity(question.readings.len());
         for (r, reading) in question.readings.iter().enumerate() {
@@ -124,10 +133,6 @@ impl<'q> Ranker<'q> {
         links.sort_unstable_by_key(|(word, link)| (*word, link.reading));
         let asked = question.words.iter().map(|w| w.rarity).sum::<f32>().max(0.1);
         let plainly = !classes.iter().any(|class| (Class::Unspecified..=Class::Specified).contains(class));
-        let tells = |(class, denied): &(&Class, &bool)| {
-            !**denied && **class != Class::Without && !(Class::Initial..=Class::Bilateral).contains(*class)
-        };
-        let told = classes.iter().zip(&denies).filter(tells).count();
         let brief = if plainly { ((4.0 - told as f32) / 3.0).clamp(0.0, 1.0) } else { 0.0 };
         let ranker = Ranker { terms, question, links, classes, denies, special, target_rarity, asked, brief, memo };
         let mut first_link = 0;

@@ -59,7 +59,7 @@ const CIRCUMSTANCES: [&[&str]; 6] = [
         "screening", "history", "observation", "exposure", "contact", "counseling", "carrier", "examination", "aftercare", "status", "donor",
         "vaccination", "immunization", "prophylactic",
     ],
-    &["chronic", "recurrent", "pathological", "premature", "habitual"],
+    &["chronic", "recurrent", "pathological", "premature", "habitual", "stress"],
     &["family"],
     // What titles say and nobody else: a history is personal, a fracture closed and its healing routine unless another is named
     // (ICD-10-CM Official Guidelines, I.C.19.c). Every ICD-10-PCS title ends in an approach.

@@ -64,7 +64,7 @@ fn what_a_text_denies_or_doubts_is_not_taken() {
         ("mother has covid-19", ""),
         ("no tobacco use", ""),
         // Of another, and nobody said so.
-        ("hx of stroke", ""),
+        ("sudden cardiac death", ""),
         // The title says the same.
         ("family history of stroke", "Z82.3"),
         ("history of covid-19", "Z86.16"),
