@@ -133,8 +133,8 @@ impl Denial {
             _ => {}
         }
         let denied = self.0;
-        // `laceration without foreign body of scalp` is one of the scalp.
-        self.0 &= word != "body";
+        // `laceration without foreign body of scalp`, or `w/o fb`, is one of the scalp.
+        self.0 &= !matches!(word, "body" | "fb");
         denied
     }
 }
