@@ -143,7 +143,7 @@ fn what_is_no_resource_is_said() {
     assert!(sink.findings[0].line > 8 && sink.findings[0].column > 0, "{}", sink.findings[0]);
     for (text, what) in [
         ("{}", "neither CodeSystem nor ConceptMap"),
-        ("[]", "neither CodeSystem nor ConceptMap"),
+        ("[]", "0 resources are CodeSystem or ConceptMap"),
         ("3", "not readable"),
         ("", "not readable"),
         (r#"{"resourceType": "Bundle", "entry": []}"#, "0 resources are CodeSystem or ConceptMap"),
