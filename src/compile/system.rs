@@ -32,8 +32,10 @@ pub(super) struct SystemBuilder {
     /// By the system's conversion table: a code, the one that came after it, and the day on which this came into force.
     succeeded: Vec<(u32, u32, Date)>,
     designations: Vec<DesignationEntry>,
-    /// By code: its designation that was met last.
+    /// By code: its designation that was met last, of the first [`FEW`].
     last_designation: Vec<u32>,
+    /// The further ones of codes that have more.
+    crowd: HashTable<u32>,
     texts: Texts,
     languages: Vec<String>,
     parents: Vec<ParentEdge>,
@@ -67,6 +69,8 @@ struct DesignationEntry {
 
 /// No designation.
 const NONE: u32 = u32::MAX;
+/// So many designations of a code are looked at one by one. Some codes have tens of thousands, if only to keep a service busy.
+const FEW: usize = 32;
 
 /// A system ready to be written.
 pub(super) struct Finished {
@@ -112,6 +116,7 @@ impl SystemBuilder {
             succeeded: Vec::new(),
             designations: Vec::new(),
             last_designation: Vec::new(),
+            crowd: HashTable::new(),
             texts: Texts::default(),
             languages: vec![String::new()],
             parents: Vec::new(),
@@ -210,15 +215,29 @@ impl SystemBuilder {
         }
         let code = self.code(code);
         let language = self.language(language);
-        let mut at = self.last_designation[code as usize];
+        let texts = &self.texts;
+        let same = |e: &DesignationEntry| e.code == code && e.usage == usage && e.language == language && texts.get(e.text) == text;
+        let (mut at, mut few) = (self.last_designation[code as usize], 0);
         while let Some(e) = self.designations.get_mut(at as usize) {
-            if e.usage == usage && e.language == language && self.texts.get(e.text) == text {
+            if same(e) {
                 e.releases |= 1 << release;
                 return;
             }
-            at = e.before;
+            (at, few) = (e.before, few + 1);
         }
-        let before = std::mem::replace(&mut self.last_designation[code as usize], self.designations.len() as u32);
+        let new = self.designations.len() as u32;
+        let before = if few < FEW {
+            std::mem::replace(&mut self.last_designation[code as usize], new)
+        } else {
+            let all = &self.designations;
+            if let Some(&at) = self.crowd.find(hash((code, usage, text)), |&at| same(&all[at as usize])) {
+                self.designations[at as usize].releases |= 1 << release;
+                return;
+            }
+            let hash_of = |e: &DesignationEntry| hash((e.code, e.usage, texts.get(e.text)));
+            self.crowd.insert_unique(hash((code, usage, text)), new, |&at| hash_of(&all[at as usize]));
+            NONE
+        };
         let text = self.texts.push(text);
         self.designations.push(DesignationEntry { code, text, usage, language, releases: 1 << release, before });
     }
@@ -440,6 +459,8 @@ impl SystemBuilder {
         entries.par_sort_unstable_by(|(a, x), (b, y)| a.cmp(b).then_with(|| self.texts.get(x.text).cmp(self.texts.get(y.text))));
         let mut entries = entries.into_iter().peekable();
         let mut of_concept: Vec<&DesignationEntry> = Vec::new();
+        // The titles of a concept by kind, and in which releases there is one of them.
+        let mut kinds: Vec<(DesignationUse, u8, u64)> = Vec::new();
         for place in 0..places.len() as u32 {
             columns.text_starts.push(U32::new(columns.texts.len() as u32));
             columns.texts.extend_from_slice(self.form.code(&columns.keys[place as usize]).as_bytes());
@@ -447,10 +468,17 @@ impl SystemBuilder {
             while let Some((_, e)) = entries.next_if(|(key, _)| key.0 == place) {
                 of_concept.push(e);
             }
+            kinds.clear();
+            for e in of_concept.iter().filter(|e| e.usage.is_title()) {
+                match kinds.iter_mut().find(|(usage, language, _)| (*usage, *language) == (e.usage, e.language)) {
+                    Some((.., releases)) => *releases |= e.releases,
+                    None => kinds.push((e.usage, e.language, e.releases)),
+                }
+            }
             for e in &of_concept {
                 // Dated only if another text of the same kind stood in its place: a kind that only some releases print says nothing of time.
-                let rivals = of_concept.iter().filter(|o| o.usage == e.usage && o.language == e.language && o.usage.is_title());
-                let all = rivals.fold(e.releases, |all, o| all | o.releases);
+                let kind = kinds.iter().find(|(usage, language, _)| (*usage, *language) == (e.usage, e.language));
+                let all = kind.map_or(e.releases, |(.., releases)| *releases);
                 let validity = if all == e.releases {
                     ALWAYS
                 } else {
@@ -602,5 +630,29 @@ fn lay(lists: &[Vec<u32>], columns: &mut ConceptColumns<U32>) {
     for list in lists {
         columns.records.extend(list.iter().map(|&o| U32::new(o)));
         columns.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn designations_stand_once_however_many_a_code_has() {
+        for n in [FEW - 1, FEW, FEW + 1, 10 * FEW] {
+            let mut system = SystemBuilder::new("local", CodeForm::AsWritten);
+            for version in ["1", "2"] {
+                let release = SystemRelease { system: "local".into(), version: version.into(), ..SystemRelease::default() };
+                let release = system.release(&release, "local.json", "");
+                for code in ["a", "b"] {
+                    (0..n).for_each(|n| system.designation(release, code, DesignationUse::Synonym, "", &format!("word {n}")));
+                    system.designation(release, code, DesignationUse::Long, "", &format!("title of {version}"));
+                }
+            }
+            let Ok(Finished { columns, .. }) = system.finish() else { panic!("a system of {n}") };
+            assert_eq!(columns.designations.records.len(), 2 * (n + 2), "{n}");
+            let dated = columns.designations.records.iter().filter(|r| r.validity.get() != ALWAYS).count();
+            assert_eq!(dated, 4, "each title stood in the place of the other");
+        }
     }
 }
