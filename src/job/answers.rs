@@ -84,8 +84,8 @@ pub(super) struct Answers<'e> {
     places: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
     /// By the number of the answer.
     counted: Vec<Counted>,
-    /// What stands in front of the first value appended.
-    opening: Vec<u8>,
+    /// What stands in front of a first value that is kept with its answer.
+    delimiter: u8,
     /// Where in the arena the tails lie.
     tails: Vec<(u32, u32)>,
     arena: Vec<u8>,
@@ -131,20 +131,16 @@ impl<'e> Answers<'e> {
             translators: Vec::new(),
             by_value: HashMap::default(),
             words: None,
+            delimiter: if let Dialect::Delimited { delimiter, .. } = dialect { delimiter } else { 0 },
             dialect,
             encoding,
             memo: Memo::new(),
             places: HashMap::default(),
             counted: Vec::new(),
-            opening: Vec::new(),
             tails: Vec::new(),
             arena: Vec::new(),
             written: HashMap::default(),
             rendered: Vec::new(),
-        };
-        answers.opening = match &answers.dialect {
-            Dialect::Delimited { delimiter, .. } => vec![*delimiter],
-            _ => Vec::new(),
         };
         match &spec.from {
             Some(_) if spec.is_text() => answers.words = Some(Words::new(engine, spec)?),
@@ -243,9 +239,10 @@ impl<'e> Answers<'e> {
     pub fn append(&self, hit: Hit, out: &mut Vec<u8>) {
         let Given { head, size, tail, .. } = hit.given;
         if usize::from(size) <= HEAD {
-            out.extend_from_slice(&self.opening);
-            let end = out.len() + usize::from(size);
-            out.extend_from_slice(&head);
+            let mut first = [self.delimiter; HEAD + 1];
+            first[1..].copy_from_slice(&head);
+            let end = out.len() + 1 + usize::from(size);
+            out.extend_from_slice(&first);
             out.truncate(end);
         }
         let (start, size) = self.tails[usize::from(tail)];
@@ -362,11 +359,12 @@ impl<'e> Answers<'e> {
         let mut bytes = std::mem::take(&mut self.rendered);
         bytes.clear();
         self.render(values, &mut bytes);
+        let is_text = matches!(self.dialect, Dialect::Delimited { .. });
         let head = Some(values[0].as_bytes()).filter(|head| {
-            let behind = bytes.strip_prefix(&self.opening[..]).and_then(|b| b.strip_prefix(*head));
-            head.len() <= HEAD && !self.opening.is_empty() && behind.is_some_and(|b| b.starts_with(&self.opening))
+            let behind = bytes[usize::from(is_text)..].strip_prefix(*head);
+            is_text && head.len() <= HEAD && behind.is_some_and(|b| b.first() == Some(&self.delimiter))
         });
-        let rest = &bytes[head.map_or(0, |head| self.opening.len() + head.len())..];
+        let rest = &bytes[head.map_or(0, |head| 1 + head.len())..];
         let tail = self.written.get(rest).copied().unwrap_or_else(|| {
             let tail = self.tails.len() as u16;
             self.tails.push((self.arena.len() as u32, rest.len() as u32));

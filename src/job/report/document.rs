@@ -290,10 +290,10 @@ pub struct Threshold {
 
 impl Document {
     pub fn new(job: &Job, engine: &Engine, run: &Run) -> Document {
-        Document::with(job, engine, run, &repaired(run))
+        Document::with(job, engine, run, &repaired(run), &unsettled(run))
     }
 
-    pub(super) fn with(job: &Job, engine: &Engine, run: &Run, repaired: &[RepairedCode<'_>]) -> Document {
+    pub(super) fn with(job: &Job, engine: &Engine, run: &Run, repaired: &[RepairedCode<'_>], unsettled: &[Tally]) -> Document {
         let ledger = &run.ledger;
         let tallies = || ledger.tallies.iter().filter(|t| t.count > 0);
         let outcome_code = |t: &Tally| t.outcome.map_or("", Outcome::code).to_owned();
@@ -407,14 +407,14 @@ impl Document {
             invalid_targets: invalid,
             duplicates: run.duplicates.as_ref().map(|d| DuplicatesPart { key: job.key.clone(), records: d.records, pairs: d.pairs }),
             policies,
-            unsettled: unsettled(run)
-                .into_iter()
+            unsettled: unsettled
+                .iter()
                 .take(TOP)
                 .map(|t| UnsettledPart {
                     system: t.system.to_string(),
-                    code: shown(&t).into_owned(),
+                    code: shown(t).into_owned(),
                     display: display(engine, &t.system, &t.code).to_owned(),
-                    outcome: outcome_code(&t),
+                    outcome: outcome_code(t),
                     codes: t.count,
                     options: t.options.clone(),
                     message: if t.known { t.message.clone() } else { String::new() },

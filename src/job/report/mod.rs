@@ -62,9 +62,9 @@ fn shown(t: &Tally) -> Cow<'_, str> {
 /// Writes the report into a folder that is not yet in its place, and gives what it says.
 pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Result<Document, Error> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("make folder", folder, e))?;
-    let repaired = document::repaired(run);
-    let (mut document, (review, codes, repairs)) =
-        rayon::join(|| Document::with(job, engine, run, &repaired), || (review(engine, run), codes(run), repairs(&repaired)));
+    let (repaired, unsettled) = (document::repaired(run), unsettled(run));
+    let lists = || (review(engine, &unsettled), codes(run), repairs(&repaired));
+    let (mut document, (review, codes, repairs)) = rayon::join(|| Document::with(job, engine, run, &repaired, &unsettled), lists);
     let mut files = BTreeMap::new();
     let mut put = |name: &str, bytes: &[u8]| {
         files.insert(name.to_owned(), blake3::hash(bytes).to_hex().to_string());
@@ -117,8 +117,7 @@ fn table<'r, const N: usize>(header: &str, rows: impl Iterator<Item = [Cow<'r, s
     out
 }
 
-fn review(engine: &Engine, run: &Run) -> Vec<u8> {
-    let unsettled = unsettled(run);
+fn review(engine: &Engine, unsettled: &[Tally]) -> Vec<u8> {
     let rows = unsettled.iter().map(|t| {
         [
             (*t.system).into(),
@@ -142,10 +141,12 @@ fn codes(run: &Run) -> Vec<u8> {
             [&t.target, &t.relationship, &t.map, &t.policy, &t.target_state].map(|v| (**v).into());
         [(*t.system).into(), shown(t), outcome.into(), target, relationship, map, policy, state]
     }
-    // Only places are sorted: what a row says is many times as large.
+    // Only places are sorted, what a row says is many times as large; and mostly the code tells two apart.
+    let order =
+        |a: &&Tally, b: &&Tally| a.system.cmp(&b.system).then_with(|| shown(a).cmp(&shown(b))).then_with(|| becomes(a).cmp(&becomes(b)));
     let mut rows: Vec<&Tally> = run.ledger.tallies.iter().filter(|t| t.count > 0).collect();
-    rows.sort_unstable_by(|a, b| becomes(a).cmp(&becomes(b)));
-    let rows = rows.chunk_by(|a, b| becomes(a) == becomes(b)).map(|alike| {
+    rows.sort_unstable_by(order);
+    let rows = rows.chunk_by(|a, b| order(a, b).is_eq()).map(|alike| {
         let [s, c, o, t, r, m, p, state] = becomes(alike[0]);
         [s, c, o, t, r, m, p, alike.iter().map(|t| t.count).sum::<u64>().to_string().into(), state]
     });

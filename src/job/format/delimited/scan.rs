@@ -3,6 +3,7 @@
 
 use super::super::super::work::lines;
 use super::{Delimited, Found, record_end};
+use wide::u8x64;
 
 /// Where the records of a text lie.
 #[derive(Default)]
@@ -123,11 +124,11 @@ impl<'d> Scanner<'d> {
     #[inline]
     fn look(&mut self) -> bool {
         let Some(bytes) = self.data.get(self.ahead..).and_then(<[u8]>::first_chunk::<64>) else { return false };
-        let delimiter = self.of.delimiter;
-        let mut separators = bits(bytes, |b| (b == delimiter) | (b == b'\n'));
+        let bytes = u8x64::from(*bytes);
+        let mut separators = bits(bytes, self.of.delimiter) | bits(bytes, b'\n');
         let mut ended = separators;
         if let Some(quote) = self.of.quote {
-            let quotes = bits(bytes, |b| b == quote);
+            let quotes = bits(bytes, quote);
             if quotes | self.inside != 0 {
                 let inside = odd_before(quotes) ^ self.inside;
                 separators &= !inside;
@@ -155,16 +156,10 @@ impl<'d> Scanner<'d> {
     }
 }
 
-/// A bit for each byte of which it is true, the first the lowest.
+/// A bit for each byte that is this one, the first the lowest.
 #[inline]
-fn bits(bytes: &[u8; 64], is: impl Fn(u8) -> bool) -> u64 {
-    let mut found = [0; 64];
-    for (found, byte) in found.iter_mut().zip(bytes) {
-        *found = u8::from(is(*byte));
-    }
-    // The product brings the lowest bits of eight bytes together in its highest byte.
-    let eight = |eight: &[u8; 8]| u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-    found.as_chunks().0.iter().enumerate().fold(0, |bits, (at, chunk)| bits | eight(chunk) << (8 * at))
+fn bits(bytes: u8x64, byte: u8) -> u64 {
+    bytes.simd_eq(u8x64::splat(byte)).to_bitmask()
 }
 
 /// The bits with an odd number of bits up to and with their own.
@@ -212,11 +207,11 @@ mod tests {
 
     #[test]
     fn bits_stand_for_bytes() {
-        let bytes: [u8; 64] = std::array::from_fn(|i| i as u8);
+        let bytes = u8x64::from(std::array::from_fn(|i| i as u8));
         for i in 0..64 {
-            assert_eq!(bits(&bytes, |b| b == i), 1 << i);
+            assert_eq!(bits(bytes, i), 1 << i);
         }
-        assert_eq!(bits(&bytes, |b| b % 2 == 1), 0xaaaa_aaaa_aaaa_aaaa);
+        assert_eq!(bits(u8x64::splat(b'a'), b'a'), u64::MAX);
         assert_eq!(odd_before(0b0100_0100_0001), !0 << 10 | 0b00_0011_1111);
     }
 
