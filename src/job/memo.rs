@@ -48,12 +48,14 @@ impl Given {
     }
 }
 
-/// An answer that was found.
+/// An answer that was found. It is stored as two words and read again at once: the head has one for itself, or the read would have to wait
+/// for both to be written.
 #[derive(Clone, Copy, Default)]
+#[repr(C)]
 pub(super) struct Hit {
+    pub given: Given,
     /// Its number.
     pub answer: u32,
-    pub given: Given,
 }
 
 /// The answers by number, and the short keys that lead to them.

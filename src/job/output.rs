@@ -14,6 +14,9 @@ use std::thread::{Scope, ScopedJoinHandle};
 /// Text that goes into one gzip member or zstd frame. Fixed, so that the bytes depend on nothing but the text.
 const MEMBER: usize = 1 << 20;
 const ZSTD_LEVEL: i32 = 3;
+/// Bytes written and then hashed at a time, while the cache still has them, from one multiple of them to the next. (Writes of a megabyte and
+/// more also make Linux look for as much memory in one piece, which at times takes longer than the copy.)
+const PIECE: usize = 1 << 18;
 
 /// What is known of the output when it has been written.
 #[derive(Clone, Debug, PartialEq)]
@@ -197,9 +200,15 @@ impl Output {
 
     /// Writes bytes as they are to be stored.
     pub fn store(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.file.write_all(bytes).map_err(|e| self.error(e))?;
-        self.hash.update(bytes);
-        self.written += bytes.len() as u64;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let to_boundary = PIECE - self.written as usize % PIECE;
+            let (piece, behind) = rest.split_at(to_boundary.min(rest.len()));
+            self.file.write_all(piece).map_err(|e| self.error(e))?;
+            self.hash.update(piece);
+            self.written += piece.len() as u64;
+            rest = behind;
+        }
         Ok(())
     }
 

@@ -110,7 +110,7 @@ impl Default for Job {
             seed: 1,
             sample: 5,
             threads: 2,
-            block: 1 << 17,
+            block: 1 << 18,
             max_record: 1 << 24,
             sync: false,
             resume: false,
