@@ -217,11 +217,12 @@ pub struct Ledger {
     places: Places,
 }
 
-/// Where tallies stand, and what was repaired, by their hashes. It says nothing that they do not say.
+/// Where tallies stand, and what was repaired, by their hashes, which stand beside: a table that grows looks at none of them again. It says
+/// nothing that they do not say.
 #[derive(Clone, Debug, Default)]
 struct Places {
-    tallies: HashTable<u32>,
-    repaired: HashTable<u32>,
+    tallies: HashTable<(u64, u32)>,
+    repaired: HashTable<(u64, u32)>,
 }
 
 impl PartialEq for Places {
@@ -251,13 +252,13 @@ impl Ledger {
     }
 
     fn note_tally(&mut self, at: usize) {
-        let of = |at: usize| tally_hash(&self.tallies[at]);
-        self.places.tallies.insert_unique(of(at), at as u32, |&other| of(other as usize));
+        let hash = tally_hash(&self.tallies[at]);
+        self.places.tallies.insert_unique(hash, (hash, at as u32), |&(hash, _)| hash);
     }
 
     fn note_repaired(&mut self, at: usize) {
-        let of = |at: usize| hash(&repaired_key(&self.repaired[at]));
-        self.places.repaired.insert_unique(of(at), at as u32, |&other| of(other as usize));
+        let hash = hash(&repaired_key(&self.repaired[at]));
+        self.places.repaired.insert_unique(hash, (hash, at as u32), |&(hash, _)| hash);
     }
 
     pub fn rejected_total(&self) -> u64 {
@@ -301,7 +302,9 @@ impl Ledger {
     fn repair(&mut self, mut repaired: Repaired) -> u32 {
         let find = |repaired: &Repaired| {
             let key = repaired_key(repaired);
-            self.places.repaired.find(hash(&key), |&at| repaired_key(&self.repaired[at as usize]) == key).copied()
+            let wanted = hash(&key);
+            let found = self.places.repaired.find(wanted, |&(hash, at)| hash == wanted && repaired_key(&self.repaired[at as usize]) == key);
+            found.map(|&(_, at)| at)
         };
         if let Some(at) = find(&repaired) {
             return at;
@@ -346,8 +349,9 @@ impl Ledger {
     }
 
     fn find(&self, tally: &Tally) -> Option<u32> {
-        let key_of = key(tally);
-        self.places.tallies.find(tally_hash(tally), |&at| key(&self.tallies[at as usize]) == key_of).copied()
+        let wanted = tally_hash(tally);
+        let found = self.places.tallies.find(wanted, |&(hash, at)| hash == wanted && key(&self.tallies[at as usize]) == key(tally));
+        found.map(|&(_, at)| at)
     }
 
     /// Holds invariant 13: records in = records out + records rejected, codes in = the sum of all outcomes, counted in two places.
