@@ -350,7 +350,7 @@ impl Ledger {
 
     fn find(&self, tally: &Tally) -> Option<u32> {
         let wanted = tally_hash(tally);
-        let found = self.places.tallies.find(wanted, |&(hash, at)| hash == wanted && key(&self.tallies[at as usize]) == key(tally));
+        let found = self.places.tallies.find(wanted, |&(hash, at)| hash == wanted && is_same(&self.tallies[at as usize], tally));
         found.map(|&(_, at)| at)
     }
 
@@ -373,11 +373,11 @@ impl Ledger {
     }
 }
 
-/// What makes two tallies one.
-fn key(t: &Tally) -> ([&str; 9], bool, bool) {
-    let outcome = t.outcome.map_or("", Outcome::code);
-    let texts: [&str; 9] = [&t.system, &t.to, &t.code, outcome, &t.target, &t.relationship, &t.map, &t.target_state, &t.policy];
-    (texts, t.known, t.settled)
+/// Whether two tallies are one: they differ in nothing but what follows from the rest, and in their counts.
+fn is_same(a: &Tally, b: &Tally) -> bool {
+    (a.outcome, a.known, a.settled) == (b.outcome, b.known, b.settled)
+        && [&a.code, &a.target, &a.system, &a.to, &a.relationship, &a.map, &a.target_state, &a.policy]
+            == [&b.code, &b.target, &b.system, &b.to, &b.relationship, &b.map, &b.target_state, &b.policy]
 }
 
 fn repaired_key(r: &Repaired) -> (u32, u8, &str) {
