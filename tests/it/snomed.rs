@@ -191,6 +191,27 @@ fn what_is_left_of_a_group_that_lost_a_row_decides_nothing() {
     assert_eq!(lines, [2, 5, 8], "{:?}", report.findings);
 }
 
+/// Both strengths were once read the wrong way round, and a target of what is not mappable was an automatic code.
+#[test]
+fn correlations_say_how_a_row_relates() {
+    let folder = tempfile::tempdir().unwrap();
+    let maps = [
+        (1, "1¦1¦TRUE¦¦A00.0¦447557004"),
+        (2, "1¦1¦TRUE¦¦B00.0¦447558009"),
+        (3, "1¦1¦TRUE¦¦C00.0¦447559001"),
+        (4, "1¦1¦TRUE¦¦D00.0¦447560006"),
+        (10, "1¦1¦TRUE¦¦E00.0¦447556008"),
+        (11, "1¦1¦TRUE¦¦¦447556008"),
+    ];
+    let (engine, report) = kit::built(&[release(&folder, &maps, &[])]);
+    let answer = |concept: u32| ask(&engine, &to_icd10cm(), &id(concept), &Facts::default());
+    let strengths: Vec<_> = (1..=4).map(|n| answer(n).targets().next().unwrap().relationship.code()).collect();
+    assert_eq!(strengths, ["equivalent", "source-is-narrower-than-target", "source-is-broader-than-target", "related-to"]);
+    assert_eq!([10, 11].map(|n| told(&answer(n))), ["needs-facts; rule", "no-map"]);
+    let said: Vec<_> = report.findings.iter().filter(|f| f.what.contains("not mappable")).map(|f| (f.line, f.column)).collect();
+    assert_eq!(said, [(6, 12)]);
+}
+
 #[test]
 fn retired_concepts_are_answered_through_their_history() {
     let folder = tempfile::tempdir().unwrap();

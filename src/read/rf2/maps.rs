@@ -112,6 +112,17 @@ impl<'a> Maps<'a> {
         let written = target.trim();
         // The UK maps write `#NC` and its kin where there is nothing to map to.
         let target = Some(written).filter(|t| !t.is_empty() && !t.starts_with('#'));
+        if let Some(target) = target.filter(|_| correlation == NOT_MAPPABLE) {
+            let what = format!("{source} is not mappable by its correlation ({NOT_MAPPABLE}), and its target is {target}");
+            findings.warn(
+                "targets of what is not mappable",
+                row.line,
+                row.columns[10],
+                what,
+                "the row is left out; correct one of the two",
+            );
+            return self.left_out(row, findings);
+        }
         let row = TargetRow {
             line: row.line,
             source,
@@ -208,12 +219,16 @@ fn succession(refset: u64) -> Option<(&'static str, Relationship)> {
     })
 }
 
-/// What `correlationId` says of a row's strength; most maps say "not specified".
+/// The source is not mappable.
+const NOT_MAPPABLE: &str = "447556008";
+
+/// What `correlationId` says of a row's strength; most maps say "not specified". The concepts name the source first: 447558009 is
+/// "Narrow to broad map from SNOMED CT source code to target code".
 fn relationship(correlation: &str) -> Relationship {
     match correlation {
         "447557004" => Relationship::Equivalent,
-        "447558009" => Relationship::SourceIsBroaderThanTarget,
-        "447559001" => Relationship::SourceIsNarrowerThanTarget,
+        "447558009" => Relationship::SourceIsNarrowerThanTarget,
+        "447559001" => Relationship::SourceIsBroaderThanTarget,
         _ => Relationship::RelatedTo,
     }
 }
