@@ -126,6 +126,8 @@ fn rules_from_release_to_answer() {
         (11, "1¦1¦TRUE¦CANNOT BE CLASSIFIED¦"),
         (12, "1¦1¦IFA who knows¦¦F01.0"),
         (12, "1¦2¦OTHERWISE TRUE¦¦F02.0"),
+        (5, "1¦1¦¦ALWAYS G01.0¦G01.0"),
+        (5, "1¦2¦¦POSSIBLE¦G02.0"),
     ];
     let (engine, report) = kit::built(&[release(&folder, &maps, &[])]);
     let check = |concept: u32, facts: &Facts, expect: &str| {
@@ -158,6 +160,9 @@ fn rules_from_release_to_answer() {
     check(12, &of(Sex::Male), "needs-facts F01.0|F02.0; rule");
     let unread: Vec<_> = report.findings.iter().filter(|f| f.what.contains("IFA who knows")).collect();
     assert_eq!(unread.iter().map(|f| (f.line, f.column)).collect::<Vec<_>>(), [(14, 9)]);
+    // Nor is a row that should have a rule and has none.
+    check(5, &nothing, "needs-facts G01.0|G02.0; rule");
+    assert_eq!(report.findings.iter().filter(|f| f.what.contains("the rule \"\" cannot be read")).count(), 2);
     // What the release says of a row comes through.
     let t = ask(&engine, &to_icd10cm(), &id(1), &nothing);
     let row = t.targets().next().unwrap().origin.row().unwrap();

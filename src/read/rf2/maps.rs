@@ -109,6 +109,7 @@ impl<'a> Maps<'a> {
         if has_rules {
             findings.check_rule(row.line, row.columns[RULE], rule);
         }
+        let rule = if has_rules && rule.trim().is_empty() { NO_RULE } else { rule };
         let written = target.trim();
         // The UK maps write `#NC` and its kin where there is nothing to map to.
         let target = Some(written).filter(|t| !t.is_empty() && !t.starts_with('#'));
@@ -218,6 +219,9 @@ fn succession(refset: u64) -> Option<(&'static str, Relationship)> {
         _ => return None,
     })
 }
+
+/// What stands for a rule that is empty where every row must have one: no rule of the language, so that a person decides the row.
+const NO_RULE: &str = "(no rule)";
 
 /// The source is not mappable.
 const NOT_MAPPABLE: &str = "447556008";
