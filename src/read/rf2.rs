@@ -39,7 +39,7 @@ use self::files::{FileName, Kind, file_name};
 use self::maps::Maps;
 use self::terms::{Preferences, Terms};
 use super::source::visit_path;
-use super::tabular::{Findings, rows};
+use super::tabular::{Findings, Row, rows};
 use super::{ConceptRow, Finding, Severity, Sink, SystemHandle, SystemRelease};
 use crate::model::system::verhoeff;
 use crate::model::{Date, Status};
@@ -237,18 +237,14 @@ impl<'a> Release<'a> {
             let is_full = self.files.get(name).is_some_and(|file| file.form == Some(Form::Full));
             let mut findings = Findings::new(name, sink);
             rows(input, ["id", "effectiveTime", "active"], &mut findings, &mut |row, findings| {
-                let [id, time, active] = row.fields;
+                let [id, time, _] = row.fields;
                 let Some(key) = concept_id(id) else {
                     let what = format!("{id:?} is not the id of a concept, or its check digit is wrong");
                     return findings.warn("bad concept ids", row.line, row.columns[0], what, "the concept is left out; correct the id");
                 };
                 let Some(time) = date(time) else { return no_time(time, row.line, findings) };
-                match active {
-                    "0" | "1" => history.push((key, time, active == "1", is_full)),
-                    _ => {
-                        let what = format!("active is {active:?}, neither 0 nor 1");
-                        findings.warn("bad active flags", row.line, row.columns[2], what, "the concept is left out");
-                    }
+                if let Some(active) = is_active(&row, findings) {
+                    history.push((key, time, active, is_full));
                 }
             })?;
             findings.finish();
@@ -287,8 +283,8 @@ impl<'a> Release<'a> {
         let is_a = |line: &[u8]| memchr::memmem::find(line, ids::IS_A.as_bytes()).is_some();
         self.each(Kind::Relationship, &is_a, sink, &mut |input, newest, findings| {
             rows(input, ["id", "effectiveTime", "active", "sourceId", "destinationId", "typeId"], findings, &mut |row, findings| {
-                let [id, time, active, child, parent, kind] = row.fields;
-                if kind != ids::IS_A || !Newest::takes(newest, id, time, row.line, findings) || active != "1" {
+                let [id, time, _, child, parent, kind] = row.fields;
+                if kind != ids::IS_A || !Newest::takes(newest, id, time, row.line, findings) || is_active(&row, findings) != Some(true) {
                     return;
                 }
                 for (end, column) in [(child, row.columns[3]), (parent, row.columns[4])] {
@@ -321,6 +317,19 @@ fn orphan(findings: &mut Findings<'_>, line: u64, column: usize, concept: &str) 
         what,
         "the row is left out; give the edition that has it",
     );
+}
+
+/// Reads the flag `active`, the third field that is asked of every file; `None`, and said, if it is neither 0 nor 1.
+fn is_active<const N: usize>(row: &Row<'_, N>, findings: &mut Findings<'_>) -> Option<bool> {
+    match row.fields[2] {
+        "1" => Some(true),
+        "0" => Some(false),
+        flag => {
+            let what = format!("active is {flag:?}, neither 0 nor 1");
+            findings.warn("bad active flags", row.line, row.columns[2], what, "the row is left out; correct the flag");
+            None
+        }
+    }
 }
 
 fn no_time(time: &str, line: u64, findings: &mut Findings<'_>) {

@@ -183,17 +183,26 @@ fn what_is_left_of_a_group_that_lost_a_row_decides_nothing() {
         (2, "2¦2¦OTHERWISE TRUE¦¦"),
         (3, "1¦1¦TRUE¦¦D01.0"),
         (4, "1¦one¦TRUE¦¦E01.0"),
+        (10, "1¦1¦TRUE¦¦F01.0"),
     ];
-    let (engine, report) = kit::built(&[release(&folder, &maps, &[])]);
+    let release = release(&folder, &maps, &[]);
+    // Neither active nor inactive.
+    let path = folder.path().join("rf2/der2_iisssccRefset_ExtendedMapSnapshot_US_20260301.txt");
+    let lines = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> =
+        lines.lines().map(|line| if line.contains("F01.0") { line.replacen("\t1\t", "\tx\t", 1) } else { line.into() }).collect();
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let (engine, report) = kit::built(&[release]);
     let answer = |concept: u32| ask(&engine, &to_icd10cm(), &id(concept), &of(Sex::Male));
     assert_eq!(told(&answer(1)), "needs-facts B02.0; rule");
     assert_eq!(told(&answer(2)), "needs-facts A00.0; rule");
     assert_eq!(told(&answer(3)), "approximate! D01.0");
     assert_eq!(told(&answer(4)), "needs-facts; rule");
+    assert_eq!(told(&answer(10)), "needs-facts; rule");
     let rule = answer(1).needs[0].rule.clone();
     assert!(rule.starts_with("a row was left out: line 2 of ") && rule.ends_with(".txt"), "{rule}");
     let lines: Vec<u64> = report.findings.iter().filter(|f| f.mend.contains("left out")).map(|f| f.line).collect();
-    assert_eq!(lines, [2, 5, 8], "{:?}", report.findings);
+    assert_eq!(lines, [2, 5, 8, 9], "{:?}", report.findings);
 }
 
 /// Both strengths were once read the wrong way round, and a target of what is not mappable was an automatic code.

@@ -7,7 +7,7 @@ use std::io::{self, BufRead};
 
 use hashbrown::HashMap;
 
-use super::{Newest, Options, concept_id, effective_time, ids, orphan};
+use super::{Newest, Options, concept_id, effective_time, ids, is_active, orphan};
 use crate::model::{MapKind, Relationship};
 use crate::read::tabular::{Findings, Row, rows, rows_and_torn};
 use crate::read::{MapHandle, MapRelease, TargetDetail, TargetRow, Unmapped};
@@ -52,12 +52,15 @@ impl<'a> Maps<'a> {
             let [id, time, active, ..] = row.fields;
             let dated = effective_time(time).is_some();
             let counts = (dated || !row.torn) && Newest::takes(newest, id, time, row.line, findings);
-            if active != "1" || (dated && !counts) {
+            if dated && !counts {
                 return;
             }
-            match counts && !row.torn {
-                true => self.map_row(&row, findings),
-                false => self.left_out(&row, findings),
+            // Of a torn line it has been said already.
+            let active = if row.torn && active != "0" { None } else { is_active(&row, findings) };
+            match active {
+                Some(false) => {}
+                Some(true) if counts => self.map_row(&row, findings),
+                _ => self.left_out(&row, findings),
             }
         })
     }
@@ -173,8 +176,8 @@ impl<'a> Maps<'a> {
     pub fn read_history(&mut self, input: &mut dyn BufRead, newest: &mut Option<Newest>, findings: &mut Findings<'_>) -> io::Result<()> {
         let columns = ["id", "effectiveTime", "active", "refsetId", "referencedComponentId", "targetComponentId"];
         rows(input, columns, findings, &mut |row, findings| {
-            let [id, time, active, refset, source, target] = row.fields;
-            if !Newest::takes(newest, id, time, row.line, findings) || active != "1" {
+            let [id, time, _, refset, source, target] = row.fields;
+            if !Newest::takes(newest, id, time, row.line, findings) || is_active(&row, findings) != Some(true) {
                 return;
             }
             // Descriptions have associations too, and some associations of concepts (WAS A, MOVED TO) name no successor.

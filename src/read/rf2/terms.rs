@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{Newest, concept_id, ids, orphan};
+use super::{Newest, concept_id, ids, is_active, orphan};
 use crate::model::{DesignationUse, NoteKind};
 use crate::read::SystemHandle;
 use crate::read::tabular::{Findings, rows};
@@ -23,8 +23,8 @@ impl Preferences {
     pub fn read(&mut self, input: &mut dyn BufRead, newest: &mut Option<Newest>, findings: &mut Findings<'_>) -> io::Result<()> {
         let columns = ["id", "effectiveTime", "active", "refsetId", "referencedComponentId", "acceptabilityId"];
         rows(input, columns, findings, &mut |row, findings| {
-            let [id, time, active, refset, description, acceptability] = row.fields;
-            if !Newest::takes(newest, id, time, row.line, findings) || active != "1" {
+            let [id, time, _, refset, description, acceptability] = row.fields;
+            if !Newest::takes(newest, id, time, row.line, findings) || is_active(&row, findings) != Some(true) {
                 return;
             }
             let (Ok(refset), Ok(description)) = (refset.parse::<u64>(), description.parse::<u64>()) else {
@@ -116,8 +116,8 @@ impl<'a> Terms<'a> {
     ) -> io::Result<()> {
         let columns = ["id", "effectiveTime", "active", "conceptId", "languageCode", "typeId", "term"];
         rows(input, columns, findings, &mut |row, findings| {
-            let [id, time, active, concept, language, kind, term] = row.fields;
-            if !Newest::takes(newest, id, time, row.line, findings) || active != "1" {
+            let [id, time, _, concept, language, kind, term] = row.fields;
+            if !Newest::takes(newest, id, time, row.line, findings) || is_active(&row, findings) != Some(true) {
                 return;
             }
             let Some(key) = concept_id(concept).filter(|key| concepts.is_empty() || concepts.contains_key(key)) else {

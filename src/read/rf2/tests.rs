@@ -243,6 +243,23 @@ fn extended_simple_and_history_maps() {
     assert_eq!(places, ["5:7", "5:9", "6:6", "7:7"], "{said:?}");
 }
 
+/// Rows that were neither active nor inactive once vanished without a word.
+#[test]
+fn flags_that_are_neither_0_nor_1_are_said() {
+    let member = |tail: &str| format!("00000000-0000-4000-8000-000000000001¦20200101¦x¦m¦900000000000527005¦{}{tail}", id(3));
+    let sink = collected(&[
+        concepts(),
+        ("sct2_Description_Snapshot-en_INT_1.txt", file(DESCRIPTION, &[description(11, 1, ids::SYNONYM, "Gone").replace("¦1¦m", "¦2¦m")])),
+        ("der2_cRefset_LanguageSnapshot-en_INT_1.txt", file(&format!("{MEMBER}\tacceptabilityId"), &[member("¦x")])),
+        ("sct2_Relationship_Snapshot_INT_1.txt", file(RELATIONSHIP, &[format!("1¦20200101¦¦m¦{}¦{}¦0¦116680003¦c¦m", id(2), id(1))])),
+        ("der2_cRefset_AssociationSnapshot_INT_1.txt", file(&format!("{MEMBER}\ttargetComponentId"), &[member("¦1")])),
+        ("der2_sRefset_SimpleMapSnapshot_INT_1.txt", file(&format!("{MEMBER}\tmapTarget"), &[member("¦A")])),
+    ]);
+    let said = said(&sink);
+    assert_eq!((said.len(), said.iter().filter(|s| s.contains(":2:3 active is ")).count()), (5, 5), "{said:?}");
+    assert_eq!((sink.targets.len(), sink.designations.len(), sink.parents.len()), (0, 0, 0));
+}
+
 #[test]
 fn the_newest_row_counts_across_packages() {
     let row = |time: &str, active: u32| format!("{}¦{time}¦{active}¦m¦d", id(1));
