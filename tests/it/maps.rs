@@ -153,6 +153,36 @@ fn a_gem_that_lost_a_row_answers_nothing_by_itself_for_its_source() {
     }
 }
 
+/// Of two groups that lead the same way once only the first that had a code answered.
+#[test]
+fn groups_of_one_pair_of_systems_are_one_map() {
+    let group = |code: &str, target: &str| {
+        format!(r#"{{"source": "local", "target": "icd10cm", "element": [{{"code": "{code}", "target": [{target}]}}]}}"#)
+    };
+    let target = |code: &str| format!(r#"{{"code": "{code}", "relationship": "equivalent"}}"#);
+    let both = |a: &str, b: &str| {
+        format!(
+            r#"{{"code": "{a}", "relationship": "equivalent", "product": [{{"attribute": "and", "valueCoding": {{"system": "icd10cm", "code": "{b}"}}}}]}}"#
+        )
+    };
+    let groups = [
+        group("a", &target("I10")),
+        group("a", &target("E11.9")),
+        group("b", &target("J18.9")),
+        group("c", &both("E08.39", "E08.65")),
+        group("c", &both("E09.39", "E09.65")),
+    ];
+    let head = r#"{"resourceType": "ConceptMap", "id": "m", "group": ["#;
+    let (engine, said) = built(&[("m.json", &format!("{head}{}]}}", groups.join(",")))]);
+    assert_eq!(engine.index().maps().map(|m| m.id()).collect::<Vec<_>>(), ["m"]);
+    let options = TranslatorOptions { from: "local".into(), to: "icd10cm".into(), ..Default::default() };
+    let t = engine.translator(options).expect("a translator").translate(&Asked::code("a"));
+    let codes: Vec<_> = t.targets().map(|o| o.concept.code()).collect();
+    assert_eq!((t.outcome.code(), codes), ("choice", vec!["I10", "E11.9"]), "{said:?}");
+    assert_eq!(ask(&engine, "b", "").0, "exact! J18.9");
+    assert_eq!(ask(&engine, "c", "").0, "choice E08.39 + E08.65 / E09.39 + E09.65");
+}
+
 /// A target that no loaded release lists is named with its own file and line.
 #[test]
 fn unlisted_targets_are_said_with_their_file_and_line() {
