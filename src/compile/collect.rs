@@ -4,7 +4,9 @@ use super::form_of;
 use super::map::MapBuilder;
 use super::system::SystemBuilder;
 use crate::model::{DesignationUse, NoteKind, System};
-use crate::read::{At, CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetRow, Unmapped};
+use crate::read::{
+    At, CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Severity, Sink, SystemHandle, SystemRelease, TargetRow, Unmapped,
+};
 
 /// The systems and maps of all files read so far.
 #[derive(Default)]
@@ -97,6 +99,24 @@ impl Sink for Collector {
             self.systems[target].code(code);
         }
         MapHandle(at as u32)
+    }
+
+    fn system_uri(&mut self, alias: &str, uri: &str) {
+        let (at, uri) = (self.system_of(alias), uri.trim_end_matches(['/', '#']));
+        let known = &mut self.systems[at].uri;
+        if known.is_empty() {
+            *known = uri.to_owned();
+        } else if known != uri {
+            let what = format!("{alias} stands for {uri} here and for {known} elsewhere");
+            self.findings.push(Finding {
+                file: self.member.clone(),
+                line: 0,
+                column: 0,
+                severity: Severity::Warning,
+                what,
+                mend: "taken for one system; give one of the two another prefix".into(),
+            });
+        }
     }
 
     fn concept(&mut self, system: SystemHandle, row: ConceptRow<'_>) {

@@ -2,10 +2,10 @@
 //!
 //! <https://mapping-commons.github.io/sssom/spec-formats-tsv/>. Lines beginning with `#` hold metadata as YAML, of which the flat entries
 //! and `curie_map` are read; then a table separated by tabs or by commas. A CURIE's prefix names the system (with or without a version:
-//! `ICD10CM_2024:A00`), through the `curie_map` or, where that names nothing well known, by itself. `predicate_id` is the strength, `predicate_modifier: Not` a denial, which is
-//! kept and never translates. `confidence` ranks alternatives. The predicate and the justification come through as the release writes
-//! them; a predicate may be written as a CURIE or as a whole IRI. Case and blanks around the codes of well-known systems are folded, and
-//! said once. Each pair of systems is a map of its own.
+//! `ICD10CM_2024:A00`), through the `curie_map` or, where that names nothing well known, by itself. `predicate_id` is the strength,
+//! `predicate_modifier: Not` a denial, which is kept and never translates. `confidence` ranks alternatives. The predicate and the
+//! justification come through as the release writes them; a predicate may be written as a CURIE or as a whole IRI. Case and blanks around
+//! the codes of well-known systems are folded, and said once. Each pair of systems is a map of its own.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -167,6 +167,8 @@ impl Set<'_> {
         let fields = row.fields.map(|field| unquoted(field.trim()));
         let [subject, predicate, object, modifier, subject_label, object_label, justification, confidence, comment, object_source, ..] =
             fields.each_ref().map(Cow::as_ref);
+        // What a set says in its header it says of every row that does not.
+        let object_source = if object_source.is_empty() { self.metadata.get("object_source").to_owned() } else { object_source.to_owned() };
         let no_object = object == "sssom:NoTermFound";
         if subject == "sssom:NoTermFound" {
             // Nothing leads to the object: no row of a map from subjects.
@@ -181,7 +183,7 @@ impl Set<'_> {
         }
         // `http://example.org/a` has a colon too, but no prefix.
         let curie = |text: &'_ str| text.split_once(':').is_some_and(|(_, code)| !code.starts_with("//"));
-        let object_curie = if no_object { Some((object_source, "")) } else { object.split_once(':').filter(|_| curie(object)) };
+        let object_curie = if no_object { Some((object_source.as_str(), "")) } else { object.split_once(':').filter(|_| curie(object)) };
         let (Some((from, source)), Some((to, target))) = (subject.split_once(':').filter(|_| curie(subject)), object_curie) else {
             let column = row.columns[if curie(subject) { 2 } else { 0 }];
             let what = format!("{subject:?} or {object:?} is not a CURIE");
@@ -270,6 +272,11 @@ impl Set<'_> {
             return *map;
         }
         let (source, target) = (self.metadata.system(from), self.metadata.system(to));
+        for (prefix, alias) in [(from, &source), (to, &target)] {
+            if let Some(namespace) = self.metadata.namespace(prefix).filter(|_| System::find(alias).is_none()) {
+                findings.sink.system_uri(alias, namespace);
+            }
+        }
         let url = self.metadata.get("mapping_set_id");
         let file = self.file.rsplit('/').next().unwrap_or(self.file);
         let name = url.rsplit(['/', ':', '#']).find(|s| !s.is_empty()).unwrap_or(file);
@@ -378,6 +385,14 @@ mod tests {
         let mut sink = Collected::default();
         read(&mut text.as_bytes(), "f", &mut sink).unwrap();
         assert_eq!((sink.maps[0].source.as_str(), sink.maps[0].target.as_str()), ("icd10cm", "snomed"));
+    }
+
+    #[test]
+    fn a_header_may_say_where_nothing_was_found() {
+        let text = "#object_source: ICD10CM:\nsubject_id\tpredicate_id\tobject_id\nLOCAL:a\tskos:exactMatch\tsssom:NoTermFound\n";
+        let mut sink = Collected::default();
+        read(&mut text.as_bytes(), "f", &mut sink).unwrap();
+        assert_eq!((sink.findings, sink.maps[0].target.as_str(), sink.targets[0].target.as_deref()), (vec![], "icd10cm", None));
     }
 
     #[test]

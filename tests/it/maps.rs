@@ -153,6 +153,22 @@ fn a_gem_that_lost_a_row_answers_nothing_by_itself_for_its_source() {
     }
 }
 
+#[test]
+fn the_namespace_of_a_local_prefix_names_its_system() {
+    let set = |namespace: &str| {
+        format!("#curie_map:\n#  LOC: {namespace}\nsubject_id\tpredicate_id\tobject_id\nLOC:a\tskos:exactMatch\tICD10CM:I10\n")
+    };
+    let (one, same, other) = (set("http://example.org/loc#"), set("http://example.org/loc"), set("http://example.org/other/"));
+    let (engine, said) = built(&[("1.tsv", &one), ("2.tsv", &same)]);
+    assert_eq!(said, []);
+    for name in ["loc", "http://example.org/loc", "http://example.org/loc#"] {
+        assert_eq!(engine.index().system(name).map(|s| s.alias()), Some("loc"), "{name}");
+    }
+    let (_, said) = built(&[("1.tsv", &one), ("2.tsv", &other)]);
+    let what = "loc stands for http://example.org/other here and for http://example.org/loc elsewhere";
+    assert_eq!(said, [(Severity::Warning, "2.tsv".to_owned(), (0, 0), what.to_owned())]);
+}
+
 /// Of two groups that lead the same way once only the first that had a code answered.
 #[test]
 fn groups_of_one_pair_of_systems_are_one_map() {
