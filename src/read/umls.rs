@@ -49,6 +49,7 @@ fn read_from(packages: Packages<'_>, sink: &mut dyn Sink) -> io::Result<()> {
                         rule: fields[20],
                         advice: fields[21],
                         kind: fields[22],
+                        types: [fields[9], fields[17]],
                         columns: [9, 17],
                     };
                     if !sets.in_full.contains(row.set) {
@@ -57,9 +58,9 @@ fn read_from(packages: Packages<'_>, sink: &mut dyn Sink) -> io::Result<()> {
                     sets.row(line, &row, findings);
                 })?,
                 _ => each::<11>(input, &mut findings, &mut |line, fields, findings| {
-                    let columns = [5, 9];
-                    let row =
-                        UmlsRow { set: fields[0], from: fields[4], relationship: fields[6], to: fields[8], columns, ..UmlsRow::default() };
+                    let (columns, types) = ([5, 9], [fields[5], fields[9]]);
+                    let (set, from, relationship, to) = (fields[0], fields[4], fields[6], fields[8]);
+                    let row = UmlsRow { set, from, relationship, to, types, columns, ..UmlsRow::default() };
                     if !sets.in_full.contains(row.set) {
                         sets.row(line, &row, findings);
                     }
@@ -130,7 +131,9 @@ struct UmlsRow<'a> {
     rule: &'a str,
     advice: &'a str,
     kind: &'a str,
-    /// Where `from` and `to` stand, from 1.
+    /// What `from` and `to` are: a code, or an expression of several.
+    types: [&'a str; 2],
+    /// Where they stand, from 1.
     columns: [usize; 2],
 }
 
@@ -162,6 +165,22 @@ impl Sets {
     fn row(&mut self, line: u64, row: &UmlsRow<'_>, findings: &mut Findings<'_>) {
         let Some(map) = self.map(row.set, line, findings) else { return };
         let to = if row.to == NO_TARGET { "" } else { row.to };
+        for (at, expression) in [row.from, to].into_iter().enumerate() {
+            let is_expression = row.types[at].starts_with("BOOLEAN_EXPRESSION") || row.types[at].contains("LIST");
+            if is_expression && !expression.is_empty() {
+                let what = format!("{expression:?} is a {}, not one code", row.types[at]);
+                findings.warn("expressions of several codes", line, row.columns[at], what, "the row is left out; a person must decide it");
+                if at == 1 {
+                    findings.sink.row_left_out(
+                        map.handle,
+                        row.from,
+                        row.group.parse().unwrap_or(0),
+                        At { line, column: row.columns[0] as u32 },
+                    );
+                }
+                return;
+            }
+        }
         for (code, form, column) in [(row.from, map.forms[0], row.columns[0]), (to, map.forms[1], row.columns[1])] {
             if let Some(what) = bad_sct_id(form, code).filter(|_| !code.is_empty()) {
                 findings.warn("bad SNOMED CT ids", line, column, what, "the row is left out; compare with the published file");
@@ -312,6 +331,20 @@ mod tests {
         assert_eq!(rows, [(Some("A00.0"), 1), (Some("A00.1"), 0)]);
         let wrong = collected(&[("MRSAT.RRF", MRSAT), ("MRMAP.RRF", &full.replace("138875005", "138875006"))]);
         assert_eq!((wrong.targets.len(), wrong.findings[0].line, wrong.findings[0].column), (0, 1, 9), "{}", wrong.findings[0]);
+    }
+
+    /// `(73211009 AND 38341003)` was once taken for a code.
+    #[test]
+    fn expressions_are_no_codes() {
+        let row = |from: (&str, &str), to: (&str, &str)| {
+            format!("C1|S|1|1|AT10||1|9|{}|{}|||RO||2||{}|{}|||TRUE|A|K||||\n", from.0, from.1, to.0, to.1)
+        };
+        let (code, expression) = (("138875005", "SCUI"), ("<138875005> AND <116680003>", "BOOLEAN_EXPRESSION_STR"));
+        let text =
+            [row(code, ("A00.0", "SDUI")), row(code, ("A00.0 OR A00.1", "BOOLEAN_EXPRESSION_STR")), row(expression, ("A00.0", "CODE"))];
+        let sink = collected(&[("MRSAT.RRF", MRSAT), ("MRMAP.RRF", &text.concat())]);
+        assert_eq!(sink.targets.iter().map(|t| t.target.as_deref()).collect::<Vec<_>>(), [Some("A00.0")]);
+        assert_eq!(sink.findings.iter().map(|f| (f.line, f.column)).collect::<Vec<_>>(), [(2, 17), (3, 9)]);
     }
 
     #[test]
