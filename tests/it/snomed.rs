@@ -383,9 +383,12 @@ fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
         row("d", &[(4, "equivalent")]),
         r#"{"code": "e", "noMap": true}"#.to_owned(),
         row("f", &[(1, "equivalent"), (4, "equivalent")]),
+        row("g", &[(10, "equivalent")]),
+        row("h", &[(10, "equivalent"), (4, "equivalent")]),
     ];
     let maps = [
         (1, "1¦1¦TRUE¦¦A00.0"),
+        (10, "1¦1¦TRUE¦¦A00.0¦447557004"),
         (2, "1¦1¦TRUE¦¦B00.0"),
         (3, "1¦1¦TRUE¦¦C01.0"),
         (3, "2¦1¦IFA 248152002¦¦C02.0"),
@@ -401,6 +404,9 @@ fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
     check("c", &Facts::default(), "needs-facts C01.0 + C02.0; sex");
     check("d", &Facts::default(), "unmapped");
     check("e", &Facts::default(), "no-map");
+    check("g", &Facts::default(), "exact A00.0");
+    // One of two alternatives is lost on the way: what is left is not exact.
+    check("h", &Facts::default(), "approximate A00.0");
     let t = ask(&engine, &options, "a", &Facts::default());
     let target = t.targets().next().unwrap();
     assert_eq!(target.origin.map().unwrap().id(), "local");

@@ -166,6 +166,10 @@ impl<'e> Translator<'e> {
             }
             found.scenarios.truncate(MOST_SCENARIOS);
             let lost_codes = std::mem::take(&mut found.lost);
+            if !lost_codes.is_empty() {
+                // What one alternative comes to is not what all of them do.
+                options(&mut found.scenarios).for_each(|o| o.relationship = o.relationship.then(Relationship::RelatedTo));
+            }
             if found.tell(t) {
                 let gap = match &lost_codes[..] {
                     [] => String::new(),
