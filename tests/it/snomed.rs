@@ -385,6 +385,9 @@ fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
         row("f", &[(1, "equivalent"), (4, "equivalent")]),
         row("g", &[(10, "equivalent")]),
         row("h", &[(10, "equivalent"), (4, "equivalent")]),
+        // Retired, with and without a successor.
+        row("i", &[(5, "equivalent")]),
+        row("j", &[(6, "equivalent")]),
     ];
     let maps = [
         (1, "1¦1¦TRUE¦¦A00.0"),
@@ -394,7 +397,8 @@ fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
         (3, "2¦1¦IFA 248152002¦¦C02.0"),
         (3, "2¦2¦OTHERWISE TRUE¦¦"),
     ];
-    let inputs = [release(&folder, &maps, &[]), concept_map(&folder, "local.json", &local(&rows.join(",")))];
+    let history = [(5, ids::SAME_AS, 10)];
+    let inputs = [release(&folder, &maps, &history), concept_map(&folder, "local.json", &local(&rows.join(",")))];
     let (engine, _) = kit::built(&inputs);
     let options = TranslatorOptions { from: "http://example.org/local".into(), to: "icd10cm".into(), ..TranslatorOptions::default() };
     let check = |code: &str, facts: &Facts, expect: &str| assert_eq!(told(&ask(&engine, &options, code, facts)), expect, "{code}");
@@ -416,6 +420,14 @@ fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
     let t = ask(&engine, &options, "f", &Facts::default());
     assert_eq!(told(&t), "approximate A00.0");
     assert!(t.message.to_string().ends_with(&format!("; rf2-6011000124106 has no row for {}", id(4))), "{}", t.message);
+    let t = ask(&engine, &options, "i", &Facts::default());
+    assert_eq!(told(&t), "exact A00.0");
+    let hops: Vec<_> = t.targets().next().unwrap().hops.iter().map(|h| (h.from.code().to_owned(), h.to.code().to_owned())).collect();
+    assert_eq!(hops, [(id(5), id(10)), (id(10), "A00.0".to_owned())]);
+    for (code, lacking) in [("d", 4), ("j", 6)] {
+        let t = ask(&engine, &options, code, &Facts::default());
+        assert_eq!((told(&t).as_str(), t.message.to_string()), ("unmapped", format!("rf2-6011000124106 has no row for {}", id(lacking))));
+    }
 }
 
 #[test]

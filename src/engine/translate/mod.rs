@@ -318,6 +318,9 @@ impl<'e> Translator<'e> {
             }
             return;
         }
+        if !self.chains.is_empty() && !t.message.is_empty() {
+            return;
+        }
         let (from, to) = (self.source.alias(), self.target.alias());
         if self.source == self.target {
             t.message = format!("{} is named by a map, but no loaded release of {from} lists it", source.code()).into();
