@@ -347,7 +347,7 @@ fn the_way_back_is_no_equivalence_where_others_or_a_rule_are_needed() {
 #[test]
 fn ancestors_answer_only_when_asked_and_say_so() {
     let folder = tempfile::tempdir().unwrap();
-    let (engine, _) = kit::built(&[release(&folder, &[(2, "1¦1¦TRUE¦¦B00.0")], &[])]);
+    let (engine, _) = kit::built(&[release(&folder, &[(2, "1¦1¦TRUE¦¦B00.0")], &[(5, ids::SAME_AS, 4)])]);
     assert_eq!(told(&ask(&engine, &to_icd10cm(), &id(4), &Facts::default())), "unmapped");
     let t = ask(&engine, &TranslatorOptions { ancestor: true, ..to_icd10cm() }, &id(4), &Facts::default());
     assert_eq!(told(&t), "approximate B00.0");
@@ -356,6 +356,11 @@ fn ancestors_answer_only_when_asked_and_say_so() {
     assert_eq!(target.relationship, Relationship::RelatedTo);
     assert!(t.message.to_string().contains("nearest mapped ancestor"), "{}", t.message);
     assert_eq!(told(&ask(&engine, &TranslatorOptions { ancestor: true, ..to_icd10cm() }, &id(1), &Facts::default())), "unmapped");
+    // What took the place of a retired concept has ancestors.
+    let t = ask(&engine, &TranslatorOptions { ancestor: true, ..to_icd10cm() }, &id(5), &Facts::default());
+    assert_eq!(told(&t), "approximate B00.0");
+    let target = t.targets().next().unwrap();
+    assert_eq!((target.ancestor.unwrap().code(), target.hops[0].to.code()), (id(2).as_str(), id(4).as_str()));
 }
 
 fn concept_map(folder: &TempDir, name: &str, json: &str) -> Input {

@@ -132,8 +132,28 @@ impl<'e> Translator<'e> {
         found.map.is_some().then_some(found)
     }
 
-    /// The nearest ancestors that have rows; at one distance there may be several.
+    /// The nearest ancestors that have rows, of the source itself or, as a retired concept has none, of what took its place.
     fn by_ancestor(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+        let mut found = self.of_ancestors(source, asked);
+        if !source.is_valid_on(None) {
+            for way in succession::successors(self.engine.index(), source, None) {
+                let Some(successor) = way.last().map(|hop| hop.to) else { continue };
+                let mut of_one = self.of_ancestors(successor, asked);
+                put_before(&way, &mut of_one.scenarios);
+                found.join(of_one);
+            }
+        }
+        if !found.tell(t) {
+            return false;
+        }
+        if t.message.is_empty() {
+            t.message = format!("{} has no row of its own; answered from its nearest mapped ancestor", source.code()).into();
+        }
+        true
+    }
+
+    /// At one distance there may be several.
+    fn of_ancestors(&self, source: Concept<'e>, asked: &Asked<'_>) -> Found<'e> {
         let mut level = vec![source];
         let mut seen = vec![source];
         while !level.is_empty() {
@@ -154,15 +174,12 @@ impl<'e> Translator<'e> {
                 }
                 found.add(map, reading);
             }
-            if found.tell(t) {
-                if t.message.is_empty() {
-                    t.message = format!("{} has no row of its own; answered from its nearest mapped ancestor", source.code()).into();
-                }
-                return true;
+            if found.says_something() {
+                return found;
             }
             level = next;
         }
-        false
+        Found::default()
     }
 
     /// Two maps, one after the other. A combination of the first is answered only if the second has an answer for each of its parts.
@@ -280,11 +297,20 @@ struct Found<'e> {
 }
 
 impl<'e> Found<'e> {
-    fn add(&mut self, map: ConceptMap<'e>, mut reading: Reading<'e>) {
-        self.map = self.map.or(Some(map));
-        self.holes |= reading.outcome == Outcome::NoMap;
-        self.scenarios.append(&mut reading.scenarios);
-        self.needs.append(&mut reading.needs);
+    fn add(&mut self, map: ConceptMap<'e>, reading: Reading<'e>) {
+        let (scenarios, needs) = (reading.scenarios, reading.needs);
+        self.join(Found { map: Some(map), scenarios, needs, holes: reading.outcome == Outcome::NoMap, lost: Vec::new() });
+    }
+
+    fn join(&mut self, mut other: Found<'e>) {
+        self.map = self.map.or(other.map);
+        self.holes |= other.holes;
+        self.scenarios.append(&mut other.scenarios);
+        self.needs.append(&mut other.needs);
+    }
+
+    fn says_something(&self) -> bool {
+        self.holes || !self.scenarios.is_empty() || !self.needs.is_empty()
     }
 
     fn tell(self, t: &mut Translation<'e>) -> bool {
