@@ -481,13 +481,22 @@ fn depends_on_waits_for_its_property() {
     let folder = tempfile::tempdir().unwrap();
     let json = r#"{"resourceType": "ConceptMap", "id": "m", "group": [{"source": "s", "target": "t", "element": [{"code": "a", "target": [
         {"code": "x", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "left"}]},
-        {"code": "y", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "right"}]}]}]}]}"#;
+        {"code": "y", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "right"}]}]},
+        {"code": "b", "target": [{"code": "x", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "left AND age=3"}]}]},
+        {"code": "c", "target": [{"code": "x", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "the \"left\" AND x=3"}]}]}
+        ]}]}"#;
     let (engine, _) = kit::built(&[concept_map(&folder, "m.json", json)]);
     let options = TranslatorOptions { from: "s".into(), to: "t".into(), ..Default::default() };
     let side = |value: &str| Facts { properties: vec![("side".into(), value.into())], ..Facts::default() };
     assert_eq!(told(&ask(&engine, &options, "a", &Facts::default())), "needs-facts x|y; side; side");
     assert_eq!(told(&ask(&engine, &options, "a", &side("left"))), "exact! x");
     assert_eq!(told(&ask(&engine, &options, "a", &side("up"))), "no-map");
+    // One condition, though it reads like two.
+    assert_eq!(told(&ask(&engine, &options, "b", &Facts::default())), "needs-facts x; side");
+    assert_eq!(told(&ask(&engine, &options, "b", &side("left AND age=3"))), "exact! x");
+    assert_eq!(told(&ask(&engine, &options, "b", &side("left"))), "no-map");
+    // What a rule cannot hold is for a person.
+    assert_eq!(told(&ask(&engine, &options, "c", &side("the \"left\" AND x=3"))), "needs-facts x; rule");
 }
 
 /// An extension says more of a core that lies in another package; apart it would be all orphans.

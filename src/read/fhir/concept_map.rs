@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use super::{Each, Member, Places, Seeds, Value, item, say};
+use crate::model::rule::property_value;
 use crate::model::{MapKind, Relationship};
 use crate::read::names::system_alias;
 use crate::read::tabular::Findings;
@@ -354,19 +355,20 @@ impl Rows<'_, '_> {
                 (system, value) => Some(format!("{system}|{value}")),
             };
             let value = a.typed.text().or_else(r4).or_else(|| (!a.value_set.is_empty()).then(|| format!("in:{}", a.value_set)));
-            let Some(value) = value.filter(|_| !name.is_empty()) else {
-                self.warn(
-                    "attributes without a name or value",
-                    format!("attribute {name:?} says nothing"),
-                    "left out of the product; a rule without it waits for a person",
-                );
+            let value = value.filter(|_| !name.is_empty());
+            let Some(written) = value.as_deref().and_then(property_value) else {
+                let (kind, what) = match &value {
+                    None => ("attributes without a name or value", format!("attribute {name:?} says nothing")),
+                    Some(value) => ("values that no rule can hold", format!("attribute {name:?} is {value:?}: AND or blanks, and quotes")),
+                };
+                self.warn(kind, what, "left out of the product; a rule without it waits for a person");
                 is_whole = false;
                 continue;
             };
             if !joined.is_empty() {
                 joined.push_str(" AND ");
             }
-            joined.push_str(&format!("{name}={value}"));
+            joined.push_str(&format!("{name}={written}"));
         }
         (joined, is_whole)
     }
