@@ -324,6 +324,15 @@ fn a_difference_of_maps_says_what_changed() {
     assert_eq!((changed.before.detail().rule, changed.what.clone()), ("TRUE", vec!["rule", "advice"]));
 }
 
+/// Rows that a file does not have in the order of their priorities once were damage to `index verify`.
+#[test]
+fn an_index_of_unordered_rows_is_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let maps = [(1, "1¦2¦OTHERWISE TRUE¦¦A00.0"), (1, "1¦1¦IFA 248152002¦¦B00.0"), (1, "1¦1¦IFA 248153007¦¦A00.0"), (2, "1¦x¦TRUE¦¦A00.0")];
+    let (engine, _) = kit::built(&[release(&folder, &maps, &[])]);
+    assert_eq!(engine.index().verify().damage, Vec::<String>::new());
+}
+
 #[test]
 fn the_way_back_is_no_equivalence_where_others_or_a_rule_are_needed() {
     let folder = tempfile::tempdir().unwrap();
