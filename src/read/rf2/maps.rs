@@ -10,7 +10,7 @@ use hashbrown::HashMap;
 use super::{Newest, Options, concept_id, effective_time, ids, is_active, orphan};
 use crate::model::{MapKind, Relationship};
 use crate::read::tabular::{Findings, Row, rows, rows_and_torn};
-use crate::read::{MapHandle, MapRelease, TargetDetail, TargetRow, Unmapped};
+use crate::read::{MapHandle, MapRelease, Severity, TargetDetail, TargetRow, Unmapped};
 
 /// Takes map rows and history; one map per map refset, and one for all of history.
 pub(super) struct Maps<'a> {
@@ -48,6 +48,12 @@ impl<'a> Maps<'a> {
     }
 
     pub fn read_maps(&mut self, input: &mut dyn BufRead, newest: &mut Option<Newest>, findings: &mut Findings<'_>) -> io::Result<()> {
+        let header = input.fill_buf()?.split(|b| *b == b'\n').next().unwrap_or_default();
+        if memchr::memmem::find(header, b"mapSource").is_some() {
+            let what = "a simple map to SNOMED CT (mapSource), from codes of a system that the file does not name".to_owned();
+            findings.push(Severity::Note, 1, 1, what, "passed over; give it as a table to have it");
+            return Ok(());
+        }
         rows_and_torn(input, COLUMNS, findings, &mut |row, findings| {
             let [id, time, active, ..] = row.fields;
             let dated = effective_time(time).is_some();

@@ -261,6 +261,15 @@ fn flags_that_are_neither_0_nor_1_are_said() {
 }
 
 #[test]
+fn maps_to_snomed_ct_are_passed_over() {
+    let member = format!("00000000-0000-4000-8000-000000000001¦20200101¦1¦m¦1187636009¦{}¦A", id(1));
+    let sink =
+        collected(&[concepts(), ("der2_sRefset_SimpleMapToSCTSnapshot_INT_1.txt", file(&format!("{MEMBER}\tmapSource"), &[member]))]);
+    let said: Vec<_> = sink.findings.iter().filter(|f| f.line > 0).map(|f| (f.severity, f.line)).collect();
+    assert_eq!((said, sink.maps.len()), (vec![(Severity::Note, 1)], 0));
+}
+
+#[test]
 fn the_newest_row_counts_across_packages() {
     let row = |time: &str, active: u32| format!("{}¦{time}¦{active}¦m¦d", id(1));
     let older = ("core/sct2_Concept_Snapshot_INT_20250101.txt", file(CONCEPT, &[row("20200101", 1)]));
