@@ -208,6 +208,11 @@ impl<'a> Release<'a> {
                 );
             }
         }
+        for (kind, without) in [(Kind::Association, "retired codes have no successors"), (Kind::Map, "nothing is mapped")] {
+            if !self.files.values().any(|f| f.kind == kind) {
+                say(Severity::Note, format!("the release has no {} file: {without}", kind.pattern()), "add the file, if there is one");
+            }
+        }
     }
 
     /// Reads all files of a kind, with the table of newest rows if they need one. `counts` may leave rows out of that table by their line.
@@ -290,6 +295,8 @@ impl<'a> Release<'a> {
                 for (end, column) in [(child, row.columns[3]), (parent, row.columns[4])] {
                     match concept_id(end).map(|key| concepts.get(&key)) {
                         Some(Some(true)) => {}
+                        // Without a file of concepts nobody knows which there are: they are taken at their word.
+                        Some(None) if concepts.is_empty() => {}
                         Some(Some(false)) => {
                             let what = format!("an active is-a row names {end}, which is inactive");
                             return findings.warn("is-a rows of inactive concepts", row.line, column, what, "the row is left out");

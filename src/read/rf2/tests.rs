@@ -333,6 +333,12 @@ fn what_is_no_release_is_said() {
     let only = |name: &'static str, text: &str| collected(&[(name, text.to_owned())]);
     assert!(only("notes.txt", "x").findings[0].what.contains("no Snapshot or Full files"));
     assert!(only("sct2_Concept_Delta_INT_20250101.txt", CONCEPT).findings[0].what.contains("no Snapshot or Full files"));
+    let is_a = format!("1¦20200101¦1¦m¦{}¦{}¦0¦116680003¦c¦m", id(2), id(1));
+    let sink = collected(&[("sct2_Relationship_Snapshot_INT_20250101.txt", file(RELATIONSHIP, &[is_a]))]);
+    assert_eq!((sink.parents.len(), said(&sink)), (1, Vec::new()));
+    let missing: Vec<_> =
+        sink.findings.iter().filter(|f| f.severity == Severity::Note).map(|f| f.what.split(':').next().unwrap()).collect();
+    assert_eq!(missing, ["the release has no der2_cRefset_Association file", "the release has no der2_...Refset_...Map file"]);
     let sink = only("sct2_Concept_Snapshot_INT_20250101.txt", "conceptid\tname\r\n1\tx\r\n");
     let header = sink.findings.iter().find(|f| f.line == 1).unwrap();
     assert!(header.what.contains("no column id, effectiveTime, active"), "{header}");
