@@ -157,15 +157,13 @@ impl<'a> Terms<'a> {
         })
     }
 
-    /// Hands out the terms that waited: preferred where no better refset has spoken, in each language for itself.
+    /// Hands out the terms that waited: preferred where no better refset has spoken, whatever the language.
     pub fn finish(mut self, sink: &mut dyn crate::read::Sink) {
         self.waiting.sort();
-        let english = |w: &Waiting| w.language.is_empty() || w.language.starts_with("en");
         for of_one in self.waiting.chunk_by(|a, b| a.concept == b.concept) {
-            let best = of_one[0].rank;
+            let (best, is_settled) = (of_one[0].rank, self.settled.contains(&of_one[0].concept));
             for w in of_one {
-                let is_preferred = if english(w) { w.rank == best && !self.settled.contains(&w.concept) } else { true };
-                let usage = if is_preferred { DesignationUse::Preferred } else { DesignationUse::Synonym };
+                let usage = if w.rank == best && !is_settled { DesignationUse::Preferred } else { DesignationUse::Synonym };
                 sink.designation(self.system, &w.concept.to_string(), usage, &w.language, &w.term);
             }
         }

@@ -128,16 +128,34 @@ fn the_callers_language_decides() {
             file(DESCRIPTION, &[description(12, 1, ids::SYNONYM, "Color"), description(13, 1, ids::SYNONYM, "Colour")]),
         ),
         (
+            "sct2_Description_Snapshot-de_XX_20250101.txt",
+            file(DESCRIPTION, &[14, 15].map(|n| description(n, 1, ids::SYNONYM, &format!("Farbe {n}")).replace("¦en¦", "¦de¦"))),
+        ),
+        (
             "der2_cRefset_LanguageSnapshot-en_INT_20250101.txt",
             file(
                 &format!("{MEMBER}\tacceptabilityId"),
-                &[language(2, ids::LANGUAGE_US, 12, ids::PREFERRED), language(3, ids::LANGUAGE_GB, 13, ids::PREFERRED)],
+                &[
+                    language(2, ids::LANGUAGE_US, 12, ids::PREFERRED),
+                    language(3, ids::LANGUAGE_GB, 13, ids::PREFERRED),
+                    language(4, 21000119109, 14, ids::PREFERRED),
+                    language(5, 11000119103, 15, ids::PREFERRED),
+                ],
             ),
         ),
     ];
-    let preferred = |options: &Options| with(&files, options).designation(&id(1), DesignationUse::Preferred).map(str::to_owned);
-    assert_eq!(preferred(&Options::default()).as_deref(), Some("Color"));
-    assert_eq!(preferred(&Options { languages: vec![ids::LANGUAGE_GB], ..Options::default() }).as_deref(), Some("Colour"));
+    for (languages, term) in [
+        (vec![], "Color"),
+        (vec![ids::LANGUAGE_GB], "Colour"),
+        (vec![21000119109], "Farbe 14"),
+        (vec![11000119103, 21000119109], "Farbe 15"),
+        // No term is preferred there: the next refset decides.
+        (vec![31000119101], "Color"),
+    ] {
+        let sink = with(&files, &Options { languages, ..Options::default() });
+        let preferred = sink.designations.iter().filter(|d| d.usage == DesignationUse::Preferred);
+        assert_eq!(preferred.map(|d| d.text.as_str()).collect::<Vec<_>>(), [term]);
+    }
 }
 
 #[test]
