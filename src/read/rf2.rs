@@ -27,7 +27,7 @@ mod files;
 mod maps;
 mod terms;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
 use std::path::Path;
 
@@ -74,6 +74,9 @@ pub mod ids {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
+    /// What the manifest calls the edition, if it says so; else it is named after the newest file. One edition has one version.
+    #[serde(skip)]
+    pub versions: BTreeSet<String>,
     /// Which form to read; by default Snapshot of each package that has one, else Full.
     #[serde(skip)]
     pub form: Option<Form>,
@@ -94,6 +97,7 @@ fn by_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u64,
 impl Options {
     /// These, and after them those of another package of the same edition.
     pub fn and(mut self, other: Options) -> Options {
+        self.versions.extend(other.versions);
         self.form = self.form.or(other.form);
         self.languages.extend(other.languages);
         for (refset, target) in other.map_targets {
@@ -180,9 +184,11 @@ impl<'a> Release<'a> {
             }
         }
         files.retain(|_, file| file.form.is_some() && file.form == options.form.or(forms.get(&file.package).copied()));
-        let version = files.values().map(|f| f.date.clone()).max().unwrap_or_default();
-        let release = Release { packages, files, version };
+        let newest = files.values().map(|f| f.date.clone()).max().unwrap_or_default();
+        let said = options.versions.first().filter(|_| options.versions.len() == 1);
+        let release = Release { packages, files, version: said.cloned().unwrap_or(newest) };
         release.say_what_is_missing(sink);
+        release.say_what_is_there_twice(sink);
         Ok(release)
     }
 
@@ -212,6 +218,20 @@ impl<'a> Release<'a> {
             if !self.files.values().any(|f| f.kind == kind) {
                 say(Severity::Note, format!("the release has no {} file: {without}", kind.pattern()), "add the file, if there is one");
             }
+        }
+    }
+
+    /// Two releases of one package are one to this reader: what the newer one dropped comes back.
+    fn say_what_is_there_twice(&self, sink: &mut dyn Sink) {
+        let mut dates: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for file in self.files.values().filter(|file| !file.package.is_empty()) {
+            dates.entry(&file.package).or_default().insert(&file.date);
+        }
+        for (package, dates) in dates.into_iter().filter(|(_, dates)| dates.len() > 1) {
+            let dates = dates.into_iter().collect::<Vec<_>>().join(", ");
+            let what = format!("the package {} is here in several releases: {dates}", package.to_ascii_uppercase());
+            let mend = "read as one, of every component the newest row; give one release of each package".to_owned();
+            sink.finding(Finding { file: "RF2 release".into(), line: 0, column: 0, severity: Severity::Warning, what, mend });
         }
     }
 

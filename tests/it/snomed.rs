@@ -547,10 +547,12 @@ fn a_manifest_says_where_a_refset_leads() {
         let sources = xwalk::releases::from_folders(&[&vocab])?;
         let inputs: Vec<_> = sources.iter().map(xwalk::releases::Source::input).collect();
         let engine = kit::built(&inputs).0;
-        let targets: Vec<_> = engine.index().maps().map(|m| m.target().alias().to_owned()).collect();
+        let snomed = engine.index().system("snomed").unwrap().version().to_owned();
+        let targets: Vec<_> = engine.index().maps().map(|m| m.target().alias().to_owned()).chain([snomed]).collect();
         Ok::<_, xwalk::releases::Error>(targets)
     };
     assert!(!write("").unwrap().contains(&"payer".to_owned()));
+    assert!(write("version = \"March\"\n").unwrap().contains(&"March".to_owned()));
     let said = "[release.rf2]\nlanguages = [900000000000508004]\nmap_targets = { 21999999101 = \"payer\" }\n";
     let targets = write(said).unwrap();
     assert!(targets.contains(&"payer".to_owned()), "{targets:?}");

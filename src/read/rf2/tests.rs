@@ -279,6 +279,25 @@ fn flags_that_are_neither_0_nor_1_are_said() {
 }
 
 #[test]
+fn two_releases_of_one_package_are_said() {
+    let of = |name: &'static str| (name, file(CONCEPT, &[format!("{}¦20200101¦1¦m¦d", id(1))]));
+    let (old, new, other) = (
+        of("a/sct2_Concept_Snapshot_INT_20250101.txt"),
+        of("b/sct2_Concept_Snapshot_INT_20260101.txt"),
+        of("c/sct2_Concept_Snapshot_US_20260301.txt"),
+    );
+    let said = |files: &[(&str, String)]| collected(files).findings.into_iter().find(|f| f.what.contains("several")).map(|f| f.what);
+    assert_eq!(said(&[old.clone(), new.clone()]).as_deref(), Some("the package INT is here in several releases: 20250101, 20260101"));
+    assert_eq!(said(&[new.clone(), other.clone()]), None);
+    // One version that the manifest says is the edition's; of two, neither.
+    let version = |versions: &[&str]| {
+        let versions = versions.iter().map(|v| (*v).to_owned()).collect();
+        with(&[new.clone(), other.clone()], &Options { versions, ..Options::default() }).systems[0].version.clone()
+    };
+    assert_eq!([version(&[]), version(&["2026-03"]), version(&["2026-01", "2026-03"])], ["20260301", "2026-03", "20260301"]);
+}
+
+#[test]
 fn maps_to_snomed_ct_are_passed_over() {
     let member = format!("00000000-0000-4000-8000-000000000001¦20200101¦1¦m¦1187636009¦{}¦A", id(1));
     let sink =
