@@ -508,6 +508,33 @@ fn depends_on_waits_for_its_property() {
     assert_eq!(told(&ask(&engine, &options, "c", &side("the \"left\" AND x=3"))), "needs-facts x; rule");
 }
 
+/// In a table OTHERWISE once held always.
+#[test]
+fn otherwise_holds_where_nothing_else_of_its_group_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let rows = ["a,x,1,IFA 248152002", "a,y,1,OTHERWISE TRUE", "a,z,2,TRUE", "b,x,1,", "b,y,1,OTHERWISE TRUE"];
+    std::fs::write(&path, format!("s,t,g,r\n{}\n", rows.join("\n"))).unwrap();
+    let built = |kind: &str| {
+        let entry = format!(
+            "[[release]]\nid = \"t\"\nmap = \"t\"\nsource = \"s\"\ntarget = \"t\"\nkind = \"{kind}\"\nversion = \"1\"\nformat = \"table\"\n\
+            file = \"t.csv\"\n[release.table]\ncolumns = {{ source = \"s\", target = \"t\", group = \"g\", rule = \"r\" }}\n"
+        );
+        std::fs::write(folder.path().join("manifest.toml"), entry).unwrap();
+        let sources = xwalk::releases::from_folders(&[folder.path()]).unwrap();
+        kit::built(&sources.iter().map(xwalk::releases::Source::input).collect::<Vec<_>>()).0
+    };
+    let options = TranslatorOptions { from: "s".into(), to: "t".into(), ..Default::default() };
+    for kind in ["table", "rules"] {
+        let engine = built(kind);
+        let told = |code: &str, facts: &Facts| told(&ask(&engine, &options, code, facts));
+        assert_eq!(told("a", &of(Sex::Female)), "combination! x + z", "{kind}");
+        assert_eq!(told("a", &of(Sex::Male)), "combination! y + z", "{kind}");
+        assert_eq!(told("a", &Facts::default()), "needs-facts x|y + z; sex", "{kind}");
+        assert_eq!(told("b", &Facts::default()), "approximate! x", "{kind}");
+    }
+}
+
 /// An extension says more of a core that lies in another package; apart it would be all orphans.
 #[test]
 fn an_edition_and_its_extension_are_one_release() {
