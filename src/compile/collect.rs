@@ -19,17 +19,20 @@ pub(super) struct Collector {
     member: String,
     sha256: String,
     precedence: i32,
+    /// The manifest names the map of this file, which may be one of several files of one map.
+    is_named: bool,
     /// What a [`SystemHandle`] stands for: a system, and one of its releases.
     handles: Vec<(usize, usize)>,
 }
 
 impl Collector {
     /// What follows comes from this file.
-    pub fn begin_file(&mut self, file: &str, sha256: &str, precedence: i32) {
+    pub fn begin_file(&mut self, file: &str, sha256: &str, precedence: i32, is_named: bool) {
         self.file = file.to_owned();
         self.member = file.to_owned();
         self.sha256 = sha256.to_owned();
         self.precedence = precedence;
+        self.is_named = is_named;
     }
 
     /// Joins what was read side by side. Releases of one system are read by one collector; the other may know it by its maps' codes.
@@ -87,7 +90,24 @@ impl Sink for Collector {
 
     fn map(&mut self, release: &MapRelease) -> MapHandle {
         let (source, target) = (self.system_of(&release.source), self.system_of(&release.target));
-        let found = self.maps.iter().position(|m| m.meta.id == release.id && m.meta.version == release.version);
+        let is_called = |m: &&MapBuilder| m.meta.id == release.id && m.meta.version == release.version;
+        if let Some(known) = self.maps.iter().find(is_called) {
+            let other_map = known.systems != (source, target) || known.meta.url != release.url;
+            let other_file = !self.is_named && known.meta.files.iter().all(|(_, sha256)| *sha256 != self.sha256);
+            if other_map || other_file {
+                let elsewhere = known.meta.files.last().map_or("", |(file, _)| file);
+                self.findings.push(Finding {
+                    file: self.member.clone(),
+                    line: 0,
+                    column: 0,
+                    severity: Severity::Warning,
+                    what: format!("a map {}|{} stands in {elsewhere} too, and says other things there", release.id, release.version),
+                    mend: "between the same systems their rows are put together; leave one out, or give it another id or version".into(),
+                });
+            }
+        }
+        // Of one name, but between other systems: another map.
+        let found = self.maps.iter().position(|m| is_called(&m) && m.systems == (source, target));
         let at = found.unwrap_or_else(|| {
             let aliases = (self.systems[source].alias.clone(), self.systems[target].alias.clone());
             self.maps.push(MapBuilder::new(release, aliases, (source, target), self.precedence));

@@ -137,7 +137,8 @@ fn order(input: &Input) -> (&str, Option<crate::model::Date>, &str, &str) {
 
 fn collect(input: &Input, collector: &mut Collector) -> Result<(), Error> {
     let sha256 = checked_hash(input)?;
-    collector.begin_file(&input.file, &sha256, input.precedence);
+    let is_named = matches!(input.content, Content::Map(_) | Content::Table(..));
+    collector.begin_file(&input.file, &sha256, input.precedence, is_named);
     let given = match &input.content {
         Content::System(release) => read::Given::System(release),
         Content::Map(release) => read::Given::Map(release),
@@ -178,7 +179,7 @@ fn collect_editions(inputs: &[&Input], collector: &mut Collector) -> Result<(), 
         hashes.push(checked_hash(input)?);
     }
     if let Some(precedence) = inputs.iter().map(|input| input.precedence).max() {
-        collector.begin_file(&files.join(" + "), &hashes.join(" "), precedence);
+        collector.begin_file(&files.join(" + "), &hashes.join(" "), precedence, false);
         let options = inputs.iter().filter_map(|input| match &input.content {
             Content::Edition(options) => Some(options.clone()),
             _ => None,

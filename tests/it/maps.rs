@@ -169,6 +169,25 @@ fn the_namespace_of_a_local_prefix_names_its_system() {
     assert_eq!(said, [(Severity::Warning, "2.tsv".to_owned(), (0, 0), what.to_owned())]);
 }
 
+/// Two files of one id and version once were one map without a word, even between other systems.
+#[test]
+fn maps_of_one_name_are_said() {
+    let map = |source: &str, target: &str| {
+        format!(
+            r#"{{"resourceType": "ConceptMap", "id": "m", "version": "1", "group": [{{"source": "{source}", "target": "icd10cm", "element": [
+            {{"code": "a", "target": [{{"code": "{target}", "relationship": "equivalent"}}]}}]}}]}}"#
+        )
+    };
+    let (one, other, elsewhere) = (map("local", "I10"), map("local", "E11.9"), map("remote", "I10"));
+    assert_eq!(built(&[("1.json", &one), ("2.json", &one)]).1.iter().filter(|s| s.3.starts_with("a map")).count(), 0);
+    let what = "a map m|1 stands in 1.json too, and says other things there".to_owned();
+    for other in [&other, &elsewhere] {
+        let (engine, said) = built(&[("1.json", &one), ("2.json", other)]);
+        assert!(said.contains(&(Severity::Warning, "2.json".to_owned(), (0, 0), what.clone())), "{said:?}");
+        assert_eq!(engine.index().maps().count(), if std::ptr::eq(other, &elsewhere) { 2 } else { 1 });
+    }
+}
+
 /// Of two groups that lead the same way once only the first that had a code answered.
 #[test]
 fn groups_of_one_pair_of_systems_are_one_map() {
