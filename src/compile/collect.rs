@@ -19,20 +19,20 @@ pub(super) struct Collector {
     member: String,
     sha256: String,
     precedence: i32,
-    /// The manifest names the map of this file, which may be one of several files of one map.
-    is_named: bool,
+    /// A map of this format stands in one file.
+    is_whole: bool,
     /// What a [`SystemHandle`] stands for: a system, and one of its releases.
     handles: Vec<(usize, usize)>,
 }
 
 impl Collector {
     /// What follows comes from this file.
-    pub fn begin_file(&mut self, file: &str, sha256: &str, precedence: i32, is_named: bool) {
+    pub fn begin_file(&mut self, file: &str, sha256: &str, precedence: i32, is_whole: bool) {
         self.file = file.to_owned();
         self.member = file.to_owned();
         self.sha256 = sha256.to_owned();
         self.precedence = precedence;
-        self.is_named = is_named;
+        self.is_whole = is_whole;
     }
 
     /// Joins what was read side by side. Releases of one system are read by one collector; the other may know it by its maps' codes.
@@ -93,7 +93,7 @@ impl Sink for Collector {
         let is_called = |m: &&MapBuilder| m.meta.id == release.id && m.meta.version == release.version;
         if let Some(known) = self.maps.iter().find(is_called) {
             let other_map = known.systems != (source, target) || known.meta.url != release.url;
-            let other_file = !self.is_named && known.meta.files.iter().all(|(_, sha256)| *sha256 != self.sha256);
+            let other_file = self.is_whole && known.meta.files.iter().all(|(_, sha256)| *sha256 != self.sha256);
             if other_map || other_file {
                 let elsewhere = known.meta.files.last().map_or("", |(file, _)| file);
                 self.findings.push(Finding {

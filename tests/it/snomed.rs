@@ -481,8 +481,19 @@ fn unmapped_rules_of_concept_maps() {
     check("fixed", "other", "approximate! zz");
     check("fixed", "x", "no-map");
     check("same", "a", "exact! x");
-    // Its own code, but the target system has none of that name.
-    check("same", "other", "unmapped");
+    // Nobody knows which codes the target system has.
+    check("same", "other", "exact! other");
+    check("same", "nobody", "invalid-code");
+    // Nor which codes the source has, if no release of it is loaded.
+    let maps: Vec<Input> = inputs.into_iter().filter(|input| input.file.ends_with("-map.json")).collect();
+    let (engine, _) = kit::built(&maps);
+    let told = |from: &str, code: &str| {
+        let options = TranslatorOptions { from: from.into(), to: "http://example.org/target".into(), ..Default::default() };
+        told(&ask(&engine, &options, code, &Facts::default()))
+    };
+    assert_eq!(told("http://example.org/fixed-source", "nobody"), "approximate! zz");
+    assert_eq!(told("http://example.org/same-source", "zz"), "exact! zz");
+    assert_eq!(told("http://example.org/same-source", "nobody"), "invalid-code");
 }
 
 #[test]

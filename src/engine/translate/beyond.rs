@@ -44,7 +44,7 @@ impl<'e> Translator<'e> {
         if self.options.reverse {
             return;
         }
-        let _ = self.by_unmapped_rule(source, asked, t)
+        let _ = self.by_unmapped_rule(source.code(), Some(source), asked, t)
             || self.by_history(source, asked, t)
             || (self.options.ancestor && self.by_ancestor(source, asked, t))
             || self.by_chain(source, asked, t);
@@ -70,18 +70,19 @@ impl<'e> Translator<'e> {
         }
     }
 
-    /// FHIR `ConceptMap.group.unmapped`.
-    fn by_unmapped_rule(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+    /// FHIR `ConceptMap.group.unmapped`. A code that nothing names has no concept.
+    pub(super) fn by_unmapped_rule(&self, code: &str, source: Option<Concept<'e>>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
         let Some(&map) = self.maps.iter().find(|m| m.meta().unmapped != Unmapped::None) else { return false };
         let (code, relationship) = match &map.meta().unmapped {
             Unmapped::None => return false,
-            Unmapped::UseSourceCode(relationship) => (source.code(), *relationship),
+            Unmapped::UseSourceCode(relationship) => (code, *relationship),
             Unmapped::Fixed { code, relationship, .. } => (code.as_str(), *relationship),
             Unmapped::OtherMap(name) => {
                 let Ok(other) = self.engine.map(name) else {
                     t.message = format!("{} sends codes without a row to {name}, which is not in this index", map.id()).into();
                     return false;
                 };
+                let Some(source) = source else { return false };
                 let reading = scenarios::of_rows(other, source, scenarios::When(asked.date), asked.facts, self.findings);
                 let fits = other.source() == self.source && other.target() == self.target;
                 return reading.filter(|_| fits).is_some_and(|reading| {
