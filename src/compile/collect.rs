@@ -4,7 +4,9 @@ use super::form_of;
 use super::map::MapBuilder;
 use super::system::SystemBuilder;
 use crate::model::{DesignationUse, NoteKind, System};
-use crate::read::{At, CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Sink, SystemHandle, SystemRelease, TargetRow, Unmapped};
+use crate::read::{
+    At, CodeRange, ConceptRow, Finding, MapHandle, MapRelease, Severity, Sink, SystemHandle, SystemRelease, TargetRow, Unmapped,
+};
 
 /// The systems and maps of all files read so far.
 #[derive(Default)]
@@ -17,17 +19,20 @@ pub(super) struct Collector {
     member: String,
     sha256: String,
     precedence: i32,
+    /// A map of this format stands in one file.
+    is_whole: bool,
     /// What a [`SystemHandle`] stands for: a system, and one of its releases.
     handles: Vec<(usize, usize)>,
 }
 
 impl Collector {
     /// What follows comes from this file.
-    pub fn begin_file(&mut self, file: &str, sha256: &str, precedence: i32) {
+    pub fn begin_file(&mut self, file: &str, sha256: &str, precedence: i32, is_whole: bool) {
         self.file = file.to_owned();
         self.member = file.to_owned();
         self.sha256 = sha256.to_owned();
         self.precedence = precedence;
+        self.is_whole = is_whole;
     }
 
     /// Joins what was read side by side. Releases of one system are read by one collector; the other may know it by its maps' codes.
@@ -85,7 +90,24 @@ impl Sink for Collector {
 
     fn map(&mut self, release: &MapRelease) -> MapHandle {
         let (source, target) = (self.system_of(&release.source), self.system_of(&release.target));
-        let found = self.maps.iter().position(|m| m.meta.id == release.id && m.meta.version == release.version);
+        let is_called = |m: &&MapBuilder| m.meta.id == release.id && m.meta.version == release.version;
+        if let Some(known) = self.maps.iter().find(is_called) {
+            let other_map = known.systems != (source, target) || known.meta.url != release.url;
+            let other_file = self.is_whole && known.meta.files.iter().all(|(_, sha256)| *sha256 != self.sha256);
+            if other_map || other_file {
+                let elsewhere = known.meta.files.last().map_or("", |(file, _)| file);
+                self.findings.push(Finding {
+                    file: self.member.clone(),
+                    line: 0,
+                    column: 0,
+                    severity: Severity::Warning,
+                    what: format!("a map {}|{} stands in {elsewhere} too, and says other things there", release.id, release.version),
+                    mend: "between the same systems their rows are put together; leave one out, or give it another id or version".into(),
+                });
+            }
+        }
+        // Of one name, but between other systems: another map.
+        let found = self.maps.iter().position(|m| is_called(&m) && m.systems == (source, target));
         let at = found.unwrap_or_else(|| {
             let aliases = (self.systems[source].alias.clone(), self.systems[target].alias.clone());
             self.maps.push(MapBuilder::new(release, aliases, (source, target), self.precedence));
@@ -97,6 +119,24 @@ impl Sink for Collector {
             self.systems[target].code(code);
         }
         MapHandle(at as u32)
+    }
+
+    fn system_uri(&mut self, alias: &str, uri: &str) {
+        let (at, uri) = (self.system_of(alias), uri.trim_end_matches(['/', '#']));
+        let known = &mut self.systems[at].uri;
+        if known.is_empty() {
+            *known = uri.to_owned();
+        } else if known != uri {
+            let what = format!("{alias} stands for {uri} here and for {known} elsewhere");
+            self.findings.push(Finding {
+                file: self.member.clone(),
+                line: 0,
+                column: 0,
+                severity: Severity::Warning,
+                what,
+                mend: "taken for one system; give one of the two another prefix".into(),
+            });
+        }
     }
 
     fn concept(&mut self, system: SystemHandle, row: ConceptRow<'_>) {

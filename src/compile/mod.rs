@@ -16,6 +16,7 @@ pub mod terms;
 mod validity;
 
 use crate::index::{self, IndexWriter};
+use crate::model::map::Unmapped;
 use crate::model::{CodeForm, System};
 use crate::read::{self, Finding, MapRelease, Severity, SystemRelease};
 use collect::Collector;
@@ -137,7 +138,8 @@ fn order(input: &Input) -> (&str, Option<crate::model::Date>, &str, &str) {
 
 fn collect(input: &Input, collector: &mut Collector) -> Result<(), Error> {
     let sha256 = checked_hash(input)?;
-    collector.begin_file(&input.file, &sha256, input.precedence);
+    let is_whole = matches!(input.format, read::Format::Fhir | read::Format::Sssom);
+    collector.begin_file(&input.file, &sha256, input.precedence, is_whole);
     let given = match &input.content {
         Content::System(release) => read::Given::System(release),
         Content::Map(release) => read::Given::Map(release),
@@ -178,7 +180,7 @@ fn collect_editions(inputs: &[&Input], collector: &mut Collector) -> Result<(), 
         hashes.push(checked_hash(input)?);
     }
     if let Some(precedence) = inputs.iter().map(|input| input.precedence).max() {
-        collector.begin_file(&files.join(" + "), &hashes.join(" "), precedence);
+        collector.begin_file(&files.join(" + "), &hashes.join(" "), precedence, false);
         let options = inputs.iter().filter_map(|input| match &input.content {
             Content::Edition(options) => Some(options.clone()),
             _ => None,
@@ -206,9 +208,16 @@ fn checked_hash(input: &Input) -> Result<String, Error> {
 }
 
 fn write(collector: Collector, out: &Path) -> Result<Report, Error> {
-    let Collector { systems, mut maps, mut findings, .. } = collector;
+    let Collector { mut systems, mut maps, mut findings, .. } = collector;
     for map in &mut maps {
         map.stand_in(&systems[map.systems.0]);
+        // Where no release says what its codes are, any code of the source may stand for itself.
+        let (source, target) = map.systems;
+        if matches!(map.meta.unmapped, Unmapped::UseSourceCode(_)) && systems[target].has_no_release() {
+            for code in systems[source].codes() {
+                systems[target].code(&code);
+            }
+        }
     }
     let mut order: Vec<usize> = (0..systems.len()).collect();
     order.sort_by(|&a, &b| systems[a].alias.cmp(&systems[b].alias));

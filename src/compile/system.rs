@@ -183,6 +183,15 @@ impl SystemBuilder {
         self.keys.texts.len()
     }
 
+    /// All of them, as the system prints them.
+    pub fn codes(&self) -> Vec<String> {
+        (0..self.len() as u32).map(|number| self.form.code(self.keys.texts.get(number))).collect()
+    }
+
+    pub fn has_no_release(&self) -> bool {
+        self.releases.is_empty()
+    }
+
     /// Takes over the codes of the same system as maps alone have named them; gives the number of each.
     pub fn adopt(&mut self, other: &SystemBuilder) -> Vec<u32> {
         debug_assert!(other.releases.is_empty(), "two collectors have read releases of {}", self.alias);

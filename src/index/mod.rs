@@ -149,10 +149,9 @@ impl Index {
     /// A code system by alias, canonical URI, OID, HL7 v2 name, or the alias or URI of its own release.
     pub fn system(&self, name: &str) -> Option<CodeSystem<'_>> {
         let known = crate::model::System::find(name).map(|s| s.alias);
-        let at = self
-            .systems
-            .iter()
-            .position(|s| Some(s.meta.alias.as_str()) == known || s.meta.alias == name || (!s.meta.uri.is_empty() && s.meta.uri == name))?;
+        let uri = name.trim_end_matches(['/', '#']);
+        let is_uri = |uri_of: &str| !uri_of.is_empty() && (uri_of == name || uri_of == uri);
+        let at = self.systems.iter().position(|s| Some(s.meta.alias.as_str()) == known || s.meta.alias == name || is_uri(&s.meta.uri))?;
         Some(CodeSystem::new(self, at as u16))
     }
 

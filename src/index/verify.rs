@@ -142,7 +142,10 @@ fn system_faults(system: CodeSystem<'_>, part: &SystemPart, faults: &mut Faults)
 fn map_faults(map: ConceptMap<'_>, part: &MapPart, faults: &mut Faults) {
     let (sources, targets) = (map.source().len(), map.target().len());
     let rows = part.rows.as_slice();
-    faults.unless(rows.is_sorted_by_key(|r| (r.source.get(), r.line.get())), || "the rows are out of order".into());
+    // As in the file, or by their places where the order of a file means nothing (RF2).
+    let as_in_file = rows.is_sorted_by_key(|r| (r.source.get(), r.line.get()));
+    let by_place = || rows.is_sorted_by_key(|r| (r.source.get(), r.scenario.get(), r.group.get(), r.priority.get(), r.target.get()));
+    faults.unless(as_in_file || by_place(), || "the rows are out of order".into());
     let offsets = part.source_offsets.as_slice();
     faults.unless(offsets.len() == sources as usize + 1, || "the offsets by source are not as many as the sources".into());
     let mut by_target = 0;

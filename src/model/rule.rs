@@ -11,7 +11,7 @@
 //!
 //! `445518008` (age at onset) and `424144002` (current age) need a comparison and nothing else may have one; `248152002` and `248153007`
 //! are the sexes; any other id is a co-existing finding, true for the concept or a descendant of it. Terms are comments: they are
-//! skipped, whatever they contain. FHIR `dependsOn` joins the same language as `attribute=value`.
+//! skipped, whatever they contain. FHIR `dependsOn` joins the same language as `attribute=value`, or `attribute="value"` ([`property_value`]).
 //!
 //! A rule is parsed once, when an index is built, and kept as a few bytes ([`Rule::program`]); [`Program`] evaluates those bytes where
 //! they lie, without allocation. What is not known of a patient is [`Truth::Unknown`], never false: falling through to
@@ -265,9 +265,17 @@ impl std::fmt::Display for Clause<'_> {
             Clause::Sex(Sex::Female) => write!(f, "IFA {FEMALE}"),
             Clause::Sex(Sex::Male) => write!(f, "IFA {MALE}"),
             Clause::Finding(id) => write!(f, "IFA {id}"),
-            Clause::Property { attribute, value } => write!(f, "{attribute}={value}"),
+            Clause::Property { attribute, value } => write!(f, "{attribute}={}", property_value(value).unwrap_or(value.into())),
         }
     }
+}
+
+/// A value as a rule may hold it: in quotes if it would read otherwise (`left AND age=3`). `None`: it has quotes itself, and cannot be held.
+pub fn property_value(value: &str) -> Option<std::borrow::Cow<'_, str>> {
+    if !value.contains(" AND ") && !value.starts_with('"') && value.trim() == value {
+        return Some(value.into());
+    }
+    (!value.contains('"')).then(|| format!("\"{value}\"").into())
 }
 
 /// A parsed rule that owns its program.

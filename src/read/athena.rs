@@ -8,6 +8,8 @@
 //! what of): the value is no target by itself.
 //! `Concept replaced by` makes the succession of each vocabulary. `Is a` within a vocabulary makes parents. OMOP states no strength.
 //!
+//! A standard concept maps to itself; such rows are told where the vocabulary maps others of its concepts, and go without saying elsewhere.
+//!
 //! Held in memory: one entry per concept (16 bytes and its code) and 16 bytes per `Maps to` row. The relationship file itself, ten times
 //! as large, streams.
 
@@ -205,8 +207,6 @@ impl Download {
             let same_vocabulary = from.vocabulary == to.vocabulary;
             let (source, target) = (self.code(from), self.code(to));
             match relationship {
-                // A standard concept maps to itself.
-                "Maps to" if same_vocabulary && source == target => {}
                 "Maps to" => {
                     let (Some(source), Some(target)) = (number(&row, 0, findings), number(&row, 1, findings)) else { return };
                     let line = u32::try_from(row.line).unwrap_or(u32::MAX);
@@ -243,11 +243,16 @@ impl Download {
     fn maps(&mut self, sink: &mut dyn Sink) {
         self.maps_to.sort_unstable();
         self.maps_to.dedup_by_key(|m| (m.vocabularies, m.source, m.target));
+        // A standard concept maps to itself.
+        let to_others = |row: &&MapsTo| row.source != row.target;
         let mut all: HashMap<u32, Vec<MapsTo>> = HashMap::new();
-        for row in &self.maps_to {
+        for row in self.maps_to.iter().filter(to_others) {
             all.entry(row.source).or_default().push(*row);
         }
         for of_pair in self.maps_to.chunk_by(|a, b| a.vocabularies == b.vocabularies) {
+            if !of_pair.iter().any(|row| to_others(&row)) {
+                continue;
+            }
             let (from, to) = of_pair[0].vocabularies;
             let (source_system, target_system) = (&self.vocabularies[usize::from(from)], &self.vocabularies[usize::from(to)]);
             let (source_alias, target_alias) = (&source_system.alias, &target_system.alias);
@@ -255,7 +260,7 @@ impl Download {
             let map = sink.map(&release(id, title, source_system, target_system, MapKind::Table));
             for of_one in of_pair.chunk_by(|a, b| a.source == b.source) {
                 let source = of_one[0].source;
-                let others = all[&source].iter().filter(|row| row.vocabularies.1 != to);
+                let others = all.get(&source).into_iter().flatten().filter(|row| row.vocabularies.1 != to);
                 let others = others.map(|row| format!("Maps to={}", self.coding(self.concepts[&row.target])));
                 let absent = self.absent.get(&source).into_iter().flatten().map(|id| format!("Maps to=omop|{id}"));
                 let values = self.values.get(&source).into_iter().flatten().cloned();
@@ -269,7 +274,7 @@ impl Download {
                             line: row.line.into(),
                             source: self.code(self.concepts[&row.source]),
                             target: Some(self.code(self.concepts[&row.target])),
-                            relationship: Relationship::RelatedTo,
+                            relationship: if to_others(&row) { Relationship::RelatedTo } else { Relationship::Equivalent },
                             scenario: together.into(),
                             group: if together { u16::try_from(i + 1).unwrap_or(u16::MAX) } else { 0 },
                             // The file is the last that was read; every download begins with the two ids.
@@ -408,6 +413,22 @@ mod tests {
         assert_eq!(old.to, Some(jiff::civil::date(2020, 1, 30)));
         let places: Vec<_> = sink.findings.iter().map(|f| (f.file.as_str(), f.line, f.column)).collect();
         assert_eq!(places, [("d/CONCEPT.csv", 8, 1), ("d/CONCEPT.csv", 9, 8), ("d/CONCEPT_RELATIONSHIP.csv", 9, 2)]);
+    }
+
+    /// Within a vocabulary that maps its older concepts to newer ones these once had no row, and were unmapped.
+    #[test]
+    fn a_standard_concept_stands_for_itself_beside_others_that_do_not() {
+        let rows = |text: &str| {
+            let sink = collected(&[("CONCEPT.csv", CONCEPT), ("CONCEPT_RELATIONSHIP.csv", text)]);
+            sink.targets.iter().map(|t| (t.source.clone(), t.target.clone().unwrap(), t.relationship)).collect::<Vec<_>>()
+        };
+        let header = RELATIONSHIP.lines().next().unwrap();
+        let itself = format!("{header}\n11\t11\tMaps to\t19700101\t20991231\t\n");
+        assert_eq!(rows(&itself), []);
+        let row = |from: &str, to: &str, strength| (from.to_owned(), to.to_owned(), strength);
+        let (old, new) = ("248152002", "138875005");
+        let expect = [row(new, new, Relationship::Equivalent), row(old, new, Relationship::RelatedTo)];
+        assert_eq!(rows(&format!("{itself}13\t11\tMaps to\t19700101\t20991231\t\n")), expect);
     }
 
     /// V10.3, history of breast cancer: "history of" is half of it.

@@ -4,9 +4,9 @@
 //! parts are joined with one blank. `SHORTU`: 1-5 code, 7-34 text. Which of the three a file is shows in its first record. A copyright
 //! notice may stand before the records.
 //!
-//! Shapes of codes: category I five digits; category II four digits and F; category III four digits and T; proprietary laboratory
-//! analyses four digits and U; administrative MAAA four digits and M; modifiers two characters. CPT is copyright of the American
-//! Medical Association: nothing of it is in xwalk, and the tests use made-up codes.
+//! Shapes of codes: category I five digits, or four digits and A (administration of vaccines); category II four digits and F; category III
+//! four digits and T; proprietary laboratory analyses four digits and U; administrative MAAA four digits and M; modifiers two characters.
+//! CPT is copyright of the American Medical Association: nothing of it is in xwalk, and the tests use made-up codes.
 
 use super::code::{Place, Seen};
 use super::lines::{Line, Lines, excerpt};
@@ -77,7 +77,7 @@ pub(super) fn is_code(text: &str) -> bool {
     let b = text.as_bytes();
     match b.len() {
         2 => b.iter().all(|c| c.is_ascii_digit() || c.is_ascii_uppercase()),
-        5 => b[..4].iter().all(u8::is_ascii_digit) && matches!(b[4], b'0'..=b'9' | b'F' | b'T' | b'U' | b'M'),
+        5 => b[..4].iter().all(u8::is_ascii_digit) && matches!(b[4], b'0'..=b'9' | b'A' | b'F' | b'T' | b'U' | b'M'),
         _ => false,
     }
 }
@@ -194,11 +194,12 @@ mod tests {
 
     #[test]
     fn tab_delimited() {
-        let read =
-            read_text(&format!("{NOTICE}99998\tMade-up procedure, \"first\" kind\r\n9998F\tMade-up measure\r\nZ9\tMade-up modifier\r\n"));
+        let read = read_text(&format!(
+            "{NOTICE}99998\tMade-up procedure, \"first\" kind\r\n9998F\tMade-up measure\r\n9998A\tMade-up dose\r\nZ9\tMade-up modifier\r\n"
+        ));
         assert_eq!(read.findings, []);
         assert_eq!(read.designation("99998", DesignationUse::Long), Some("Made-up procedure, \"first\" kind"));
-        assert_eq!(read.concepts.iter().map(|c| c.code.as_str()).collect::<Vec<_>>(), ["99998", "9998F", "Z9"]);
+        assert_eq!(read.concepts.iter().map(|c| c.code.as_str()).collect::<Vec<_>>(), ["99998", "9998F", "9998A", "Z9"]);
     }
 
     #[test]

@@ -235,6 +235,8 @@ pub trait Sink {
     fn begin(&mut self, _file: &str) {}
     fn system(&mut self, release: &SystemRelease) -> SystemHandle;
     fn map(&mut self, release: &MapRelease) -> MapHandle;
+    /// What a system that a map names is called where everybody can know it.
+    fn system_uri(&mut self, _alias: &str, _uri: &str) {}
     fn concept(&mut self, system: SystemHandle, row: ConceptRow<'_>);
     /// `language` is a BCP 47 tag; empty means English as published.
     fn designation(&mut self, system: SystemHandle, code: &str, usage: DesignationUse, language: &str, text: &str);

@@ -27,7 +27,7 @@ mod files;
 mod maps;
 mod terms;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead};
 use std::path::Path;
 
@@ -39,7 +39,7 @@ use self::files::{FileName, Kind, file_name};
 use self::maps::Maps;
 use self::terms::{Preferences, Terms};
 use super::source::visit_path;
-use super::tabular::{Findings, rows};
+use super::tabular::{Findings, Row, rows};
 use super::{ConceptRow, Finding, Severity, Sink, SystemHandle, SystemRelease};
 use crate::model::system::verhoeff;
 use crate::model::{Date, Status};
@@ -74,6 +74,9 @@ pub mod ids {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
+    /// What the manifest calls the edition, if it says so; else it is named after the newest file. One edition has one version.
+    #[serde(skip)]
+    pub versions: BTreeSet<String>,
     /// Which form to read; by default Snapshot of each package that has one, else Full.
     #[serde(skip)]
     pub form: Option<Form>,
@@ -94,6 +97,7 @@ fn by_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<u64,
 impl Options {
     /// These, and after them those of another package of the same edition.
     pub fn and(mut self, other: Options) -> Options {
+        self.versions.extend(other.versions);
         self.form = self.form.or(other.form);
         self.languages.extend(other.languages);
         for (refset, target) in other.map_targets {
@@ -180,9 +184,11 @@ impl<'a> Release<'a> {
             }
         }
         files.retain(|_, file| file.form.is_some() && file.form == options.form.or(forms.get(&file.package).copied()));
-        let version = files.values().map(|f| f.date.clone()).max().unwrap_or_default();
-        let release = Release { packages, files, version };
+        let newest = files.values().map(|f| f.date.clone()).max().unwrap_or_default();
+        let said = options.versions.first().filter(|_| options.versions.len() == 1);
+        let release = Release { packages, files, version: said.cloned().unwrap_or(newest) };
         release.say_what_is_missing(sink);
+        release.say_what_is_there_twice(sink);
         Ok(release)
     }
 
@@ -207,6 +213,25 @@ impl<'a> Release<'a> {
                     "add the file, or the edition that has it",
                 );
             }
+        }
+        for (kind, without) in [(Kind::Association, "retired codes have no successors"), (Kind::Map, "nothing is mapped")] {
+            if !self.files.values().any(|f| f.kind == kind) {
+                say(Severity::Note, format!("the release has no {} file: {without}", kind.pattern()), "add the file, if there is one");
+            }
+        }
+    }
+
+    /// Two releases of one package are one to this reader: what the newer one dropped comes back.
+    fn say_what_is_there_twice(&self, sink: &mut dyn Sink) {
+        let mut dates: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for file in self.files.values().filter(|file| !file.package.is_empty()) {
+            dates.entry(&file.package).or_default().insert(&file.date);
+        }
+        for (package, dates) in dates.into_iter().filter(|(_, dates)| dates.len() > 1) {
+            let dates = dates.into_iter().collect::<Vec<_>>().join(", ");
+            let what = format!("the package {} is here in several releases: {dates}", package.to_ascii_uppercase());
+            let mend = "read as one, of every component the newest row; give one release of each package".to_owned();
+            sink.finding(Finding { file: "RF2 release".into(), line: 0, column: 0, severity: Severity::Warning, what, mend });
         }
     }
 
@@ -237,18 +262,14 @@ impl<'a> Release<'a> {
             let is_full = self.files.get(name).is_some_and(|file| file.form == Some(Form::Full));
             let mut findings = Findings::new(name, sink);
             rows(input, ["id", "effectiveTime", "active"], &mut findings, &mut |row, findings| {
-                let [id, time, active] = row.fields;
+                let [id, time, _] = row.fields;
                 let Some(key) = concept_id(id) else {
                     let what = format!("{id:?} is not the id of a concept, or its check digit is wrong");
                     return findings.warn("bad concept ids", row.line, row.columns[0], what, "the concept is left out; correct the id");
                 };
                 let Some(time) = date(time) else { return no_time(time, row.line, findings) };
-                match active {
-                    "0" | "1" => history.push((key, time, active == "1", is_full)),
-                    _ => {
-                        let what = format!("active is {active:?}, neither 0 nor 1");
-                        findings.warn("bad active flags", row.line, row.columns[2], what, "the concept is left out");
-                    }
+                if let Some(active) = is_active(&row, findings) {
+                    history.push((key, time, active, is_full));
                 }
             })?;
             findings.finish();
@@ -287,13 +308,15 @@ impl<'a> Release<'a> {
         let is_a = |line: &[u8]| memchr::memmem::find(line, ids::IS_A.as_bytes()).is_some();
         self.each(Kind::Relationship, &is_a, sink, &mut |input, newest, findings| {
             rows(input, ["id", "effectiveTime", "active", "sourceId", "destinationId", "typeId"], findings, &mut |row, findings| {
-                let [id, time, active, child, parent, kind] = row.fields;
-                if kind != ids::IS_A || !Newest::takes(newest, id, time, row.line, findings) || active != "1" {
+                let [id, time, _, child, parent, kind] = row.fields;
+                if kind != ids::IS_A || !Newest::takes(newest, id, time, row.line, findings) || is_active(&row, findings) != Some(true) {
                     return;
                 }
                 for (end, column) in [(child, row.columns[3]), (parent, row.columns[4])] {
                     match concept_id(end).map(|key| concepts.get(&key)) {
                         Some(Some(true)) => {}
+                        // Without a file of concepts nobody knows which there are: they are taken at their word.
+                        Some(None) if concepts.is_empty() => {}
                         Some(Some(false)) => {
                             let what = format!("an active is-a row names {end}, which is inactive");
                             return findings.warn("is-a rows of inactive concepts", row.line, column, what, "the row is left out");
@@ -321,6 +344,19 @@ fn orphan(findings: &mut Findings<'_>, line: u64, column: usize, concept: &str) 
         what,
         "the row is left out; give the edition that has it",
     );
+}
+
+/// Reads the flag `active`, the third field that is asked of every file; `None`, and said, if it is neither 0 nor 1.
+fn is_active<const N: usize>(row: &Row<'_, N>, findings: &mut Findings<'_>) -> Option<bool> {
+    match row.fields[2] {
+        "1" => Some(true),
+        "0" => Some(false),
+        flag => {
+            let what = format!("active is {flag:?}, neither 0 nor 1");
+            findings.warn("bad active flags", row.line, row.columns[2], what, "the row is left out; correct the flag");
+            None
+        }
+    }
 }
 
 fn no_time(time: &str, line: u64, findings: &mut Findings<'_>) {

@@ -2,10 +2,10 @@
 //!
 //! <https://mapping-commons.github.io/sssom/spec-formats-tsv/>. Lines beginning with `#` hold metadata as YAML, of which the flat entries
 //! and `curie_map` are read; then a table separated by tabs or by commas. A CURIE's prefix names the system (with or without a version:
-//! `ICD10CM_2024:A00`), through the `curie_map` or by itself. `predicate_id` is the strength, `predicate_modifier: Not` a denial, which is
-//! kept and never translates. `confidence` ranks alternatives. The predicate and the justification come through as the release writes
-//! them; a predicate may be written as a CURIE or as a whole IRI. Case and blanks around the codes of well-known systems are folded, and
-//! said once. Each pair of systems is a map of its own.
+//! `ICD10CM_2024:A00`), through the `curie_map` or, where that names nothing well known, by itself. `predicate_id` is the strength,
+//! `predicate_modifier: Not` a denial, which is kept and never translates. `confidence` ranks alternatives. The predicate and the
+//! justification come through as the release writes them; a predicate may be written as a CURIE or as a whole IRI. Case and blanks around
+//! the codes of well-known systems are folded, and said once. Each pair of systems is a map of its own.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use super::code::{Folding, bad_sct_id, form_of};
 use super::names::system_alias;
 use super::tabular::{Findings, Lines, Row, places, rows_below, say_torn};
 use super::{At, MapHandle, MapRelease, Severity, Sink, TargetDetail, TargetRow, Unmapped};
-use crate::model::{CodeForm, MapKind, Relationship};
+use crate::model::{CodeForm, MapKind, Relationship, System};
 
 const COLUMNS: [&str; 12] = [
     "subject_id",
@@ -133,19 +133,15 @@ impl Metadata {
         self.flat.get(key).map_or("", String::as_str)
     }
 
-    /// The system of a prefix: itself, if it is a well-known one (a version is stripped), else by its namespace.
-    fn system(&self, prefix: &str) -> (String, String) {
-        let (own, version) = system_alias(prefix);
-        if crate::model::System::find(&own).is_some() {
-            return (own, version);
-        }
-        match self.curie_map.get(prefix) {
-            Some(namespace) => match system_alias(namespace) {
-                (alias, version) if crate::model::System::find(&alias).is_some() => (alias, version),
-                _ => (own, version),
-            },
-            None => (own, version),
-        }
+    /// The namespace of a prefix, if the header gives one.
+    fn namespace(&self, prefix: &str) -> Option<&str> {
+        self.curie_map.get(prefix).map(String::as_str)
+    }
+
+    /// The alias of a prefix's system: what its namespace is known for, else what it is itself (a version is stripped).
+    fn system(&self, prefix: &str) -> String {
+        let by_namespace = self.namespace(prefix).map(|namespace| system_alias(namespace).0);
+        by_namespace.filter(|alias| System::find(alias).is_some()).unwrap_or_else(|| system_alias(prefix).0)
     }
 }
 
@@ -171,6 +167,8 @@ impl Set<'_> {
         let fields = row.fields.map(|field| unquoted(field.trim()));
         let [subject, predicate, object, modifier, subject_label, object_label, justification, confidence, comment, object_source, ..] =
             fields.each_ref().map(Cow::as_ref);
+        // What a set says in its header it says of every row that does not.
+        let object_source = if object_source.is_empty() { self.metadata.get("object_source").to_owned() } else { object_source.to_owned() };
         let no_object = object == "sssom:NoTermFound";
         if subject == "sssom:NoTermFound" {
             // Nothing leads to the object: no row of a map from subjects.
@@ -185,7 +183,7 @@ impl Set<'_> {
         }
         // `http://example.org/a` has a colon too, but no prefix.
         let curie = |text: &'_ str| text.split_once(':').is_some_and(|(_, code)| !code.starts_with("//"));
-        let object_curie = if no_object { Some((object_source, "")) } else { object.split_once(':').filter(|_| curie(object)) };
+        let object_curie = if no_object { Some((object_source.as_str(), "")) } else { object.split_once(':').filter(|_| curie(object)) };
         let (Some((from, source)), Some((to, target))) = (subject.split_once(':').filter(|_| curie(subject)), object_curie) else {
             let column = row.columns[if curie(subject) { 2 } else { 0 }];
             let what = format!("{subject:?} or {object:?} is not a CURIE");
@@ -273,7 +271,12 @@ impl Set<'_> {
         if let Some(map) = self.maps.get(&(from.to_owned(), to.to_owned())) {
             return *map;
         }
-        let (source, target) = (self.metadata.system(from).0, self.metadata.system(to).0);
+        let (source, target) = (self.metadata.system(from), self.metadata.system(to));
+        for (prefix, alias) in [(from, &source), (to, &target)] {
+            if let Some(namespace) = self.metadata.namespace(prefix).filter(|_| System::find(alias).is_none()) {
+                findings.sink.system_uri(alias, namespace);
+            }
+        }
         let url = self.metadata.get("mapping_set_id");
         let file = self.file.rsplit('/').next().unwrap_or(self.file);
         let name = url.rsplit(['/', ':', '#']).find(|s| !s.is_empty()).unwrap_or(file);
@@ -372,6 +375,24 @@ mod tests {
         assert_eq!(sink.targets[3].correlation, "Not skos:exactMatch");
         let places: Vec<_> = sink.findings.iter().map(|f| (f.line, f.column)).collect();
         assert_eq!(places, [(12, 3), (13, 1), (14, 7), (15, 4)]);
+    }
+
+    /// A header may call ICD-10-CM `ICD10`, which by itself is the WHO's.
+    #[test]
+    fn the_files_own_prefixes_go_before_well_known_ones() {
+        let text = "#curie_map:\n#  ICD10: http://hl7.org/fhir/sid/icd-10-cm/\n#  SNOMED: http://example.org/snomed/\n\
+            subject_id\tpredicate_id\tobject_id\nICD10:I10\tskos:exactMatch\tSNOMED:138875005\n";
+        let mut sink = Collected::default();
+        read(&mut text.as_bytes(), "f", &mut sink).unwrap();
+        assert_eq!((sink.maps[0].source.as_str(), sink.maps[0].target.as_str()), ("icd10cm", "snomed"));
+    }
+
+    #[test]
+    fn a_header_may_say_where_nothing_was_found() {
+        let text = "#object_source: ICD10CM:\nsubject_id\tpredicate_id\tobject_id\nLOCAL:a\tskos:exactMatch\tsssom:NoTermFound\n";
+        let mut sink = Collected::default();
+        read(&mut text.as_bytes(), "f", &mut sink).unwrap();
+        assert_eq!((sink.findings, sink.maps[0].target.as_str(), sink.targets[0].target.as_deref()), (vec![], "icd10cm", None));
     }
 
     #[test]

@@ -37,6 +37,7 @@ mod workbook;
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
 
+use calamine::Data;
 use serde::Deserialize;
 
 use super::code::{Folding, bad_sct_id, form_of};
@@ -207,13 +208,24 @@ fn read_workbook(bytes: &[u8], rows: &mut Rows<'_>, findings: &mut Findings<'_>)
     for (line, cells) in workbook::rows(&sheet).filter(|(line, _)| *line > layout.skip) {
         is_empty = false;
         let record = csv::ByteRecord::from(cells.iter().map(|cell| workbook::text(cell, date)).collect::<Vec<_>>());
+        // What only people read decides nothing.
+        let words = ["advice", "category", "comment", "usage", "source_display", "target_display"];
+        let is_error = |place: usize| place.checked_sub(1).and_then(|at| cells.get(at)).is_some_and(|cell| matches!(cell, Data::Error(_)));
+        if let Some(table) = &rows.table
+            && let Some((place, _)) = table.places.into_iter().zip(FIELDS).find(|(place, field)| !words.contains(field) && is_error(*place))
+        {
+            let what = format!("the cell shows {:?}: an error, or a formula that nobody has computed", text(&record[place - 1]));
+            findings.warn("cells without a value", line, place, what, "the row is left out; open the file in a spreadsheet and save it");
+            table.left_out(line, &record, findings);
+            continue;
+        }
         if !rows.take(line, &record, findings) {
             return;
         }
         for n in [0, 1] {
             let Some(table) = &rows.table else { continue };
             let cell = table.places[n].checked_sub(1).and_then(|at| cells.get(at));
-            let number = cell.filter(|cell| matches!(cell, calamine::Data::Float(_) | calamine::Data::Int(_)));
+            let number = cell.filter(|cell| matches!(cell, Data::Float(_) | Data::Int(_)));
             let code = number.map(|number| workbook::text(number, date));
             if let Some(code) = code.filter(|code| may_have_lost_zeros(table.forms[n], code)) {
                 let what = format!("{code} is a number here: of zeros at its end nothing would be left");
@@ -310,15 +322,20 @@ impl Table<'_> {
     fn row(&mut self, line: u64, record: &csv::ByteRecord, findings: &mut Findings<'_>) {
         let is_empty = record.iter().all(|field| field.trim_ascii().is_empty());
         if !is_empty && self.told(line, record, findings).is_none() {
-            let fields = self.fields(record);
-            let source = match self.forms[0] {
-                CodeForm::AsWritten => fields[0].trim().to_owned(),
-                _ => fields[0].trim().to_ascii_uppercase(),
-            };
-            let group = fields[5].trim().parse().ok().filter(|_| record.len() == self.width).unwrap_or(0);
-            if !source.is_empty() && damage(self.forms[0], &source).is_none() && bad_sct_id(self.forms[0], &source).is_none() {
-                findings.sink.row_left_out(self.map, &source, group, At { line, column: self.places[0] as u32 });
-            }
+            self.left_out(line, record, findings);
+        }
+    }
+
+    /// Tells which source has lost a row, as far as the row can be read.
+    fn left_out(&self, line: u64, record: &csv::ByteRecord, findings: &mut Findings<'_>) {
+        let fields = self.fields(record);
+        let source = match self.forms[0] {
+            CodeForm::AsWritten => fields[0].trim().to_owned(),
+            _ => fields[0].trim().to_ascii_uppercase(),
+        };
+        let group = fields[5].trim().parse().ok().filter(|_| record.len() == self.width).unwrap_or(0);
+        if !source.is_empty() && damage(self.forms[0], &source).is_none() && bad_sct_id(self.forms[0], &source).is_none() {
+            findings.sink.row_left_out(self.map, &source, group, At { line, column: self.places[0] as u32 });
         }
     }
 

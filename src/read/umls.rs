@@ -1,8 +1,9 @@
 //! UMLS mappings: `MRMAP.RRF`, `MRSMAP.RRF`, and from `MRSAT.RRF` which systems a map set leads between.
 //!
 //! NLM, *UMLS Reference Manual*, 3.3.12 "Mappings (MRMAP)" and 3.3.13 "Simple Mappings (MRSMAP)". Fields end with a bar, there is no
-//! header, the text is UTF-8. `MAPSUBSETID` is the group, `MAPRANK` the priority, `MAPRULE` and `MAPRES` rule and advice. `REL` comes through
-//! as it stands; only `SY` (synonymous) and `XR` (not mapped) are read, because the manual leaves open whose breadth `RB` and `RN` tell.
+//! header, the text is UTF-8. `MAPSUBSETID` is the group, `MAPRANK` the priority, `MAPRULE` and `MAPRES` rule and advice. In a set without
+//! rules the rows of a group are alternatives in the order of their ranks. `REL` comes through as it stands; only `SY` (synonymous) and
+//! `XR` (not mapped) are read, because the manual leaves open whose breadth `RB` and `RN` tell.
 //!
 //! `MRSAT.RRF` is the largest file of the UMLS and is passed over line by line for the few attributes of map sets. A set that it does not
 //! describe is not read, and that is a finding.
@@ -32,8 +33,10 @@ pub fn read(path: &Path, sink: &mut dyn Sink) -> io::Result<()> {
 fn read_from(packages: Packages<'_>, sink: &mut dyn Sink) -> io::Result<()> {
     let mut sets = Sets::default();
     let mut seen = Vec::new();
+    let is_called = |name: &str, table: &str| name.rsplit('/').next().is_some_and(|n| n.eq_ignore_ascii_case(table));
+    packages(&|name| is_called(name, "MRMAP.RRF"), &mut |_, input| sets.find_rules(input))?;
     for table in ["MRSAT.RRF", "MRMAP.RRF", "MRSMAP.RRF"] {
-        packages(&|name| name.rsplit('/').next().is_some_and(|n| n.eq_ignore_ascii_case(table)), &mut |name, input| {
+        packages(&|name| is_called(name, table), &mut |name, input| {
             seen.push(table);
             let mut findings = Findings::new(name, sink);
             match table {
@@ -49,6 +52,7 @@ fn read_from(packages: Packages<'_>, sink: &mut dyn Sink) -> io::Result<()> {
                         rule: fields[20],
                         advice: fields[21],
                         kind: fields[22],
+                        types: [fields[9], fields[17]],
                         columns: [9, 17],
                     };
                     if !sets.in_full.contains(row.set) {
@@ -57,9 +61,9 @@ fn read_from(packages: Packages<'_>, sink: &mut dyn Sink) -> io::Result<()> {
                     sets.row(line, &row, findings);
                 })?,
                 _ => each::<11>(input, &mut findings, &mut |line, fields, findings| {
-                    let columns = [5, 9];
-                    let row =
-                        UmlsRow { set: fields[0], from: fields[4], relationship: fields[6], to: fields[8], columns, ..UmlsRow::default() };
+                    let (columns, types) = ([5, 9], [fields[5], fields[9]]);
+                    let (set, from, relationship, to) = (fields[0], fields[4], fields[6], fields[8]);
+                    let row = UmlsRow { set, from, relationship, to, types, columns, ..UmlsRow::default() };
                     if !sets.in_full.contains(row.set) {
                         sets.row(line, &row, findings);
                     }
@@ -130,7 +134,9 @@ struct UmlsRow<'a> {
     rule: &'a str,
     advice: &'a str,
     kind: &'a str,
-    /// Where `from` and `to` stand, from 1.
+    /// What `from` and `to` are: a code, or an expression of several.
+    types: [&'a str; 2],
+    /// Where they stand, from 1.
     columns: [usize; 2],
 }
 
@@ -139,6 +145,7 @@ struct SetMap {
     handle: MapHandle,
     /// Of source and target.
     forms: [CodeForm; 2],
+    has_rules: bool,
 }
 
 #[derive(Default)]
@@ -148,9 +155,29 @@ struct Sets {
     maps: BTreeMap<String, Option<SetMap>>,
     /// The sets that `MRMAP.RRF` has.
     in_full: BTreeSet<String>,
+    /// Those of them that have rules.
+    ruled: BTreeSet<String>,
 }
 
 impl Sets {
+    /// Finds the sets whose rows have rules: `MAPRANK` is the order of these there, and of mere alternatives elsewhere.
+    fn find_rules(&mut self, input: &mut dyn BufRead) -> io::Result<()> {
+        let mut line = Vec::new();
+        while input.read_until(b'\n', &mut line)? > 0 {
+            let mut fields = line.split(|b| *b == b'|');
+            if let (Some(set), Some(rule)) = (fields.next(), fields.nth(19))
+                && !rule.is_empty()
+            {
+                let set = String::from_utf8_lossy(set);
+                if !self.ruled.contains(&*set) {
+                    self.ruled.insert(set.into_owned());
+                }
+            }
+            line.clear();
+        }
+        Ok(())
+    }
+
     /// `CUI|LUI|SUI|METAUI|STYPE|CODE|ATUI|SATUI|ATN|SAB|ATV|SUPPRESS|CVF|`
     fn attribute(&mut self, _line: u64, fields: &[&str; 13]) {
         let (cui, name, value) = (fields[0], fields[8], fields[10]);
@@ -162,6 +189,22 @@ impl Sets {
     fn row(&mut self, line: u64, row: &UmlsRow<'_>, findings: &mut Findings<'_>) {
         let Some(map) = self.map(row.set, line, findings) else { return };
         let to = if row.to == NO_TARGET { "" } else { row.to };
+        for (at, expression) in [row.from, to].into_iter().enumerate() {
+            let is_expression = row.types[at].starts_with("BOOLEAN_EXPRESSION") || row.types[at].contains("LIST");
+            if is_expression && !expression.is_empty() {
+                let what = format!("{expression:?} is a {}, not one code", row.types[at]);
+                findings.warn("expressions of several codes", line, row.columns[at], what, "the row is left out; a person must decide it");
+                if at == 1 {
+                    findings.sink.row_left_out(
+                        map.handle,
+                        row.from,
+                        row.group.parse().unwrap_or(0),
+                        At { line, column: row.columns[0] as u32 },
+                    );
+                }
+                return;
+            }
+        }
         for (code, form, column) in [(row.from, map.forms[0], row.columns[0]), (to, map.forms[1], row.columns[1])] {
             if let Some(what) = bad_sct_id(form, code).filter(|_| !code.is_empty()) {
                 findings.warn("bad SNOMED CT ids", line, column, what, "the row is left out; compare with the published file");
@@ -190,9 +233,11 @@ impl Sets {
             return findings.sink.row_left_out(map.handle, row.from, group.unwrap_or(0), at);
         };
         let (rule, advice) = (bars(row.rule), bars(row.advice));
-        if !rule.is_empty() {
+        if map.has_rules {
             findings.check_rule(line, 21, &rule);
         }
+        // Beside rows that have one a person decides it.
+        let rule = if map.has_rules && rule.is_empty() { Cow::Borrowed("(no rule)") } else { rule };
         let target = (!to.is_empty() && row.relationship != "XR").then_some(to);
         let relationship = if row.relationship == "SY" { Relationship::Equivalent } else { Relationship::RelatedTo };
         let detail = TargetDetail {
@@ -223,9 +268,8 @@ impl Sets {
             findings.push(Severity::Warning, line, 1, what, "the set is left out; take MRSAT.RRF from the same subset");
             None
         } else {
-            let (source, target) = (system_alias(from).0, system_alias(to).0);
+            let (source, target, has_rules) = (system_alias(from).0, system_alias(to).0, self.ruled.contains(set));
             let forms = [form_of(&source), form_of(&target)];
-            // Sets of SNOMED CT's own maps bear its rules.
             let handle = findings.sink.map(&MapRelease {
                 id: format!("umls-{}-{source}-{target}", set.to_ascii_lowercase()),
                 url: String::new(),
@@ -233,12 +277,12 @@ impl Sets {
                 version: get(["MAPSETVERSION", "MAPSETVERSION"]).to_owned(),
                 source,
                 target,
-                kind: MapKind::Rules,
+                kind: if has_rules { MapKind::Rules } else { MapKind::Table },
                 from: None,
                 to: None,
                 unmapped: Unmapped::None,
             });
-            Some(SetMap { handle, forms })
+            Some(SetMap { handle, forms, has_rules })
         };
         self.maps.insert(set.to_owned(), map);
         map
@@ -312,6 +356,35 @@ mod tests {
         assert_eq!(rows, [(Some("A00.0"), 1), (Some("A00.1"), 0)]);
         let wrong = collected(&[("MRSAT.RRF", MRSAT), ("MRMAP.RRF", &full.replace("138875005", "138875006"))]);
         assert_eq!((wrong.targets.len(), wrong.findings[0].line, wrong.findings[0].column), (0, 1, 9), "{}", wrong.findings[0]);
+    }
+
+    /// `(73211009 AND 38341003)` was once taken for a code.
+    #[test]
+    fn expressions_are_no_codes() {
+        let row = |from: (&str, &str), to: (&str, &str)| {
+            format!("C1|S|1|1|AT10||1|9|{}|{}|||RO||2||{}|{}|||TRUE|A|K||||\n", from.0, from.1, to.0, to.1)
+        };
+        let (code, expression) = (("138875005", "SCUI"), ("<138875005> AND <116680003>", "BOOLEAN_EXPRESSION_STR"));
+        let text =
+            [row(code, ("A00.0", "SDUI")), row(code, ("A00.0 OR A00.1", "BOOLEAN_EXPRESSION_STR")), row(expression, ("A00.0", "CODE"))];
+        let sink = collected(&[("MRSAT.RRF", MRSAT), ("MRMAP.RRF", &text.concat())]);
+        assert_eq!(sink.targets.iter().map(|t| t.target.as_deref()).collect::<Vec<_>>(), [Some("A00.0")]);
+        assert_eq!(sink.findings.iter().map(|f| (f.line, f.column)).collect::<Vec<_>>(), [(2, 17), (3, 9)]);
+    }
+
+    /// Where no rule says which, every rank but the first was once passed over.
+    #[test]
+    fn ranks_without_rules_are_alternatives() {
+        let row = |set: &str, rank: u8, rule: &str| {
+            format!("{set}|S|1|{rank}|AT||1|9|138875005|SCUI|||RO||2||A00.{rank}|CODE|||{rule}|A|K||||\n")
+        };
+        let sets = MRSAT.to_owned() + &MRSAT.replace("C1|", "C2|");
+        let text = [row("C1", 1, ""), row("C1", 2, ""), row("C2", 1, "TRUE"), row("C2", 2, "")].concat();
+        let sink = collected(&[("MRSAT.RRF", &sets), ("MRMAP.RRF", &text)]);
+        let rows: Vec<_> = sink.targets.iter().map(|t| (sink.maps[t.map.0 as usize].kind, t.priority, t.rule.as_str())).collect();
+        use MapKind::{Rules, Table};
+        assert_eq!(rows, [(Table, 1, ""), (Table, 2, ""), (Rules, 1, "TRUE"), (Rules, 2, "(no rule)")]);
+        assert_eq!(sink.findings.iter().map(|f| (f.line, f.column)).collect::<Vec<_>>(), [(4, 21)]);
     }
 
     #[test]

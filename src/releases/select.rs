@@ -77,10 +77,12 @@ impl Source {
                     None => compile::Content::Map(map),
                 }
             }
-            Subject::Itself => match &r.rf2 {
-                Some(options) => compile::Content::Edition(options.clone()),
-                None => compile::Content::SelfDescribed,
-            },
+            Subject::Itself if r.format == Format::Rf2 => {
+                let mut options = r.rf2.clone().unwrap_or_default();
+                options.versions.extend(Some(version).filter(|version| !matches!(version.as_str(), "" | "unknown")));
+                compile::Content::Edition(options)
+            }
+            Subject::Itself => compile::Content::SelfDescribed,
         };
         compile::Input {
             id: r.id.clone(),

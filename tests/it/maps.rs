@@ -153,6 +153,71 @@ fn a_gem_that_lost_a_row_answers_nothing_by_itself_for_its_source() {
     }
 }
 
+#[test]
+fn the_namespace_of_a_local_prefix_names_its_system() {
+    let set = |namespace: &str| {
+        format!("#curie_map:\n#  LOC: {namespace}\nsubject_id\tpredicate_id\tobject_id\nLOC:a\tskos:exactMatch\tICD10CM:I10\n")
+    };
+    let (one, same, other) = (set("http://example.org/loc#"), set("http://example.org/loc"), set("http://example.org/other/"));
+    let (engine, said) = built(&[("1.tsv", &one), ("2.tsv", &same)]);
+    assert_eq!(said, []);
+    for name in ["loc", "http://example.org/loc", "http://example.org/loc#"] {
+        assert_eq!(engine.index().system(name).map(|s| s.alias()), Some("loc"), "{name}");
+    }
+    let (_, said) = built(&[("1.tsv", &one), ("2.tsv", &other)]);
+    let what = "loc stands for http://example.org/other here and for http://example.org/loc elsewhere";
+    assert_eq!(said, [(Severity::Warning, "2.tsv".to_owned(), (0, 0), what.to_owned())]);
+}
+
+/// Two files of one id and version once were one map without a word, even between other systems.
+#[test]
+fn maps_of_one_name_are_said() {
+    let map = |source: &str, target: &str| {
+        format!(
+            r#"{{"resourceType": "ConceptMap", "id": "m", "version": "1", "group": [{{"source": "{source}", "target": "icd10cm", "element": [
+            {{"code": "a", "target": [{{"code": "{target}", "relationship": "equivalent"}}]}}]}}]}}"#
+        )
+    };
+    let (one, other, elsewhere) = (map("local", "I10"), map("local", "E11.9"), map("remote", "I10"));
+    assert_eq!(built(&[("1.json", &one), ("2.json", &one)]).1.iter().filter(|s| s.3.starts_with("a map")).count(), 0);
+    let what = "a map m|1 stands in 1.json too, and says other things there".to_owned();
+    for other in [&other, &elsewhere] {
+        let (engine, said) = built(&[("1.json", &one), ("2.json", other)]);
+        assert!(said.contains(&(Severity::Warning, "2.json".to_owned(), (0, 0), what.clone())), "{said:?}");
+        assert_eq!(engine.index().maps().count(), if std::ptr::eq(other, &elsewhere) { 2 } else { 1 });
+    }
+}
+
+/// Of two groups that lead the same way once only the first that had a code answered.
+#[test]
+fn groups_of_one_pair_of_systems_are_one_map() {
+    let group = |code: &str, target: &str| {
+        format!(r#"{{"source": "local", "target": "icd10cm", "element": [{{"code": "{code}", "target": [{target}]}}]}}"#)
+    };
+    let target = |code: &str| format!(r#"{{"code": "{code}", "relationship": "equivalent"}}"#);
+    let both = |a: &str, b: &str| {
+        format!(
+            r#"{{"code": "{a}", "relationship": "equivalent", "product": [{{"attribute": "and", "valueCoding": {{"system": "icd10cm", "code": "{b}"}}}}]}}"#
+        )
+    };
+    let groups = [
+        group("a", &target("I10")),
+        group("a", &target("E11.9")),
+        group("b", &target("J18.9")),
+        group("c", &both("E08.39", "E08.65")),
+        group("c", &both("E09.39", "E09.65")),
+    ];
+    let head = r#"{"resourceType": "ConceptMap", "id": "m", "group": ["#;
+    let (engine, said) = built(&[("m.json", &format!("{head}{}]}}", groups.join(",")))]);
+    assert_eq!(engine.index().maps().map(|m| m.id()).collect::<Vec<_>>(), ["m"]);
+    let options = TranslatorOptions { from: "local".into(), to: "icd10cm".into(), ..Default::default() };
+    let t = engine.translator(options).expect("a translator").translate(&Asked::code("a"));
+    let codes: Vec<_> = t.targets().map(|o| o.concept.code()).collect();
+    assert_eq!((t.outcome.code(), codes), ("choice", vec!["I10", "E11.9"]), "{said:?}");
+    assert_eq!(ask(&engine, "b", "").0, "exact! J18.9");
+    assert_eq!(ask(&engine, "c", "").0, "choice E08.39 + E08.65 / E09.39 + E09.65");
+}
+
 /// A target that no loaded release lists is named with its own file and line.
 #[test]
 fn unlisted_targets_are_said_with_their_file_and_line() {

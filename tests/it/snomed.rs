@@ -126,6 +126,8 @@ fn rules_from_release_to_answer() {
         (11, "1¦1¦TRUE¦CANNOT BE CLASSIFIED¦"),
         (12, "1¦1¦IFA who knows¦¦F01.0"),
         (12, "1¦2¦OTHERWISE TRUE¦¦F02.0"),
+        (5, "1¦1¦¦ALWAYS G01.0¦G01.0"),
+        (5, "1¦2¦¦POSSIBLE¦G02.0"),
     ];
     let (engine, report) = kit::built(&[release(&folder, &maps, &[])]);
     let check = |concept: u32, facts: &Facts, expect: &str| {
@@ -158,6 +160,9 @@ fn rules_from_release_to_answer() {
     check(12, &of(Sex::Male), "needs-facts F01.0|F02.0; rule");
     let unread: Vec<_> = report.findings.iter().filter(|f| f.what.contains("IFA who knows")).collect();
     assert_eq!(unread.iter().map(|f| (f.line, f.column)).collect::<Vec<_>>(), [(14, 9)]);
+    // Nor is a row that should have a rule and has none.
+    check(5, &nothing, "needs-facts G01.0|G02.0; rule");
+    assert_eq!(report.findings.iter().filter(|f| f.what.contains("the rule \"\" cannot be read")).count(), 2);
     // What the release says of a row comes through.
     let t = ask(&engine, &to_icd10cm(), &id(1), &nothing);
     let row = t.targets().next().unwrap().origin.row().unwrap();
@@ -178,17 +183,47 @@ fn what_is_left_of_a_group_that_lost_a_row_decides_nothing() {
         (2, "2¦2¦OTHERWISE TRUE¦¦"),
         (3, "1¦1¦TRUE¦¦D01.0"),
         (4, "1¦one¦TRUE¦¦E01.0"),
+        (10, "1¦1¦TRUE¦¦F01.0"),
     ];
-    let (engine, report) = kit::built(&[release(&folder, &maps, &[])]);
+    let release = release(&folder, &maps, &[]);
+    // Neither active nor inactive.
+    let path = folder.path().join("rf2/der2_iisssccRefset_ExtendedMapSnapshot_US_20260301.txt");
+    let lines = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> =
+        lines.lines().map(|line| if line.contains("F01.0") { line.replacen("\t1\t", "\tx\t", 1) } else { line.into() }).collect();
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    let (engine, report) = kit::built(&[release]);
     let answer = |concept: u32| ask(&engine, &to_icd10cm(), &id(concept), &of(Sex::Male));
     assert_eq!(told(&answer(1)), "needs-facts B02.0; rule");
     assert_eq!(told(&answer(2)), "needs-facts A00.0; rule");
     assert_eq!(told(&answer(3)), "approximate! D01.0");
     assert_eq!(told(&answer(4)), "needs-facts; rule");
+    assert_eq!(told(&answer(10)), "needs-facts; rule");
     let rule = answer(1).needs[0].rule.clone();
     assert!(rule.starts_with("a row was left out: line 2 of ") && rule.ends_with(".txt"), "{rule}");
     let lines: Vec<u64> = report.findings.iter().filter(|f| f.mend.contains("left out")).map(|f| f.line).collect();
-    assert_eq!(lines, [2, 5, 8], "{:?}", report.findings);
+    assert_eq!(lines, [2, 5, 8, 9], "{:?}", report.findings);
+}
+
+/// Both strengths were once read the wrong way round, and a target of what is not mappable was an automatic code.
+#[test]
+fn correlations_say_how_a_row_relates() {
+    let folder = tempfile::tempdir().unwrap();
+    let maps = [
+        (1, "1¦1¦TRUE¦¦A00.0¦447557004"),
+        (2, "1¦1¦TRUE¦¦B00.0¦447558009"),
+        (3, "1¦1¦TRUE¦¦C00.0¦447559001"),
+        (4, "1¦1¦TRUE¦¦D00.0¦447560006"),
+        (10, "1¦1¦TRUE¦¦E00.0¦447556008"),
+        (11, "1¦1¦TRUE¦¦¦447556008"),
+    ];
+    let (engine, report) = kit::built(&[release(&folder, &maps, &[])]);
+    let answer = |concept: u32| ask(&engine, &to_icd10cm(), &id(concept), &Facts::default());
+    let strengths: Vec<_> = (1..=4).map(|n| answer(n).targets().next().unwrap().relationship.code()).collect();
+    assert_eq!(strengths, ["equivalent", "source-is-narrower-than-target", "source-is-broader-than-target", "related-to"]);
+    assert_eq!([10, 11].map(|n| told(&answer(n))), ["needs-facts; rule", "no-map"]);
+    let said: Vec<_> = report.findings.iter().filter(|f| f.what.contains("not mappable")).map(|f| (f.line, f.column)).collect();
+    assert_eq!(said, [(6, 12)]);
 }
 
 #[test]
@@ -289,6 +324,15 @@ fn a_difference_of_maps_says_what_changed() {
     assert_eq!((changed.before.detail().rule, changed.what.clone()), ("TRUE", vec!["rule", "advice"]));
 }
 
+/// Rows that a file does not have in the order of their priorities once were damage to `index verify`.
+#[test]
+fn an_index_of_unordered_rows_is_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let maps = [(1, "1¦2¦OTHERWISE TRUE¦¦A00.0"), (1, "1¦1¦IFA 248152002¦¦B00.0"), (1, "1¦1¦IFA 248153007¦¦A00.0"), (2, "1¦x¦TRUE¦¦A00.0")];
+    let (engine, _) = kit::built(&[release(&folder, &maps, &[])]);
+    assert_eq!(engine.index().verify().damage, Vec::<String>::new());
+}
+
 #[test]
 fn the_way_back_is_no_equivalence_where_others_or_a_rule_are_needed() {
     let folder = tempfile::tempdir().unwrap();
@@ -312,7 +356,7 @@ fn the_way_back_is_no_equivalence_where_others_or_a_rule_are_needed() {
 #[test]
 fn ancestors_answer_only_when_asked_and_say_so() {
     let folder = tempfile::tempdir().unwrap();
-    let (engine, _) = kit::built(&[release(&folder, &[(2, "1¦1¦TRUE¦¦B00.0")], &[])]);
+    let (engine, _) = kit::built(&[release(&folder, &[(2, "1¦1¦TRUE¦¦B00.0")], &[(5, ids::SAME_AS, 4)])]);
     assert_eq!(told(&ask(&engine, &to_icd10cm(), &id(4), &Facts::default())), "unmapped");
     let t = ask(&engine, &TranslatorOptions { ancestor: true, ..to_icd10cm() }, &id(4), &Facts::default());
     assert_eq!(told(&t), "approximate B00.0");
@@ -321,6 +365,11 @@ fn ancestors_answer_only_when_asked_and_say_so() {
     assert_eq!(target.relationship, Relationship::RelatedTo);
     assert!(t.message.to_string().contains("nearest mapped ancestor"), "{}", t.message);
     assert_eq!(told(&ask(&engine, &TranslatorOptions { ancestor: true, ..to_icd10cm() }, &id(1), &Facts::default())), "unmapped");
+    // What took the place of a retired concept has ancestors.
+    let t = ask(&engine, &TranslatorOptions { ancestor: true, ..to_icd10cm() }, &id(5), &Facts::default());
+    assert_eq!(told(&t), "approximate B00.0");
+    let target = t.targets().next().unwrap();
+    assert_eq!((target.ancestor.unwrap().code(), target.hops[0].to.code()), (id(2).as_str(), id(4).as_str()));
 }
 
 fn concept_map(folder: &TempDir, name: &str, json: &str) -> Input {
@@ -348,15 +397,22 @@ fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
         row("d", &[(4, "equivalent")]),
         r#"{"code": "e", "noMap": true}"#.to_owned(),
         row("f", &[(1, "equivalent"), (4, "equivalent")]),
+        row("g", &[(10, "equivalent")]),
+        row("h", &[(10, "equivalent"), (4, "equivalent")]),
+        // Retired, with and without a successor.
+        row("i", &[(5, "equivalent")]),
+        row("j", &[(6, "equivalent")]),
     ];
     let maps = [
         (1, "1¦1¦TRUE¦¦A00.0"),
+        (10, "1¦1¦TRUE¦¦A00.0¦447557004"),
         (2, "1¦1¦TRUE¦¦B00.0"),
         (3, "1¦1¦TRUE¦¦C01.0"),
         (3, "2¦1¦IFA 248152002¦¦C02.0"),
         (3, "2¦2¦OTHERWISE TRUE¦¦"),
     ];
-    let inputs = [release(&folder, &maps, &[]), concept_map(&folder, "local.json", &local(&rows.join(",")))];
+    let history = [(5, ids::SAME_AS, 10)];
+    let inputs = [release(&folder, &maps, &history), concept_map(&folder, "local.json", &local(&rows.join(",")))];
     let (engine, _) = kit::built(&inputs);
     let options = TranslatorOptions { from: "http://example.org/local".into(), to: "icd10cm".into(), ..TranslatorOptions::default() };
     let check = |code: &str, facts: &Facts, expect: &str| assert_eq!(told(&ask(&engine, &options, code, facts)), expect, "{code}");
@@ -366,6 +422,9 @@ fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
     check("c", &Facts::default(), "needs-facts C01.0 + C02.0; sex");
     check("d", &Facts::default(), "unmapped");
     check("e", &Facts::default(), "no-map");
+    check("g", &Facts::default(), "exact A00.0");
+    // One of two alternatives is lost on the way: what is left is not exact.
+    check("h", &Facts::default(), "approximate A00.0");
     let t = ask(&engine, &options, "a", &Facts::default());
     let target = t.targets().next().unwrap();
     assert_eq!(target.origin.map().unwrap().id(), "local");
@@ -375,6 +434,14 @@ fn a_chain_of_two_maps_lists_its_hops_and_is_never_automatic() {
     let t = ask(&engine, &options, "f", &Facts::default());
     assert_eq!(told(&t), "approximate A00.0");
     assert!(t.message.to_string().ends_with(&format!("; rf2-6011000124106 has no row for {}", id(4))), "{}", t.message);
+    let t = ask(&engine, &options, "i", &Facts::default());
+    assert_eq!(told(&t), "exact A00.0");
+    let hops: Vec<_> = t.targets().next().unwrap().hops.iter().map(|h| (h.from.code().to_owned(), h.to.code().to_owned())).collect();
+    assert_eq!(hops, [(id(5), id(10)), (id(10), "A00.0".to_owned())]);
+    for (code, lacking) in [("d", 4), ("j", 6)] {
+        let t = ask(&engine, &options, code, &Facts::default());
+        assert_eq!((told(&t).as_str(), t.message.to_string()), ("unmapped", format!("rf2-6011000124106 has no row for {}", id(lacking))));
+    }
 }
 
 #[test]
@@ -414,8 +481,19 @@ fn unmapped_rules_of_concept_maps() {
     check("fixed", "other", "approximate! zz");
     check("fixed", "x", "no-map");
     check("same", "a", "exact! x");
-    // Its own code, but the target system has none of that name.
-    check("same", "other", "unmapped");
+    // Nobody knows which codes the target system has.
+    check("same", "other", "exact! other");
+    check("same", "nobody", "invalid-code");
+    // Nor which codes the source has, if no release of it is loaded.
+    let maps: Vec<Input> = inputs.into_iter().filter(|input| input.file.ends_with("-map.json")).collect();
+    let (engine, _) = kit::built(&maps);
+    let told = |from: &str, code: &str| {
+        let options = TranslatorOptions { from: from.into(), to: "http://example.org/target".into(), ..Default::default() };
+        told(&ask(&engine, &options, code, &Facts::default()))
+    };
+    assert_eq!(told("http://example.org/fixed-source", "nobody"), "approximate! zz");
+    assert_eq!(told("http://example.org/same-source", "zz"), "exact! zz");
+    assert_eq!(told("http://example.org/same-source", "nobody"), "invalid-code");
 }
 
 #[test]
@@ -423,13 +501,49 @@ fn depends_on_waits_for_its_property() {
     let folder = tempfile::tempdir().unwrap();
     let json = r#"{"resourceType": "ConceptMap", "id": "m", "group": [{"source": "s", "target": "t", "element": [{"code": "a", "target": [
         {"code": "x", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "left"}]},
-        {"code": "y", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "right"}]}]}]}]}"#;
+        {"code": "y", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "right"}]}]},
+        {"code": "b", "target": [{"code": "x", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "left AND age=3"}]}]},
+        {"code": "c", "target": [{"code": "x", "equivalence": "equivalent", "dependsOn": [{"property": "side", "value": "the \"left\" AND x=3"}]}]}
+        ]}]}"#;
     let (engine, _) = kit::built(&[concept_map(&folder, "m.json", json)]);
     let options = TranslatorOptions { from: "s".into(), to: "t".into(), ..Default::default() };
     let side = |value: &str| Facts { properties: vec![("side".into(), value.into())], ..Facts::default() };
     assert_eq!(told(&ask(&engine, &options, "a", &Facts::default())), "needs-facts x|y; side; side");
     assert_eq!(told(&ask(&engine, &options, "a", &side("left"))), "exact! x");
     assert_eq!(told(&ask(&engine, &options, "a", &side("up"))), "no-map");
+    // One condition, though it reads like two.
+    assert_eq!(told(&ask(&engine, &options, "b", &Facts::default())), "needs-facts x; side");
+    assert_eq!(told(&ask(&engine, &options, "b", &side("left AND age=3"))), "exact! x");
+    assert_eq!(told(&ask(&engine, &options, "b", &side("left"))), "no-map");
+    // What a rule cannot hold is for a person.
+    assert_eq!(told(&ask(&engine, &options, "c", &side("the \"left\" AND x=3"))), "needs-facts x; rule");
+}
+
+/// In a table OTHERWISE once held always.
+#[test]
+fn otherwise_holds_where_nothing_else_of_its_group_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv");
+    let rows = ["a,x,1,IFA 248152002", "a,y,1,OTHERWISE TRUE", "a,z,2,TRUE", "b,x,1,", "b,y,1,OTHERWISE TRUE"];
+    std::fs::write(&path, format!("s,t,g,r\n{}\n", rows.join("\n"))).unwrap();
+    let built = |kind: &str| {
+        let entry = format!(
+            "[[release]]\nid = \"t\"\nmap = \"t\"\nsource = \"s\"\ntarget = \"t\"\nkind = \"{kind}\"\nversion = \"1\"\nformat = \"table\"\n\
+            file = \"t.csv\"\n[release.table]\ncolumns = {{ source = \"s\", target = \"t\", group = \"g\", rule = \"r\" }}\n"
+        );
+        std::fs::write(folder.path().join("manifest.toml"), entry).unwrap();
+        let sources = xwalk::releases::from_folders(&[folder.path()]).unwrap();
+        kit::built(&sources.iter().map(xwalk::releases::Source::input).collect::<Vec<_>>()).0
+    };
+    let options = TranslatorOptions { from: "s".into(), to: "t".into(), ..Default::default() };
+    for kind in ["table", "rules"] {
+        let engine = built(kind);
+        let told = |code: &str, facts: &Facts| told(&ask(&engine, &options, code, facts));
+        assert_eq!(told("a", &of(Sex::Female)), "combination! x + z", "{kind}");
+        assert_eq!(told("a", &of(Sex::Male)), "combination! y + z", "{kind}");
+        assert_eq!(told("a", &Facts::default()), "needs-facts x|y + z; sex", "{kind}");
+        assert_eq!(told("b", &Facts::default()), "approximate! x", "{kind}");
+    }
 }
 
 /// An extension says more of a core that lies in another package; apart it would be all orphans.
@@ -471,10 +585,12 @@ fn a_manifest_says_where_a_refset_leads() {
         let sources = xwalk::releases::from_folders(&[&vocab])?;
         let inputs: Vec<_> = sources.iter().map(xwalk::releases::Source::input).collect();
         let engine = kit::built(&inputs).0;
-        let targets: Vec<_> = engine.index().maps().map(|m| m.target().alias().to_owned()).collect();
+        let snomed = engine.index().system("snomed").unwrap().version().to_owned();
+        let targets: Vec<_> = engine.index().maps().map(|m| m.target().alias().to_owned()).chain([snomed]).collect();
         Ok::<_, xwalk::releases::Error>(targets)
     };
     assert!(!write("").unwrap().contains(&"payer".to_owned()));
+    assert!(write("version = \"March\"\n").unwrap().contains(&"March".to_owned()));
     let said = "[release.rf2]\nlanguages = [900000000000508004]\nmap_targets = { 21999999101 = \"payer\" }\n";
     let targets = write(said).unwrap();
     assert!(targets.contains(&"payer".to_owned()), "{targets:?}");

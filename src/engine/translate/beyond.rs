@@ -44,7 +44,7 @@ impl<'e> Translator<'e> {
         if self.options.reverse {
             return;
         }
-        let _ = self.by_unmapped_rule(source, asked, t)
+        let _ = self.by_unmapped_rule(source.code(), Some(source), asked, t)
             || self.by_history(source, asked, t)
             || (self.options.ancestor && self.by_ancestor(source, asked, t))
             || self.by_chain(source, asked, t);
@@ -70,18 +70,19 @@ impl<'e> Translator<'e> {
         }
     }
 
-    /// FHIR `ConceptMap.group.unmapped`.
-    fn by_unmapped_rule(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+    /// FHIR `ConceptMap.group.unmapped`. A code that nothing names has no concept.
+    pub(super) fn by_unmapped_rule(&self, code: &str, source: Option<Concept<'e>>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
         let Some(&map) = self.maps.iter().find(|m| m.meta().unmapped != Unmapped::None) else { return false };
         let (code, relationship) = match &map.meta().unmapped {
             Unmapped::None => return false,
-            Unmapped::UseSourceCode(relationship) => (source.code(), *relationship),
+            Unmapped::UseSourceCode(relationship) => (code, *relationship),
             Unmapped::Fixed { code, relationship, .. } => (code.as_str(), *relationship),
             Unmapped::OtherMap(name) => {
                 let Ok(other) = self.engine.map(name) else {
                     t.message = format!("{} sends codes without a row to {name}, which is not in this index", map.id()).into();
                     return false;
                 };
+                let Some(source) = source else { return false };
                 let reading = scenarios::of_rows(other, source, scenarios::When(asked.date), asked.facts, self.findings);
                 let fits = other.source() == self.source && other.target() == self.target;
                 return reading.filter(|_| fits).is_some_and(|reading| {
@@ -103,26 +104,57 @@ impl<'e> Translator<'e> {
 
     /// A retired source is answered as what took its place; the hop says so. Several successors are several readings.
     fn by_history(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
-        if source.is_valid_on(None) {
-            return false;
-        }
-        let ways = succession::successors(self.engine.index(), source, None);
-        let mut found = Found::default();
-        for way in &ways {
-            let Some(successor) = way.last().map(|hop| hop.to) else { continue };
-            let answer = self.maps.iter().find_map(|&map| Some((map, self.reading(map, successor, asked)?)));
-            let Some((map, mut reading)) = answer else { continue };
-            for option in options(&mut reading.scenarios) {
-                option.relationship = way.iter().rev().fold(option.relationship, |then, hop| hop.relationship.then(then));
-                option.hops.splice(0..0, way.iter().copied());
-            }
-            found.add(map, reading);
-        }
-        found.tell(t)
+        self.of_successors(&self.maps, source, asked).tell(t)
     }
 
-    /// The nearest ancestors that have rows; at one distance there may be several.
+    /// What maps say of the concepts that took the place of a retired one.
+    fn of_successors(&self, maps: &[ConceptMap<'e>], retired: Concept<'e>, asked: &Asked<'_>) -> Found<'e> {
+        let mut found = Found::default();
+        if retired.is_valid_on(None) {
+            return found;
+        }
+        for way in succession::successors(self.engine.index(), retired, None) {
+            let Some(successor) = way.last().map(|hop| hop.to) else { continue };
+            let answer = maps.iter().find_map(|&map| Some((map, self.reading(map, successor, asked)?)));
+            let Some((map, mut reading)) = answer else { continue };
+            put_before(&way, &mut reading.scenarios);
+            found.add(map, reading);
+        }
+        found
+    }
+
+    /// What a map says of a concept, else of those that took its place.
+    fn of_itself_or_successors(&self, map: ConceptMap<'e>, concept: Concept<'e>, asked: &Asked<'_>) -> Option<Found<'e>> {
+        let mut found = Found::default();
+        match self.reading(map, concept, asked) {
+            Some(reading) => found.add(map, reading),
+            None => found = self.of_successors(&[map], concept, asked),
+        }
+        found.map.is_some().then_some(found)
+    }
+
+    /// The nearest ancestors that have rows, of the source itself or, as a retired concept has none, of what took its place.
     fn by_ancestor(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+        let mut found = self.of_ancestors(source, asked);
+        if !source.is_valid_on(None) {
+            for way in succession::successors(self.engine.index(), source, None) {
+                let Some(successor) = way.last().map(|hop| hop.to) else { continue };
+                let mut of_one = self.of_ancestors(successor, asked);
+                put_before(&way, &mut of_one.scenarios);
+                found.join(of_one);
+            }
+        }
+        if !found.tell(t) {
+            return false;
+        }
+        if t.message.is_empty() {
+            t.message = format!("{} has no row of its own; answered from its nearest mapped ancestor", source.code()).into();
+        }
+        true
+    }
+
+    /// At one distance there may be several.
+    fn of_ancestors(&self, source: Concept<'e>, asked: &Asked<'_>) -> Found<'e> {
         let mut level = vec![source];
         let mut seen = vec![source];
         while !level.is_empty() {
@@ -143,22 +175,23 @@ impl<'e> Translator<'e> {
                 }
                 found.add(map, reading);
             }
-            if found.tell(t) {
-                if t.message.is_empty() {
-                    t.message = format!("{} has no row of its own; answered from its nearest mapped ancestor", source.code()).into();
-                }
-                return true;
+            if found.says_something() {
+                return found;
             }
             level = next;
         }
-        false
+        Found::default()
     }
 
     /// Two maps, one after the other. A combination of the first is answered only if the second has an answer for each of its parts.
     fn by_chain(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
+        let mut gaps: Vec<String> = Vec::new();
         for &(one, two) in &self.chains {
-            let Some(first) = self.reading(one, source, asked) else { continue };
-            let mut found = Found { needs: first.needs, holes: first.outcome == Outcome::NoMap, map: Some(one), ..Found::default() };
+            let Some(first) = self.of_itself_or_successors(one, source, asked) else {
+                gaps.push(format!("{} has no row for {}", one.id(), source.code()));
+                continue;
+            };
+            let mut found = Found { scenarios: Scenarios::new(), ..first };
             for scenario in first.scenarios {
                 let parts: Vec<Vec<Scenario<'e>>> =
                     scenario.groups.iter().map(|group| self.onward(group, two, asked, &mut found)).collect();
@@ -166,15 +199,25 @@ impl<'e> Translator<'e> {
             }
             found.scenarios.truncate(MOST_SCENARIOS);
             let lost_codes = std::mem::take(&mut found.lost);
+            if !lost_codes.is_empty() {
+                // What one alternative comes to is not what all of them do.
+                options(&mut found.scenarios).for_each(|o| o.relationship = o.relationship.then(Relationship::RelatedTo));
+            }
+            let gap = match &lost_codes[..] {
+                [] => None,
+                [a, b, c, _, ..] => Some(format!("{} has no row for {a}, {b}, {c} and {} more", two.id(), lost_codes.len() - 3)),
+                lost => Some(format!("{} has no row for {}", two.id(), lost.join(", "))),
+            };
             if found.tell(t) {
-                let gap = match &lost_codes[..] {
-                    [] => String::new(),
-                    [a, b, c, _, ..] => format!("; {} has no row for {a}, {b}, {c} and {} more", two.id(), lost_codes.len() - 3),
-                    lost => format!("; {} has no row for {}", two.id(), lost.join(", ")),
-                };
+                let gap = gap.map_or_else(String::new, |gap| format!("; {gap}"));
                 t.message = format!("by way of {} ({}, then {}){gap}", one.target().alias(), one.id(), two.id()).into();
                 return true;
             }
+            gaps.extend(gap);
+        }
+        gaps.dedup();
+        if !gaps.is_empty() {
+            t.message = gaps.join("; ").into();
         }
         false
     }
@@ -183,22 +226,27 @@ impl<'e> Translator<'e> {
     fn onward(&self, group: &Group<'e>, two: ConceptMap<'e>, asked: &Asked<'_>, found: &mut Found<'e>) -> Vec<Scenario<'e>> {
         let mut alternatives: Vec<Scenario<'e>> = Vec::new();
         for step in &group.options {
-            let Some(mut reading) = self.reading(two, step.concept, asked) else {
+            let Some(mut second) = self.of_itself_or_successors(two, step.concept, asked) else {
                 if !found.lost.contains(&step.concept.code()) {
                     found.lost.push(step.concept.code());
                 }
                 continue;
             };
-            found.holes |= reading.outcome == Outcome::NoMap;
-            found.needs.append(&mut reading.needs);
-            for option in options(&mut reading.scenarios) {
+            found.holes |= second.holes;
+            found.needs.append(&mut second.needs);
+            for option in options(&mut second.scenarios) {
                 let Some(row) = option.origin.row() else { continue };
-                let hop = Hop { from: step.concept, to: option.concept, relationship: option.relationship, row, effective: None };
+                // The row is of what took the place of a retired concept, or of the concept itself.
+                let (from, relationship) = match option.hops.last() {
+                    Some(successor) => (successor.to, row.relationship()),
+                    None => (step.concept, option.relationship),
+                };
+                option.hops.push(Hop { from, to: option.concept, relationship, row, effective: None });
                 option.relationship = step.relationship.then(option.relationship);
                 option.origin = step.origin;
-                option.hops.splice(0..0, step.hops.iter().copied().chain([hop]));
+                option.hops.splice(0..0, step.hops.iter().copied());
             }
-            alternatives.extend(reading.scenarios);
+            alternatives.extend(second.scenarios);
         }
         // Alternatives of one code each are options of one group.
         if alternatives.len() > 1 && alternatives.iter().all(|s| s.groups.len() == 1) {
@@ -225,6 +273,14 @@ fn all_of(parts: Vec<Vec<Scenario<'_>>>) -> Vec<Scenario<'_>> {
     all
 }
 
+/// Says of what a map gives for the last concept of a way that the way leads there.
+fn put_before<'e>(way: &[Hop<'e>], scenarios: &mut [Scenario<'e>]) {
+    for option in options(scenarios) {
+        option.relationship = way.iter().rev().fold(option.relationship, |then, hop| hop.relationship.then(then));
+        option.hops.splice(0..0, way.iter().copied());
+    }
+}
+
 fn options<'a, 'e>(scenarios: &'a mut [Scenario<'e>]) -> impl Iterator<Item = &'a mut Target<'e>> {
     scenarios.iter_mut().flat_map(|s| &mut s.groups).flat_map(|g| &mut g.options)
 }
@@ -242,11 +298,20 @@ struct Found<'e> {
 }
 
 impl<'e> Found<'e> {
-    fn add(&mut self, map: ConceptMap<'e>, mut reading: Reading<'e>) {
-        self.map = self.map.or(Some(map));
-        self.holes |= reading.outcome == Outcome::NoMap;
-        self.scenarios.append(&mut reading.scenarios);
-        self.needs.append(&mut reading.needs);
+    fn add(&mut self, map: ConceptMap<'e>, reading: Reading<'e>) {
+        let (scenarios, needs) = (reading.scenarios, reading.needs);
+        self.join(Found { map: Some(map), scenarios, needs, holes: reading.outcome == Outcome::NoMap, lost: Vec::new() });
+    }
+
+    fn join(&mut self, mut other: Found<'e>) {
+        self.map = self.map.or(other.map);
+        self.holes |= other.holes;
+        self.scenarios.append(&mut other.scenarios);
+        self.needs.append(&mut other.needs);
+    }
+
+    fn says_something(&self) -> bool {
+        self.holes || !self.scenarios.is_empty() || !self.needs.is_empty()
     }
 
     fn tell(self, t: &mut Translation<'e>) -> bool {

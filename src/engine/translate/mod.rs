@@ -259,9 +259,17 @@ impl<'e> Translator<'e> {
         let (code, system, elsewhere) = (asked.code.trim(), self.source.alias(), suggest::but_one_of(&t.nearest));
         t.message = format!("`{code}` is not a code of {system}{elsewhere}").into();
         // Reviewers settle these too: a local code, or one that was mistyped the same way a thousand times.
-        if self.options.policy == Policy::Decision {
-            self.by_decision(asked.code.trim(), asked, t);
+        if self.options.policy == Policy::Decision && matches!(self.by_decision(code, asked, t), Decided::Settled) {
+            return;
         }
+        // Of a system without a release nobody knows the codes; what its maps say of those that they do not name holds for this one.
+        let may_be_one = self.source.releases().is_empty() && !code.is_empty() && !self.options.reverse;
+        let why = std::mem::replace(&mut t.message, Message::None);
+        if may_be_one && self.by_unmapped_rule(code, None, asked, t) {
+            t.nearest.clear();
+            return self.settle(asked.date, t);
+        }
+        t.message = why;
     }
 
     /// Records of mixed systems hold codes of the target system too: such a code stands for itself, without a person if it may be
@@ -316,6 +324,9 @@ impl<'e> Translator<'e> {
                 let successors = if t.nearest.is_empty() { "and no successor is known" } else { "and what took its place has none either" };
                 t.message = format!("{}; {} has expired, {successors}", t.message, source.code()).into();
             }
+            return;
+        }
+        if !self.chains.is_empty() && !t.message.is_empty() {
             return;
         }
         let (from, to) = (self.source.alias(), self.target.alias());

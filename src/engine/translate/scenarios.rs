@@ -166,7 +166,8 @@ fn by_conditions<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Re
     let mut holding = Vec::with_capacity(rows.len());
     for &row in rows {
         let condition = condition(row);
-        match condition.truth(facts, is_a) {
+        let truth = if condition.is_otherwise() { otherwise(rows, row, facts, is_a) } else { condition.truth(facts, is_a) };
+        match truth {
             rule::Truth::False => continue,
             rule::Truth::True => {}
             rule::Truth::Unknown => condition.needs(facts, is_a).iter().for_each(|need| say(&mut needs, need, row)),
@@ -181,6 +182,18 @@ fn by_conditions<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Re
         reading.message = Message::Words("no row of the map holds under the given facts".into());
     }
     reading
+}
+
+/// Whether none of the other rows of its group holds.
+fn otherwise(rows: &[Row<'_>], row: Row<'_>, facts: &Facts, is_a: rule::IsA<'_>) -> rule::Truth {
+    let beside = rows.iter().filter(|other| (other.scenario(), other.group()) == (row.scenario(), row.group()));
+    let conditions = beside.map(|other| condition(*other)).filter(|other| !other.is_otherwise());
+    let truths: Vec<rule::Truth> = conditions.map(|other| other.truth(facts, is_a)).collect();
+    match (truths.contains(&rule::Truth::True), truths.contains(&rule::Truth::Unknown)) {
+        (true, _) => rule::Truth::False,
+        (false, true) => rule::Truth::Unknown,
+        (false, false) => rule::Truth::True,
+    }
 }
 
 /// An extended map: in every group the first row whose rule holds, all groups together.

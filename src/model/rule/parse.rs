@@ -169,13 +169,18 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// FHIR `dependsOn`: `attribute=value`, up to an AND behind which another condition stands.
+    /// FHIR `dependsOn`: `attribute=value`, up to an AND behind which another condition stands, or `attribute="value"`.
     fn property(&mut self) -> Result<Clause<'a>, RuleError> {
         let rest = self.rest();
         let Some((attribute, value_at)) = property(rest) else {
             let word = rest.split_whitespace().next().unwrap_or(rest);
             return Err(self.error(format!("{word:?} is not part of the rule language")));
         };
+        let quoted = rest[value_at..].trim_start().strip_prefix('"').and_then(|inner| inner.split_once('"'));
+        if let Some((value, after)) = quoted.filter(|(_, after)| after.trim().is_empty() || after.starts_with(" AND ")) {
+            self.at = self.text.len() - after.len();
+            return Ok(Clause::Property { attribute, value });
+        }
         let mut end = rest.len();
         for (i, _) in rest[value_at..].match_indices(" AND ") {
             let after = rest[value_at + i + 5..].trim_start();

@@ -65,7 +65,7 @@ fn rules_read_and_print_back() {
         "IFA 445518008 >= 12 years AND IFA 445518008 < 19 years",
         "IFA 445518008 > 1.5 months AND IFA 248152002 AND IFA 138875005",
         "gender=female AND IFA 138875005",
-        "http://example.org/laterality=left AND right",
+        "http://example.org/laterality=\"left AND right\"",
     ]) {
         let rule = Rule::parse(text).unwrap();
         assert_eq!(rule.as_program().to_string(), canonical, "{text}");

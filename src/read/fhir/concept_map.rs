@@ -1,11 +1,13 @@
 //! ConceptMap: groups, elements, targets.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, MapAccess, SeqAccess, Visitor};
 
 use super::{Each, Member, Places, Seeds, Value, item, say};
+use crate::model::rule::property_value;
 use crate::model::{MapKind, Relationship};
 use crate::read::names::system_alias;
 use crate::read::tabular::Findings;
@@ -98,8 +100,9 @@ impl Attribute {
 /// Reads a resource that lies in the bytes of a whole file.
 pub(super) fn read(bytes: &[u8], whole: &[u8], file: &str, sink: &mut dyn Sink) -> serde_json::Result<()> {
     let head: Head = serde_json::from_slice(bytes)?;
-    let maps: Vec<Option<GroupMap>> = head.group.iter().enumerate().map(|(i, group)| announce(&head, i, group, file, sink)).collect();
-    let mut rows = Rows { findings: Findings::new(file, sink), places: Places::new(whole), line: 0, at: At::default() };
+    let maps = announce(&head, file, sink);
+    let (findings, places) = (Findings::new(file, sink), Places::new(whole));
+    let mut rows = Rows { findings, places, line: 0, at: At::default(), scenarios: HashMap::new() };
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     Member { name: "group", inner: Groups { maps: &maps, rows: &mut rows } }.deserialize(&mut deserializer)?;
     deserializer.end()?;
@@ -107,54 +110,74 @@ pub(super) fn read(bytes: &[u8], whole: &[u8], file: &str, sink: &mut dyn Sink) 
     Ok(())
 }
 
-fn announce(head: &Head, number: usize, group: &GroupHead, file: &str, sink: &mut dyn Sink) -> Option<GroupMap> {
-    if group.source.is_empty() || group.target.is_empty() {
-        let what = format!("group {} names no {}", number + 1, if group.source.is_empty() { "source system" } else { "target system" });
-        say(sink, file, Severity::Error, what, "the group is left out; add the URI of the system");
-        return None;
-    }
+/// A map for each pair of systems: groups of one pair are one map.
+fn announce(head: &Head, file: &str, sink: &mut dyn Sink) -> Vec<Option<GroupMap>> {
     // Ids are for people to type: the resource's own, or the end of its URL.
     let own = [&head.id, &head.name].into_iter().find(|s| !s.is_empty()).map(String::as_str);
     let id = own.unwrap_or_else(|| head.url.rsplit('/').find(|s| !s.is_empty()).unwrap_or("concept-map"));
-    let id = if head.group.len() > 1 { format!("{id}-{}", number + 1) } else { id.to_owned() };
-    let unmapped = match &group.unmapped {
-        None => Unmapped::None,
-        Some(rule) => {
-            let relationship = Relationship::from_code(&rule.relationship);
-            match rule.mode.as_str() {
-                "use-source-code" | "provided" => Unmapped::UseSourceCode(relationship.unwrap_or(Relationship::Equivalent)),
-                "fixed" if !rule.code.is_empty() => Unmapped::Fixed {
-                    code: rule.code.clone(),
-                    display: rule.display.clone(),
-                    relationship: relationship.unwrap_or(Relationship::RelatedTo),
-                },
-                "other-map" => Unmapped::OtherMap(if rule.other_map.is_empty() { rule.url.clone() } else { rule.other_map.clone() }),
-                mode => {
-                    let of = if rule.value_set.is_empty() { "" } else { " with a value set" };
-                    let what = format!("unmapped.mode {mode:?}{of} of group {} is not usable", number + 1);
-                    say(sink, file, Severity::Warning, what, "codes without a row are answered as unmapped");
-                    Unmapped::None
-                }
-            }
+    let pairs: Vec<_> = head.group.iter().map(|group| (system_alias(&group.source).0, system_alias(&group.target).0)).collect();
+    let is_one_map = pairs.iter().all(|pair| *pair == pairs[0]);
+    let mut maps: Vec<Option<GroupMap>> = Vec::new();
+    for (number, (group, pair)) in head.group.iter().zip(&pairs).enumerate() {
+        if group.source.is_empty() || group.target.is_empty() {
+            let what = format!("group {} names no {}", number + 1, if group.source.is_empty() { "source system" } else { "target system" });
+            say(sink, file, Severity::Error, what, "the group is left out; add the URI of the system");
+            maps.push(None);
+            continue;
         }
-    };
-    let target = system_alias(&group.target).0;
-    let handle = sink.map(&MapRelease {
-        id,
-        url: head.url.clone(),
-        title: [&head.title, &head.name].into_iter().find(|s| !s.is_empty()).cloned().unwrap_or_default(),
-        version: head.version.clone(),
-        source: system_alias(&group.source).0,
-        target: target.clone(),
-        kind: MapKind::Table,
-        from: None,
-        to: None,
-        unmapped,
-    });
-    Some(GroupMap { handle, target })
+        if let Some(first) = pairs[..number].iter().position(|before| before == pair) {
+            maps.push(maps[first].clone());
+            continue;
+        }
+        let rules = head.group.iter().zip(&pairs).enumerate().filter(|(_, (_, other))| *other == pair);
+        let rules: Vec<Unmapped> = rules.filter_map(|(number, (group, _))| unmapped(group, number, file, sink)).collect();
+        if rules.iter().any(|rule| *rule != rules[0]) {
+            let what = format!(
+                "groups of one pair of systems, {} to {}, send codes without a row to different targets",
+                group.source, group.target
+            );
+            say(sink, file, Severity::Warning, what, "the first one counts; keep the one that is right");
+        }
+        let handle = sink.map(&MapRelease {
+            id: if is_one_map { id.to_owned() } else { format!("{id}-{}", number + 1) },
+            url: head.url.clone(),
+            title: [&head.title, &head.name].into_iter().find(|s| !s.is_empty()).cloned().unwrap_or_default(),
+            version: head.version.clone(),
+            source: pair.0.clone(),
+            target: pair.1.clone(),
+            kind: MapKind::Table,
+            from: None,
+            to: None,
+            unmapped: rules.into_iter().next().unwrap_or_default(),
+        });
+        maps.push(Some(GroupMap { handle, target: pair.1.clone() }));
+    }
+    maps
+}
+
+/// What a group says of codes without a row.
+fn unmapped(group: &GroupHead, number: usize, file: &str, sink: &mut dyn Sink) -> Option<Unmapped> {
+    let rule = group.unmapped.as_ref()?;
+    let relationship = Relationship::from_code(&rule.relationship);
+    Some(match rule.mode.as_str() {
+        "use-source-code" | "provided" => Unmapped::UseSourceCode(relationship.unwrap_or(Relationship::Equivalent)),
+        "fixed" if !rule.code.is_empty() => Unmapped::Fixed {
+            code: rule.code.clone(),
+            display: rule.display.clone(),
+            relationship: relationship.unwrap_or(Relationship::RelatedTo),
+        },
+        "other-map" => Unmapped::OtherMap(if rule.other_map.is_empty() { rule.url.clone() } else { rule.other_map.clone() }),
+        mode => {
+            let of = if rule.value_set.is_empty() { "" } else { " with a value set" };
+            let what = format!("unmapped.mode {mode:?}{of} of group {} is not usable", number + 1);
+            say(sink, file, Severity::Warning, what, "codes without a row are answered as unmapped");
+            return None;
+        }
+    })
 }
 
 /// Where the rows of a group go.
+#[derive(Clone)]
 struct GroupMap {
     handle: MapHandle,
     /// Alias.
@@ -228,6 +251,8 @@ struct Rows<'s, 'b> {
     line: u64,
     /// Where the element or target at hand stands.
     at: At,
+    /// How many readings of their own the products of a source have made so far: its elements may stand in several groups.
+    scenarios: HashMap<(MapHandle, String), u16>,
 }
 
 impl Rows<'_, '_> {
@@ -263,7 +288,6 @@ impl Rows<'_, '_> {
             let row = TargetRow { line: self.line, source: &element.code, target: None, detail, at, ..TargetRow::default() };
             return self.findings.sink.target(map.handle, &row);
         }
-        let mut scenarios = 0;
         for target in &element.target {
             self.line += 1;
             self.at = self.places.of(&target.code).unwrap_or(element_at);
@@ -287,8 +311,13 @@ impl Rows<'_, '_> {
             let detail =
                 TargetDetail { rule: &rule, product: &product, comment: &target.comment, source_display, ..TargetDetail::default() };
             let together = !codes.is_empty() && !is_hole;
-            scenarios += u16::from(together);
-            let scenario = if together { scenarios } else { 0 };
+            let scenario = if together {
+                let count = self.scenarios.entry((map.handle, element.code.to_string())).or_default();
+                *count = count.saturating_add(1);
+                *count
+            } else {
+                0
+            };
             let own = (!is_hole).then_some((&*target.code, target.display.as_str()));
             let further = codes.iter().filter_map(|p| p.code_in(&map.target)).map(Some).filter(|_| together);
             for (group, code) in (u16::from(together)..).zip(std::iter::once(own).chain(further)) {
@@ -326,19 +355,20 @@ impl Rows<'_, '_> {
                 (system, value) => Some(format!("{system}|{value}")),
             };
             let value = a.typed.text().or_else(r4).or_else(|| (!a.value_set.is_empty()).then(|| format!("in:{}", a.value_set)));
-            let Some(value) = value.filter(|_| !name.is_empty()) else {
-                self.warn(
-                    "attributes without a name or value",
-                    format!("attribute {name:?} says nothing"),
-                    "left out of the product; a rule without it waits for a person",
-                );
+            let value = value.filter(|_| !name.is_empty());
+            let Some(written) = value.as_deref().and_then(property_value) else {
+                let (kind, what) = match &value {
+                    None => ("attributes without a name or value", format!("attribute {name:?} says nothing")),
+                    Some(value) => ("values that no rule can hold", format!("attribute {name:?} is {value:?}: AND or blanks, and quotes")),
+                };
+                self.warn(kind, what, "left out of the product; a rule without it waits for a person");
                 is_whole = false;
                 continue;
             };
             if !joined.is_empty() {
                 joined.push_str(" AND ");
             }
-            joined.push_str(&format!("{name}={value}"));
+            joined.push_str(&format!("{name}={written}"));
         }
         (joined, is_whole)
     }

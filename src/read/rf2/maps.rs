@@ -7,10 +7,10 @@ use std::io::{self, BufRead};
 
 use hashbrown::HashMap;
 
-use super::{Newest, Options, concept_id, effective_time, ids, orphan};
+use super::{Newest, Options, concept_id, effective_time, ids, is_active, orphan};
 use crate::model::{MapKind, Relationship};
 use crate::read::tabular::{Findings, Row, rows, rows_and_torn};
-use crate::read::{MapHandle, MapRelease, TargetDetail, TargetRow, Unmapped};
+use crate::read::{MapHandle, MapRelease, Severity, TargetDetail, TargetRow, Unmapped};
 
 /// Takes map rows and history; one map per map refset, and one for all of history.
 pub(super) struct Maps<'a> {
@@ -48,16 +48,25 @@ impl<'a> Maps<'a> {
     }
 
     pub fn read_maps(&mut self, input: &mut dyn BufRead, newest: &mut Option<Newest>, findings: &mut Findings<'_>) -> io::Result<()> {
+        let header = input.fill_buf()?.split(|b| *b == b'\n').next().unwrap_or_default();
+        if memchr::memmem::find(header, b"mapSource").is_some() {
+            let what = "a simple map to SNOMED CT (mapSource), from codes of a system that the file does not name".to_owned();
+            findings.push(Severity::Note, 1, 1, what, "passed over; give it as a table to have it");
+            return Ok(());
+        }
         rows_and_torn(input, COLUMNS, findings, &mut |row, findings| {
             let [id, time, active, ..] = row.fields;
             let dated = effective_time(time).is_some();
             let counts = (dated || !row.torn) && Newest::takes(newest, id, time, row.line, findings);
-            if active != "1" || (dated && !counts) {
+            if dated && !counts {
                 return;
             }
-            match counts && !row.torn {
-                true => self.map_row(&row, findings),
-                false => self.left_out(&row, findings),
+            // Of a torn line it has been said already.
+            let active = if row.torn && active != "0" { None } else { is_active(&row, findings) };
+            match active {
+                Some(false) => {}
+                Some(true) if counts => self.map_row(&row, findings),
+                _ => self.left_out(&row, findings),
             }
         })
     }
@@ -109,9 +118,21 @@ impl<'a> Maps<'a> {
         if has_rules {
             findings.check_rule(row.line, row.columns[RULE], rule);
         }
+        let rule = if has_rules && rule.trim().is_empty() { NO_RULE } else { rule };
         let written = target.trim();
         // The UK maps write `#NC` and its kin where there is nothing to map to.
         let target = Some(written).filter(|t| !t.is_empty() && !t.starts_with('#'));
+        if let Some(target) = target.filter(|_| correlation == NOT_MAPPABLE) {
+            let what = format!("{source} is not mappable by its correlation ({NOT_MAPPABLE}), and its target is {target}");
+            findings.warn(
+                "targets of what is not mappable",
+                row.line,
+                row.columns[10],
+                what,
+                "the row is left out; correct one of the two",
+            );
+            return self.left_out(row, findings);
+        }
         let row = TargetRow {
             line: row.line,
             source,
@@ -161,8 +182,8 @@ impl<'a> Maps<'a> {
     pub fn read_history(&mut self, input: &mut dyn BufRead, newest: &mut Option<Newest>, findings: &mut Findings<'_>) -> io::Result<()> {
         let columns = ["id", "effectiveTime", "active", "refsetId", "referencedComponentId", "targetComponentId"];
         rows(input, columns, findings, &mut |row, findings| {
-            let [id, time, active, refset, source, target] = row.fields;
-            if !Newest::takes(newest, id, time, row.line, findings) || active != "1" {
+            let [id, time, _, refset, source, target] = row.fields;
+            if !Newest::takes(newest, id, time, row.line, findings) || is_active(&row, findings) != Some(true) {
                 return;
             }
             // Descriptions have associations too, and some associations of concepts (WAS A, MOVED TO) name no successor.
@@ -208,12 +229,19 @@ fn succession(refset: u64) -> Option<(&'static str, Relationship)> {
     })
 }
 
-/// What `correlationId` says of a row's strength; most maps say "not specified".
+/// What stands for a rule that is empty where every row must have one: no rule of the language, so that a person decides the row.
+const NO_RULE: &str = "(no rule)";
+
+/// The source is not mappable.
+const NOT_MAPPABLE: &str = "447556008";
+
+/// What `correlationId` says of a row's strength; most maps say "not specified". The concepts name the source first: 447558009 is
+/// "Narrow to broad map from SNOMED CT source code to target code".
 fn relationship(correlation: &str) -> Relationship {
     match correlation {
         "447557004" => Relationship::Equivalent,
-        "447558009" => Relationship::SourceIsBroaderThanTarget,
-        "447559001" => Relationship::SourceIsNarrowerThanTarget,
+        "447558009" => Relationship::SourceIsNarrowerThanTarget,
+        "447559001" => Relationship::SourceIsBroaderThanTarget,
         _ => Relationship::RelatedTo,
     }
 }

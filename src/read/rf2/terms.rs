@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 use hashbrown::{HashMap, HashSet};
 
-use super::{Newest, concept_id, ids, orphan};
+use super::{Newest, concept_id, ids, is_active, orphan};
 use crate::model::{DesignationUse, NoteKind};
 use crate::read::SystemHandle;
 use crate::read::tabular::{Findings, rows};
@@ -23,8 +23,8 @@ impl Preferences {
     pub fn read(&mut self, input: &mut dyn BufRead, newest: &mut Option<Newest>, findings: &mut Findings<'_>) -> io::Result<()> {
         let columns = ["id", "effectiveTime", "active", "refsetId", "referencedComponentId", "acceptabilityId"];
         rows(input, columns, findings, &mut |row, findings| {
-            let [id, time, active, refset, description, acceptability] = row.fields;
-            if !Newest::takes(newest, id, time, row.line, findings) || active != "1" {
+            let [id, time, _, refset, description, acceptability] = row.fields;
+            if !Newest::takes(newest, id, time, row.line, findings) || is_active(&row, findings) != Some(true) {
                 return;
             }
             let (Ok(refset), Ok(description)) = (refset.parse::<u64>(), description.parse::<u64>()) else {
@@ -116,8 +116,8 @@ impl<'a> Terms<'a> {
     ) -> io::Result<()> {
         let columns = ["id", "effectiveTime", "active", "conceptId", "languageCode", "typeId", "term"];
         rows(input, columns, findings, &mut |row, findings| {
-            let [id, time, active, concept, language, kind, term] = row.fields;
-            if !Newest::takes(newest, id, time, row.line, findings) || active != "1" {
+            let [id, time, _, concept, language, kind, term] = row.fields;
+            if !Newest::takes(newest, id, time, row.line, findings) || is_active(&row, findings) != Some(true) {
                 return;
             }
             let Some(key) = concept_id(concept).filter(|key| concepts.is_empty() || concepts.contains_key(key)) else {
@@ -157,15 +157,13 @@ impl<'a> Terms<'a> {
         })
     }
 
-    /// Hands out the terms that waited: preferred where no better refset has spoken, in each language for itself.
+    /// Hands out the terms that waited: preferred where no better refset has spoken, whatever the language.
     pub fn finish(mut self, sink: &mut dyn crate::read::Sink) {
         self.waiting.sort();
-        let english = |w: &Waiting| w.language.is_empty() || w.language.starts_with("en");
         for of_one in self.waiting.chunk_by(|a, b| a.concept == b.concept) {
-            let best = of_one[0].rank;
+            let (best, is_settled) = (of_one[0].rank, self.settled.contains(&of_one[0].concept));
             for w in of_one {
-                let is_preferred = if english(w) { w.rank == best && !self.settled.contains(&w.concept) } else { true };
-                let usage = if is_preferred { DesignationUse::Preferred } else { DesignationUse::Synonym };
+                let usage = if w.rank == best && !is_settled { DesignationUse::Preferred } else { DesignationUse::Synonym };
                 sink.designation(self.system, &w.concept.to_string(), usage, &w.language, &w.term);
             }
         }

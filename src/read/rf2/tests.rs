@@ -128,16 +128,34 @@ fn the_callers_language_decides() {
             file(DESCRIPTION, &[description(12, 1, ids::SYNONYM, "Color"), description(13, 1, ids::SYNONYM, "Colour")]),
         ),
         (
+            "sct2_Description_Snapshot-de_XX_20250101.txt",
+            file(DESCRIPTION, &[14, 15].map(|n| description(n, 1, ids::SYNONYM, &format!("Farbe {n}")).replace("¦en¦", "¦de¦"))),
+        ),
+        (
             "der2_cRefset_LanguageSnapshot-en_INT_20250101.txt",
             file(
                 &format!("{MEMBER}\tacceptabilityId"),
-                &[language(2, ids::LANGUAGE_US, 12, ids::PREFERRED), language(3, ids::LANGUAGE_GB, 13, ids::PREFERRED)],
+                &[
+                    language(2, ids::LANGUAGE_US, 12, ids::PREFERRED),
+                    language(3, ids::LANGUAGE_GB, 13, ids::PREFERRED),
+                    language(4, 21000119109, 14, ids::PREFERRED),
+                    language(5, 11000119103, 15, ids::PREFERRED),
+                ],
             ),
         ),
     ];
-    let preferred = |options: &Options| with(&files, options).designation(&id(1), DesignationUse::Preferred).map(str::to_owned);
-    assert_eq!(preferred(&Options::default()).as_deref(), Some("Color"));
-    assert_eq!(preferred(&Options { languages: vec![ids::LANGUAGE_GB], ..Options::default() }).as_deref(), Some("Colour"));
+    for (languages, term) in [
+        (vec![], "Color"),
+        (vec![ids::LANGUAGE_GB], "Colour"),
+        (vec![21000119109], "Farbe 14"),
+        (vec![11000119103, 21000119109], "Farbe 15"),
+        // No term is preferred there: the next refset decides.
+        (vec![31000119101], "Color"),
+    ] {
+        let sink = with(&files, &Options { languages, ..Options::default() });
+        let preferred = sink.designations.iter().filter(|d| d.usage == DesignationUse::Preferred);
+        assert_eq!(preferred.map(|d| d.text.as_str()).collect::<Vec<_>>(), [term]);
+    }
 }
 
 #[test]
@@ -243,6 +261,51 @@ fn extended_simple_and_history_maps() {
     assert_eq!(places, ["5:7", "5:9", "6:6", "7:7"], "{said:?}");
 }
 
+/// Rows that were neither active nor inactive once vanished without a word.
+#[test]
+fn flags_that_are_neither_0_nor_1_are_said() {
+    let member = |tail: &str| format!("00000000-0000-4000-8000-000000000001¦20200101¦x¦m¦900000000000527005¦{}{tail}", id(3));
+    let sink = collected(&[
+        concepts(),
+        ("sct2_Description_Snapshot-en_INT_1.txt", file(DESCRIPTION, &[description(11, 1, ids::SYNONYM, "Gone").replace("¦1¦m", "¦2¦m")])),
+        ("der2_cRefset_LanguageSnapshot-en_INT_1.txt", file(&format!("{MEMBER}\tacceptabilityId"), &[member("¦x")])),
+        ("sct2_Relationship_Snapshot_INT_1.txt", file(RELATIONSHIP, &[format!("1¦20200101¦¦m¦{}¦{}¦0¦116680003¦c¦m", id(2), id(1))])),
+        ("der2_cRefset_AssociationSnapshot_INT_1.txt", file(&format!("{MEMBER}\ttargetComponentId"), &[member("¦1")])),
+        ("der2_sRefset_SimpleMapSnapshot_INT_1.txt", file(&format!("{MEMBER}\tmapTarget"), &[member("¦A")])),
+    ]);
+    let said = said(&sink);
+    assert_eq!((said.len(), said.iter().filter(|s| s.contains(":2:3 active is ")).count()), (5, 5), "{said:?}");
+    assert_eq!((sink.targets.len(), sink.designations.len(), sink.parents.len()), (0, 0, 0));
+}
+
+#[test]
+fn two_releases_of_one_package_are_said() {
+    let of = |name: &'static str| (name, file(CONCEPT, &[format!("{}¦20200101¦1¦m¦d", id(1))]));
+    let (old, new, other) = (
+        of("a/sct2_Concept_Snapshot_INT_20250101.txt"),
+        of("b/sct2_Concept_Snapshot_INT_20260101.txt"),
+        of("c/sct2_Concept_Snapshot_US_20260301.txt"),
+    );
+    let said = |files: &[(&str, String)]| collected(files).findings.into_iter().find(|f| f.what.contains("several")).map(|f| f.what);
+    assert_eq!(said(&[old.clone(), new.clone()]).as_deref(), Some("the package INT is here in several releases: 20250101, 20260101"));
+    assert_eq!(said(&[new.clone(), other.clone()]), None);
+    // One version that the manifest says is the edition's; of two, neither.
+    let version = |versions: &[&str]| {
+        let versions = versions.iter().map(|v| (*v).to_owned()).collect();
+        with(&[new.clone(), other.clone()], &Options { versions, ..Options::default() }).systems[0].version.clone()
+    };
+    assert_eq!([version(&[]), version(&["2026-03"]), version(&["2026-01", "2026-03"])], ["20260301", "2026-03", "20260301"]);
+}
+
+#[test]
+fn maps_to_snomed_ct_are_passed_over() {
+    let member = format!("00000000-0000-4000-8000-000000000001¦20200101¦1¦m¦1187636009¦{}¦A", id(1));
+    let sink =
+        collected(&[concepts(), ("der2_sRefset_SimpleMapToSCTSnapshot_INT_1.txt", file(&format!("{MEMBER}\tmapSource"), &[member]))]);
+    let said: Vec<_> = sink.findings.iter().filter(|f| f.line > 0).map(|f| (f.severity, f.line)).collect();
+    assert_eq!((said, sink.maps.len()), (vec![(Severity::Note, 1)], 0));
+}
+
 #[test]
 fn the_newest_row_counts_across_packages() {
     let row = |time: &str, active: u32| format!("{}¦{time}¦{active}¦m¦d", id(1));
@@ -307,6 +370,12 @@ fn what_is_no_release_is_said() {
     let only = |name: &'static str, text: &str| collected(&[(name, text.to_owned())]);
     assert!(only("notes.txt", "x").findings[0].what.contains("no Snapshot or Full files"));
     assert!(only("sct2_Concept_Delta_INT_20250101.txt", CONCEPT).findings[0].what.contains("no Snapshot or Full files"));
+    let is_a = format!("1¦20200101¦1¦m¦{}¦{}¦0¦116680003¦c¦m", id(2), id(1));
+    let sink = collected(&[("sct2_Relationship_Snapshot_INT_20250101.txt", file(RELATIONSHIP, &[is_a]))]);
+    assert_eq!((sink.parents.len(), said(&sink)), (1, Vec::new()));
+    let missing: Vec<_> =
+        sink.findings.iter().filter(|f| f.severity == Severity::Note).map(|f| f.what.split(':').next().unwrap()).collect();
+    assert_eq!(missing, ["the release has no der2_cRefset_Association file", "the release has no der2_...Refset_...Map file"]);
     let sink = only("sct2_Concept_Snapshot_INT_20250101.txt", "conceptid\tname\r\n1\tx\r\n");
     let header = sink.findings.iter().find(|f| f.line == 1).unwrap();
     assert!(header.what.contains("no column id, effectiveTime, active"), "{header}");

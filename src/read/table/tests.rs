@@ -169,12 +169,16 @@ fn book(sheets: &[(&str, &str)]) -> Vec<u8> {
     zip.finish().unwrap().into_inner()
 }
 
-/// One row of a sheet, from column B: texts, numbers behind `#`, days behind `@`, gaps.
+/// One row of a sheet, from column B: texts, numbers behind `#`, days behind `@`, formulas behind `=` and the value they had, gaps.
 fn cells(row: u32, cells: &[&str]) -> String {
     let cell = |text: &str, column: char| match (text.strip_prefix('#'), text.strip_prefix('@')) {
         (Some(number), _) => format!("<c r=\"{column}{row}\"><v>{number}</v></c>"),
         (_, Some(day)) => format!("<c r=\"{column}{row}\" s=\"1\"><v>{day}</v></c>"),
         _ if text.is_empty() => String::new(),
+        _ if text.starts_with('=') => match text[1..].split_once('=') {
+            Some((formula, value)) => format!("<c r=\"{column}{row}\" t=\"str\"><f>{formula}</f><v>{value}</v></c>"),
+            None => format!("<c r=\"{column}{row}\"><f>{}</f></c>", &text[1..]),
+        },
         _ => format!("<c r=\"{column}{row}\" t=\"inlineStr\"><is><t>{text}</t></is></c>"),
     };
     let all: String = cells.iter().zip('B'..).map(|(text, column)| cell(text, column)).collect();
@@ -226,6 +230,18 @@ fn sheets_of_workbooks() {
     let layout = "header = false\ncolumns = { source = 2, target = 3 }";
     let damaged = collected(layout, &map(MapKind::Table, "snomed", "b"), &id);
     assert!(damaged.targets.is_empty() && damaged.findings[0].what.contains("scientific notation"), "{:?}", damaged.findings);
+}
+
+/// A formula without its value once was an empty target, and an empty target is a declared hole.
+#[test]
+fn formulas_that_nobody_has_computed_are_said() {
+    let rows = [["OLD", "NEW"], ["250.00", "=A1=E11.9"], ["250.01", "=A2"], ["401.9", ""]];
+    let rows: String = (1..).zip(&rows).map(|(n, row)| cells(n, row)).collect();
+    let layout = "columns = { source = \"OLD\", target = \"NEW\" }";
+    let sink = collected(layout, &map(MapKind::Table, "icd9cm", "icd10cm"), &book(&[("Map", &rows)]));
+    let rows: Vec<_> = sink.targets.iter().map(|t| (t.source.as_str(), t.target.as_deref())).collect();
+    assert_eq!(rows, [("250.00", Some("E11.9")), ("401.9", None)]);
+    assert_eq!(places(&sink), [(3, 3)]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A sheet of a workbook as rows of texts, as far as its cells show them.
 
-use calamine::{Data, Range, Reader as _};
+use calamine::{CellErrorType, Data, Range, Reader as _};
 use std::io::Cursor;
 
 use crate::model::Date;
@@ -15,7 +15,20 @@ pub fn sheet(bytes: &[u8], name: Option<&str>) -> Result<Range<Data>, String> {
         None => names.first(),
     };
     match found {
-        Some(name) => book.worksheet_range(name).map_err(unreadable),
+        Some(name) => {
+            let mut cells = book.worksheet_range(name).map_err(unreadable)?;
+            // What wrote the file may not have computed its formulas: such a cell is not empty, nobody knows what it shows.
+            let formulas = book.worksheet_formula(name).unwrap_or_default();
+            let (top, left) = formulas.start().unwrap_or_default();
+            for (row, column, _) in formulas.used_cells() {
+                let at = (top + row as u32, left + column as u32);
+                let is_within = cells.start().is_some_and(|start| start.0 <= at.0 && start.1 <= at.1);
+                if is_within && cells.get_value(at).is_none_or(|cell| matches!(cell, Data::Empty)) {
+                    cells.set_value(at, Data::Error(CellErrorType::GettingData));
+                }
+            }
+            Ok(cells)
+        }
         None => Err(format!("the workbook has no sheet {}; it has: {}", name.unwrap_or_default(), names.join(", "))),
     }
 }
