@@ -2,7 +2,7 @@
 //! lead to the file that is meant, pipes and devices are written to and not replaced, and what lies beside a place is cleared away only
 //! if a run of ours left it there.
 
-use super::output::part_of;
+use super::output::{is_locked, part_of};
 use super::{Error, Job, resume};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
@@ -102,11 +102,35 @@ pub(super) fn clear_rejects(job: &Job) {
     }
 }
 
-/// Makes the folder of a report to be.
-pub(super) fn begin_report(staged: &Path) -> Result<(), Error> {
+/// That no other run is making this report.
+pub(super) fn check_report_free(job: &Job) -> Result<(), Error> {
+    match &job.report {
+        Some(report) if is_locked(&part_of(report).join(MARK)) => Err(Error::BusyReport { path: report.display().to_string() }),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the folder of a report to be. No other run writes into it as long as its mark is locked.
+pub(super) fn lock_report(staged: &Path, place: &Path) -> Result<File, Error> {
     let fail = |e| Error::io("make folder", staged, e);
     std::fs::create_dir_all(staged).map_err(fail)?;
-    std::fs::write(staged.join(MARK), b"").map_err(fail)
+    let mark = File::options().write(true).create(true).truncate(false).open(staged.join(MARK)).map_err(fail)?;
+    match mark.try_lock() {
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(mark),
+        Err(TryLockError::WouldBlock) => Err(Error::BusyReport { path: place.display().to_string() }),
+    }
+}
+
+/// Clears away what an earlier run left in the folder of a report to be; it has nothing in it but what is made again.
+pub(super) fn clear_report(staged: &Path) -> Result<(), Error> {
+    let fail = |e| Error::io("clear", staged, e);
+    for entry in std::fs::read_dir(staged).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        if entry.file_name() != MARK {
+            std::fs::remove_file(entry.path()).map_err(fail)?;
+        }
+    }
+    Ok(())
 }
 
 /// The report is whole: it may be put in its place.

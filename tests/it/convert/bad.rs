@@ -130,6 +130,31 @@ fn nothing_is_destroyed() {
     assert!(error.to_string().starts_with("the report folder "), "{error}");
     let (error, _) = refused("id,dx\n", |p, job| job.output = p.path(""));
     assert!(matches!(error, Error::Exists { .. }), "{error}");
+    let (error, files) = refused("id,dx\n", |p, job| job.output = p.path("new/"));
+    assert!(error.to_string().contains("is the name of a folder") && files == ["in.csv"], "{error} {files:?}");
+}
+
+/// The report of one run does not take up the rejects of another.
+#[test]
+fn two_runs_do_not_write_one_report() {
+    let place = Place::with("in.csv", super::claims(20_000, 6));
+    let job = |name: &str| Job { output: place.path(name), block: 4096, report: Some(place.path("r")), ..place.job() };
+    let other = job("b.csv");
+    let mut met = None;
+    xwalk::job::convert(&job("a.csv"), super::engine(), &mut |_| {
+        met.get_or_insert_with(|| run(&other).unwrap_err().to_string());
+    })
+    .unwrap();
+    assert!(met.unwrap().starts_with("another run is writing the report "));
+    assert_eq!(place.files(), ["a.csv", "in.csv", "r"]);
+    assert!(!place.path("r/xwalk-unfinished").exists());
+    // Nor does one clear away the rejects of another.
+    let job = |name: &str| Job { output: place.path(name), rejects: Some(place.path("bad.csv")), block: 64, ..place.job() };
+    std::fs::write(&place.input, "id,dx\n1\n".to_owned() + &"2,401.9\n".repeat(100)).unwrap();
+    let mut met = Vec::new();
+    xwalk::job::convert(&job("c.csv"), super::engine(), &mut |_| met.extend(run(&job("d.csv")).err())).unwrap();
+    assert!(!met.is_empty() && met.iter().all(|e| matches!(e, Error::Busy { .. })), "{met:?}");
+    assert_eq!(std::fs::read_to_string(place.path("bad.csv")).unwrap(), "line,reason,record\n2,fields,\"1\"\n");
 }
 
 #[test]
