@@ -150,7 +150,7 @@ from-column and values (a table), to, map, reverse, target-date, policy, margin,
 folder of the job file. `xwalk profile IN --job FILE` proposes one.";
 
 pub fn run(args: Args, session: &Session) -> Result<Verdict> {
-    let job = job(args)?;
+    let mut job = job(args, session)?;
     let wanted = job.columns.iter().any(|c| c.policy == Policy::Decision);
     let opened = session.engine()?;
     let engine = options::deciding(&opened, job.decisions.as_deref(), wanted)?;
@@ -158,6 +158,7 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     let mut run = match job::convert(&job, &engine, &mut |p| progress.tell(p)) {
         Err(job::Error::BrokenPipe) if job.report.is_none() => return Ok(Verdict::Settled),
         Err(job::Error::BrokenPipe) => bail!("the reader of the output went before the end; the report was not written"),
+    job.index = Some(opened.path().to_owned());
         run => run?,
     };
     progress.finish();
@@ -172,7 +173,7 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
 }
 
 /// The job that is meant: the file's, with what was typed over it.
-fn job(args: Args) -> Result<Job> {
+fn job(args: Args, session: &Session) -> Result<Job> {
     let mut job = match &args.job {
         Some(file) => Job::read(file)?,
         None => Job::default(),
@@ -181,7 +182,8 @@ fn job(args: Args) -> Result<Job> {
         job.input = input;
     }
     if let Some(output) = args.output {
-        job.output = output;
+        // What goes to standard output by its other name goes there as it comes, and what is told goes elsewhere.
+        job.output = if output == *"/dev/stdout" { PathBuf::from("-") } else { output };
     }
     if !args.code.is_empty() {
         job.columns = vec![CodeColumn { name: args.code.join(","), ..CodeColumn::default() }];
@@ -189,6 +191,17 @@ fn job(args: Args) -> Result<Job> {
     let policy = args
         .policy
         .map(|name| {
+        if !job.columns.is_empty() {
+            let names: Vec<&str> = job.columns.iter().map(|c| c.name.as_str()).collect();
+            let names = names.join(", ");
+            if args.to.is_none() || (args.from.is_none() && args.from_column.is_none()) {
+                bail!(
+                    "--code takes the place of the job file's columns ({names}) with all that is said of them: say --to, and --from or \
+                     --from-column, too; or change the job file"
+                );
+            }
+            session.warn(&format!("--code takes the place of the job file's columns ({names}), with all that is said of them"));
+        }
             Policy::from_code(&name)
                 .ok_or_else(|| anyhow!("there is no policy `{name}`; there is {}", Policy::ALL.map(Policy::code).join(", ")))
         })

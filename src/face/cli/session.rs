@@ -61,6 +61,11 @@ impl std::ops::Deref for Opened {
 
 impl Opened {
     /// Where the index lies.
+    pub fn path(&self) -> &std::path::Path {
+        &self.file
+    }
+
+    /// The same, to be read by people.
     pub fn file(&self) -> String {
         self.file.display().to_string()
     }
