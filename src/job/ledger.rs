@@ -49,6 +49,16 @@ impl Tally {
     /// The first state of a code taken that is none: on the target date, else of the newest release loaded.
     pub fn invalid_target(&self) -> Option<&str> {
         self.target_state.split(' ').find(|state| !state.is_empty() && *state != TargetState::Valid.code())
+    /// What is written of the outcome: one that is taken elsewhere, and here by nobody, has a name of its own.
+    pub fn outcome_code(&self) -> &'static str {
+        match self.outcome {
+            Some(Outcome::Exact) if !self.settled => "unsettled-exact",
+            Some(Outcome::Approximate) if !self.settled => "unsettled-approximate",
+            Some(Outcome::Combination) if !self.settled => "unsettled-combination",
+            outcome => outcome.map_or("", Outcome::code),
+        }
+    }
+
     }
 }
 

@@ -185,7 +185,7 @@ pub enum Unsettled {
     /// The target stays blank.
     #[default]
     Blank,
-    /// The source code stands in the target column; the outcome says what it is.
+    /// The source code stands in the target column; the outcome is never one of those that are taken.
     Source,
     /// The record goes to the rejects.
     Reject,

@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 /// record's own fields, whose bytes are never rewritten. Codes of a combination are separated by a blank, or by
 /// `+` where `--split` is a blank and a cell has several codes; the version of a map follows its name behind `|`,
 /// or behind `@` where `--split` is `|`.
+///
+/// An outcome `exact`, `approximate`, `combination` was taken; where it was not (under --strict, say), it is called
+/// `unsettled-approximate` and so on, whatever --unsettled puts into the target column. `choice`, `needs-facts` and
+/// `no-map` are taken only where <code>_policy says by whom. A file without a record, or without a code, ends with 1.
 #[derive(clap::Args)]
 #[command(after_long_help = JOB_FILE)]
 pub struct Args {
@@ -83,7 +87,8 @@ pub struct Args {
     /// Take nothing but exact answers without a person
     #[arg(long)]
     strict: bool,
-    /// What a record with an unsettled code gets: blank, source (the code it had), or reject
+    /// What a record with an unsettled code gets: blank, source (the code it had, with an outcome that is never one of those taken),
+    /// or reject
     #[arg(long, value_name = "WHAT")]
     unsettled: Option<String>,
     /// Reviewers' decisions, for --policy decision

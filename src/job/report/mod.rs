@@ -136,7 +136,7 @@ fn review(engine: &Engine, unsettled: &[Tally]) -> Vec<u8> {
 
 fn codes(run: &Run) -> Vec<u8> {
     fn becomes(t: &Tally) -> [Cow<'_, str>; 8] {
-        let outcome = t.outcome.map_or("", Outcome::code);
+        let outcome = t.outcome_code();
         let [target, relationship, map, policy, state] =
             [&t.target, &t.relationship, &t.map, &t.policy, &t.target_state].map(|v| (**v).into());
         [(*t.system).into(), shown(t), outcome.into(), target, relationship, map, policy, state]
