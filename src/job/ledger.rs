@@ -174,6 +174,11 @@ pub struct Codes {
 impl Codes {
     pub fn codes(&self) -> u64 {
         self.outcomes.iter().sum()
+    /// Codes of records that were rejected for one of them, and the settled among these: they are counted, and do not stand in the output.
+    #[serde(default)]
+    pub rejected: u64,
+    #[serde(default)]
+    pub rejected_settled: u64,
     }
 }
 

@@ -9,7 +9,7 @@ use super::ledger::{Ledger, RejectReason, Sampled};
 use super::memo::{Hit, Looked};
 use super::output::{Output, part_of};
 use super::resume::State;
-use super::spec::{self, Job};
+use super::spec::{self, Job, Unsettled};
 use super::{ColumnFacts, Error, places};
 use crate::engine::Engine;
 use std::borrow::Cow;
@@ -45,6 +45,10 @@ pub(super) struct Work<'e> {
     /// Lots below these get into the sample, by outcome.
     limits: [u64; 10],
     hits: Vec<(usize, usize, Sampled)>,
+    /// Whether a code that nobody settled rejects its record; then, by column, codes and settled ones up to the record before the last,
+    /// and up to the last.
+    rejects_unsettled: bool,
+    counts: [Vec<(u64, u64)>; 2],
     scratch: Vec<u8>,
     /// With a key: where it stands, and what may come again.
     keys: Vec<usize>,
@@ -144,6 +148,8 @@ impl<'e> Work<'e> {
             sample: job.sample,
             limits: [if job.sample > 0 { u64::MAX } else { 0 }; 10],
             hits: Vec::new(),
+            rejects_unsettled: job.columns.iter().any(|column| column.unsettled == Unsettled::Reject),
+            counts: Default::default(),
             scratch: Vec::new(),
             repetitions: (!keys.is_empty()).then(|| Gatherer::new(&job.folder())),
             keys,
@@ -313,6 +319,9 @@ impl<'e> Work<'e> {
         }
     }
 
+        if self.rejects_unsettled {
+            self.note_counts();
+        }
     /// Puts the codes of the record at hand into the sample; of each outcome those with the lowest lots stay.
     #[cold]
     fn keep_sample(&mut self, data: &[u8], start: usize) {
@@ -381,6 +390,7 @@ impl<'e> Work<'e> {
 
     /// Goes on from there. `false`: what was rejected until then is not there any more.
     pub fn resume(&mut self, state: State<'_>) -> Result<bool, Error> {
+        self.counts = Default::default();
         if let (Some(rejects), Some(path)) = (&state.rejects, &self.rejects_at) {
             self.rejects = Output::resume(path, self.encoding, true, rejects)?;
             if self.rejects.is_none() {
@@ -396,6 +406,7 @@ impl<'e> Work<'e> {
                 *limit = kept.last().map_or(0, |s| s.lot);
             }
         }
+        self.note_counts();
         Ok(true)
     }
 
@@ -463,6 +474,9 @@ impl<'e> Work<'e> {
         let record = &data[start..next];
         let record = record.strip_suffix(b"\n").unwrap_or(record);
         let record = record.strip_suffix(b"\r").unwrap_or(record);
+        if reason == RejectReason::Unsettled {
+            self.count_rejected();
+        }
         for &byte in record {
             if byte == b'"' {
                 row.push(byte);
@@ -488,6 +502,21 @@ impl<'e> Work<'e> {
             rejects.discard();
         }
     }
+    fn note_counts(&mut self) {
+        self.counts.swap(0, 1);
+        self.counts[1].clear();
+        self.counts[1].extend(self.ledger.columns.iter().map(|c| (c.codes(), c.settled)));
+    }
+
+    /// Counts the codes of the last record as codes of a rejected one.
+    fn count_rejected(&mut self) {
+        for (at, column) in self.ledger.columns.iter_mut().enumerate() {
+            let [before, after] = [0, 1].map(|i| self.counts[i].get(at).copied().unwrap_or_default());
+            column.rejected += after.0 - before.0;
+            column.rejected_settled += after.1 - before.1;
+        }
+    }
+
 }
 
 /// Where records go that cannot be converted; those of a report lie in it while it is made.

@@ -351,9 +351,20 @@ fn text(run: &Run, d: &Document, paint: Paint) -> String {
             let _ = writeln!(page, "{} of {} codes settled ({:.2} %)", thousands(c.settled), thousands(codes), 100.0 * c.coverage);
         }
     }
+    let rejected = if c.rejected > 0 {
+        let (codes, settled) = (thousands(c.rejected), thousands(c.rejected_settled));
+        Some(format!(
+            "{codes} of the codes, {settled} of them settled, stand in records that were rejected for another, and not in the output"
+        ))
+    } else {
+        None
+    };
     let mut doubtful = |what: String| {
         let _ = writeln!(page, "{}", paint.doubtful(&what));
     };
+    if let Some(rejected) = rejected {
+        doubtful(rejected);
+    }
     let invalid = &d.invalid_targets;
     if invalid.codes > 0 {
         let states: Vec<String> = invalid.states.iter().map(|(state, n)| format!("{} {state}", thousands(*n))).collect();
