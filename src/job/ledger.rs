@@ -13,6 +13,9 @@ use std::hash::BuildHasher;
 /// Distinct codes that are kept apart; beyond (a column of free text, say) they are counted together by outcome.
 const MOST_TALLIES: usize = 200_000;
 
+/// Characters of a code and of a message that are kept.
+const MOST_QUOTED: usize = 1000;
+
 /// One distinct code with one outcome. There may be as many as the cap allows, and most of these texts are short: they lie in place.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Tally {
@@ -145,7 +148,9 @@ impl RejectReason {
     pub fn in_words(self) -> &'static str {
         match self {
             RejectReason::Fields => "not as many fields as the header",
-            RejectReason::Encoding => "bytes that are not of the file's encoding",
+            RejectReason::Encoding => {
+                "bytes that are not of the encoding that the file is read in; if it is Windows-1252, say so (--encoding windows-1252)"
+            }
             RejectReason::Nul => "a NUL byte",
             RejectReason::Quotation => "a quotation that is not closed before the end of the file",
             RejectReason::Json => "not a JSON object",
@@ -298,7 +303,13 @@ impl Ledger {
     }
 
     /// Where a code is counted that is like this one, and what was repaired for it: kinds, and what stood there.
-    pub(super) fn place(&mut self, tally: Tally, repaired: Option<(u8, CompactString)>) -> Place {
+    pub(super) fn place(&mut self, mut tally: Tally, repaired: Option<(u8, CompactString)>) -> Place {
+        if let Some(code) = shortened(&tally.code) {
+            tally.code = code.into();
+        }
+        if let Some(message) = shortened(&tally.message) {
+            tally.message = message;
+        }
         let tally = self.tally(tally);
         let repaired = repaired.map_or(0, |(kinds, given)| self.repair(Repaired { tally, kinds, given, count: 0 }) + 1);
         Place { tally, repaired }
@@ -382,6 +393,12 @@ impl Ledger {
         let settled: u64 = self.tallies.iter().filter(|t| t.settled).map(|t| t.count).sum();
         same("settled by column and by code", self.settled(), settled)
     }
+}
+
+/// The beginning of a text that is too long to be quoted; a field may have megabytes.
+fn shortened(text: &str) -> Option<String> {
+    let end = text.char_indices().nth(MOST_QUOTED).map(|(end, _)| end).filter(|_| text.len() > MOST_QUOTED)?;
+    Some(format!("{}\u{2026}", &text[..end]))
 }
 
 /// What makes two tallies one.

@@ -299,6 +299,11 @@ impl<'e> Work<'e> {
                 codes.further += 1;
                 codes.outcomes[usize::from(outcome)] += 1;
                 codes.settled += u64::from(settled);
+                let lot = lot(self.seed + 1 + at as u64, self.ledger.records_in, column);
+                if lot < self.limits[usize::from(outcome)] {
+                    let sampled = Sampled { line: 0, column: String::new(), tally: place.tally, lot };
+                    self.hits.push((column, usize::from(outcome), sampled));
+                }
             }
         }
         let lot = lot(self.seed, self.ledger.records_in, column);
@@ -487,21 +492,6 @@ impl<'e> Work<'e> {
         self.rejects.as_mut().map_or(Ok(()), |r| r.write(&row))
     }
 
-    /// Where nothing was rejected, the rejects of an earlier run must not stand beside the output as if they were of this one.
-    pub fn replace_stale_rejects(&mut self) -> Result<(), Error> {
-        if self.rejects.is_none()
-            && let Some(path) = self.rejects_at.as_ref().filter(|p| p.exists())
-        {
-            self.rejects = Some(begin_rejects(path, self.encoding)?);
-        }
-        Ok(())
-    }
-
-    pub fn discard(&mut self) {
-        if let Some(rejects) = self.rejects.take() {
-            rejects.discard();
-        }
-    }
     fn note_counts(&mut self) {
         self.counts.swap(0, 1);
         self.counts[1].clear();
@@ -527,10 +517,32 @@ fn rejects_at(job: &Job) -> Option<PathBuf> {
     }
 }
 
+    /// Where nothing was rejected, the rejects of an earlier run must not stand beside the output as if they were of this one.
+    pub fn replace_stale_rejects(&mut self) -> Result<(), Error> {
+        if self.rejects.is_none()
+            && let Some(path) = self.rejects_at.as_ref().filter(|p| p.exists())
+        {
+            self.rejects = Some(begin_rejects(path, self.encoding)?);
+        }
+        Ok(())
+    }
+
+    pub fn discard(&mut self) {
+        if let Some(rejects) = self.rejects.take() {
+            rejects.discard();
+        }
+    }
 fn begin_rejects(path: &Path, encoding: TextEncoding) -> Result<Output, Error> {
     let mut rejects = Output::create(path, encoding, true)?;
-    rejects.write(b"line,reason,record\n")?;
-    Ok(rejects)
+    // Without its mark nobody would know UTF-16.
+    let mark = if matches!(encoding, TextEncoding::Utf16 { .. }) { "\u{feff}" } else { "" };
+    match rejects.write(format!("{mark}line,reason,record\n").as_bytes()) {
+        Ok(()) => Ok(rejects),
+        Err(e) => {
+            rejects.discard();
+            Err(e)
+        }
+    }
 }
 
 /// Lines of a text; the last may have no end.
