@@ -49,9 +49,6 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// The first state of a code taken that is none: on the target date, else of the newest release loaded.
-    pub fn invalid_target(&self) -> Option<&str> {
-        self.target_state.split(' ').find(|state| !state.is_empty() && *state != TargetState::Valid.code())
     /// What is written of the outcome: one that is taken elsewhere, and here by nobody, has a name of its own.
     pub fn outcome_code(&self) -> &'static str {
         match self.outcome {
@@ -62,6 +59,9 @@ impl Tally {
         }
     }
 
+    /// The first state of a code taken that is none: on the target date, else of the newest release loaded.
+    pub fn invalid_target(&self) -> Option<&str> {
+        self.target_state.split(' ').find(|state| !state.is_empty() && *state != TargetState::Valid.code())
     }
 }
 
@@ -174,16 +174,16 @@ pub struct Codes {
     pub outcomes: [u64; 10],
     /// Codes for which a target was taken.
     pub settled: u64,
-}
-
-impl Codes {
-    pub fn codes(&self) -> u64 {
-        self.outcomes.iter().sum()
     /// Codes of records that were rejected for one of them, and the settled among these: they are counted, and do not stand in the output.
     #[serde(default)]
     pub rejected: u64,
     #[serde(default)]
     pub rejected_settled: u64,
+}
+
+impl Codes {
+    pub fn codes(&self) -> u64 {
+        self.outcomes.iter().sum()
     }
 }
 

@@ -34,7 +34,7 @@ mod words;
 mod work;
 
 pub use convert::{ColumnFacts, Progress, Run, convert};
-pub use duplicates::{Duplicates, Repetition};
+pub use duplicates::{Duplicates, Repeated, Repetition};
 pub use input::InputFacts;
 pub use ledger::{Codes, Ledger, Longest, RejectReason, Repaired, Sampled, Tally};
 pub use output::OutputFacts;

@@ -1,7 +1,7 @@
 //! What a record is converted with, whatever its format: the answers, the facts, the ledger, the text that goes out.
 
 use super::answers::{Answers, Context, Dialect};
-use super::duplicates::{Duplicates, Gatherer, Repetition};
+use super::duplicates::{Duplicates, Gatherer};
 use super::facts::RowFacts;
 use super::format::ndjson::Ndjson;
 use super::input::TextEncoding;
@@ -295,7 +295,7 @@ impl<'e> Work<'e> {
         codes.outcomes[outcome] += 1;
         codes.settled += u64::from(hit.settled());
         if hit.has_further() {
-            for &(_, outcome, settled) in group.further(hit) {
+            for (at, &(place, outcome, settled)) in group.further(hit).iter().enumerate() {
                 codes.further += 1;
                 codes.outcomes[usize::from(outcome)] += 1;
                 codes.settled += u64::from(settled);
@@ -319,14 +319,14 @@ impl<'e> Work<'e> {
     #[inline]
     pub fn draw(&mut self, data: &[u8], start: usize) {
         self.seen += 1;
+        if self.rejects_unsettled {
+            self.note_counts();
+        }
         if !self.hits.is_empty() {
             self.keep_sample(data, start);
         }
     }
 
-        if self.rejects_unsettled {
-            self.note_counts();
-        }
     /// Puts the codes of the record at hand into the sample; of each outcome those with the lowest lots stay.
     #[cold]
     fn keep_sample(&mut self, data: &[u8], start: usize) {
@@ -390,12 +390,12 @@ impl<'e> Work<'e> {
         self.ledger = Ledger::new(names);
         (self.text, self.seen, self.first_line) = (0, 0, 1);
         self.limits = [if self.sample > 0 { u64::MAX } else { 0 }; 10];
+        self.counts = Default::default();
         self.rejects = None;
     }
 
     /// Goes on from there. `false`: what was rejected until then is not there any more.
     pub fn resume(&mut self, state: State<'_>) -> Result<bool, Error> {
-        self.counts = Default::default();
         if let (Some(rejects), Some(path)) = (&state.rejects, &self.rejects_at) {
             self.rejects = Output::resume(path, self.encoding, true, rejects)?;
             if self.rejects.is_none() {
@@ -406,12 +406,12 @@ impl<'e> Work<'e> {
         self.started = state.started.into_owned();
         self.ledger = state.ledger.into_owned();
         self.ledger.find_places();
+        self.note_counts();
         for (limit, kept) in self.limits.iter_mut().zip(&self.ledger.samples) {
             if kept.len() == self.sample {
                 *limit = kept.last().map_or(0, |s| s.lot);
             }
         }
-        self.note_counts();
         Ok(true)
     }
 
@@ -424,7 +424,7 @@ impl<'e> Work<'e> {
     pub fn note_repetitions<'d>(&mut self, record: &[u8], field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), Error> {
         let Some(gatherer) = &mut self.repetitions else { return Ok(()) };
         let number = self.ledger.records_in;
-        gatherer.add(Repetition::Record, record, number)?;
+        gatherer.add_record(record, number)?;
         let pair = &mut self.scratch;
         pair.clear();
         for &place in &self.keys {
@@ -432,16 +432,26 @@ impl<'e> Work<'e> {
             pair.extend_from_slice(&(value.len() as u32).to_le_bytes());
             pair.extend_from_slice(&value);
         }
+        // What has no key belongs to nobody.
+        if self.keys.iter().all(|&place| field(place).trim_ascii().is_empty()) {
+            return Ok(());
+        }
         let key = pair.len();
-        for column in &self.columns {
+        for (at, column) in self.columns.iter().enumerate() {
             let cell = field(column.place);
             let text = self.encoding.decode(&cell);
-            let split = self.groups[column.group].spec().split.as_deref().unwrap_or("\n");
+            let group = &mut self.groups[column.group];
+            // The same digits in another system are another code.
+            pair.truncate(key);
+            pair.extend_from_slice(group.system(&column.from).as_bytes());
+            pair.push(0);
+            let system = pair.len();
+            let split = group.spec().split.as_deref().unwrap_or("\n");
             for code in text.split(split).map(str::trim).filter(|c| !c.is_empty()) {
-                pair.truncate(key);
+                pair.truncate(system);
                 // Spelt otherwise it is the same code.
                 pair.extend(code.bytes().filter(|b| *b != b'.').map(|b| b.to_ascii_uppercase()));
-                gatherer.add(Repetition::KeyAndCode, pair, number)?;
+                gatherer.add_code(pair, number, at, code)?;
             }
         }
         Ok(())
@@ -464,6 +474,9 @@ impl<'e> Work<'e> {
     pub fn reject(&mut self, data: &[u8], start: usize, next: usize, reason: RejectReason) -> Result<(), Error> {
         let line = self.line(data, start);
         self.hits.clear();
+        if reason == RejectReason::Unsettled {
+            self.count_rejected();
+        }
         self.ledger.rejected_lines += lines(&data[start..next]);
         *self.ledger.rejected.entry(reason).or_default() += 1;
         if self.rejects.is_none() {
@@ -479,9 +492,6 @@ impl<'e> Work<'e> {
         let record = &data[start..next];
         let record = record.strip_suffix(b"\n").unwrap_or(record);
         let record = record.strip_suffix(b"\r").unwrap_or(record);
-        if reason == RejectReason::Unsettled {
-            self.count_rejected();
-        }
         for &byte in record {
             if byte == b'"' {
                 row.push(byte);
@@ -507,16 +517,6 @@ impl<'e> Work<'e> {
         }
     }
 
-}
-
-/// Where records go that cannot be converted; those of a report lie in it while it is made.
-fn rejects_at(job: &Job) -> Option<PathBuf> {
-    match (&job.rejects, &job.report) {
-        (None, Some(report)) => Some(part_of(report).join("rejects.csv")),
-        _ => places::rejects(job),
-    }
-}
-
     /// Where nothing was rejected, the rejects of an earlier run must not stand beside the output as if they were of this one.
     pub fn replace_stale_rejects(&mut self) -> Result<(), Error> {
         if self.rejects.is_none()
@@ -532,6 +532,16 @@ fn rejects_at(job: &Job) -> Option<PathBuf> {
             rejects.discard();
         }
     }
+}
+
+/// Where records go that cannot be converted; those of a report lie in it while it is made.
+fn rejects_at(job: &Job) -> Option<PathBuf> {
+    match (&job.rejects, &job.report) {
+        (None, Some(report)) => Some(part_of(report).join("rejects.csv")),
+        _ => places::rejects(job),
+    }
+}
+
 fn begin_rejects(path: &Path, encoding: TextEncoding) -> Result<Output, Error> {
     let mut rejects = Output::create(path, encoding, true)?;
     // Without its mark nobody would know UTF-16.
