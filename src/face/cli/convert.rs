@@ -4,7 +4,7 @@ use super::page::{Ink, Paint, Table, thousands};
 use super::{Session, Verdict, options};
 use crate::engine::{Outcome, Policy};
 use crate::job::report::Document;
-use crate::job::{self, CodeColumn, Job, Progress, Quote, RecordFormat, Run, Unsettled};
+use crate::job::{self, CodeColumn, Job, Progress, Quote, RecordFormat, RejectReason, Run, Unsettled};
 use anyhow::{Result, anyhow, bail};
 use std::fmt::Write as _;
 use std::io::IsTerminal;
@@ -56,7 +56,7 @@ pub struct Args {
     /// Column of the age, for map rules that ask (28d, 3m, 12y)
     #[arg(long, value_name = "COLUMN")]
     age: Option<String>,
-    /// What a bare number in the age column counts: years, months, days
+    /// What a bare number in the age column counts: years, months, weeks, days; without, it is no age
     #[arg(long, requires = "age", value_name = "UNIT")]
     age_unit: Option<String>,
     /// Column of the sex, for map rules that ask
@@ -158,12 +158,12 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     let mut job = job(args, session)?;
     let wanted = job.columns.iter().any(|c| c.policy == Policy::Decision);
     let opened = session.engine()?;
+    job.index = Some(opened.path().to_owned());
     let engine = options::deciding(&opened, job.decisions.as_deref(), wanted)?;
     let mut progress = Reporter::new(session);
     let mut run = match job::convert(&job, &engine, &mut |p| progress.tell(p)) {
         Err(job::Error::BrokenPipe) if job.report.is_none() => return Ok(Verdict::Settled),
         Err(job::Error::BrokenPipe) => bail!("the reader of the output went before the end; the report was not written"),
-    job.index = Some(opened.path().to_owned());
         run => run?,
     };
     progress.finish();
@@ -191,11 +191,6 @@ fn job(args: Args, session: &Session) -> Result<Job> {
         job.output = if output == *"/dev/stdout" { PathBuf::from("-") } else { output };
     }
     if !args.code.is_empty() {
-        job.columns = vec![CodeColumn { name: args.code.join(","), ..CodeColumn::default() }];
-    }
-    let policy = args
-        .policy
-        .map(|name| {
         if !job.columns.is_empty() {
             let names: Vec<&str> = job.columns.iter().map(|c| c.name.as_str()).collect();
             let names = names.join(", ");
@@ -207,6 +202,11 @@ fn job(args: Args, session: &Session) -> Result<Job> {
             }
             session.warn(&format!("--code takes the place of the job file's columns ({names}), with all that is said of them"));
         }
+        job.columns = vec![CodeColumn { name: args.code.join(","), ..CodeColumn::default() }];
+    }
+    let policy = args
+        .policy
+        .map(|name| {
             Policy::from_code(&name)
                 .ok_or_else(|| anyhow!("there is no policy `{name}`; there is {}", Policy::ALL.map(Policy::code).join(", ")))
         })
@@ -375,10 +375,13 @@ fn text(run: &Run, d: &Document, paint: Paint) -> String {
         ));
     }
     for (fact, n) in &d.facts_not_understood {
-        doubtful(format!("{} cells of the {fact} column were not understood; rules that ask for it waited", thousands(*n)));
+        let unit =
+            if fact == "age" && d.job.age_unit.is_none() { "; what bare numbers count has to be said (--age-unit years)" } else { "" };
+        doubtful(format!("{} cells of the {fact} column were not understood; rules that ask for it waited{unit}", thousands(*n)));
     }
     for (reason, n) in &r.reasons {
-        doubtful(format!("{} records rejected: {reason}", thousands(*n)));
+        let hint = if reason == "encoding" { format!(" ({})", RejectReason::Encoding.in_words()) } else { String::new() };
+        doubtful(format!("{} records rejected: {reason}{hint}", thousands(*n)));
     }
     if let Some(place) = run.rejects_at.as_ref().filter(|_| r.rejected > 0) {
         let lines = if r.rejected_lines > r.rejected { format!(" ({} lines)", thousands(r.rejected_lines)) } else { String::new() };
