@@ -147,7 +147,9 @@ fn what_is_no_repetition() {
     assert_eq!(pairs(text, &by_column).0, 1);
     // What is no code is not shown, nor is a number that is longer than any code.
     let (_, list) = pairs("pt,dx\nA,SMITH JOHN\nA,SMITH JOHN\nA,1234567890123456789012\nA,1234567890123456789012\n", &|_| {});
-    assert!(list.ends_with("2,key-and-code,1,dx,(text of 10 characters)\n4,key-and-code,3,dx,(text)\n"), "{list}");
+    for row in ["\n2,key-and-code,1,dx,(text of 10 characters)\n", "\n4,key-and-code,3,dx,(text)\n"] {
+        assert!(list.contains(row), "{list}");
+    }
 }
 
 #[test]
