@@ -318,6 +318,7 @@ pub struct InvalidTargetsPart {
     /// The most frequent first; `codes.csv` has all.
     pub listed: Vec<InvalidTargetPart>,
     /// How many there are.
+    #[serde(default)]
     pub all: u64,
 }
 
