@@ -94,8 +94,9 @@ fn table(group: &Series<'_>, is_ndjson: bool) -> String {
         Some((_, to)) => drop(writeln!(out, "to = {}", text(to))),
         None => drop(writeln!(out, "to = \"\"   # say what to convert {system} to")),
     }
-    for column in &group.left_out {
-        let _ = writeln!(out, "# left out: {} ({})", column.name.escape_debug(), column.kind.code());
+    for left_out in group.left_out.chunk_by(|a, b| a.kind == b.kind) {
+        let names: Vec<&str> = left_out.iter().map(|c| c.name.as_str()).collect();
+        let _ = writeln!(out, "# left out: {} ({})", names.join(", ").escape_debug(), left_out[0].kind.code());
     }
     out
 }
