@@ -209,6 +209,12 @@ impl<'e> Answers<'e> {
         at as u8
     }
 
+    /// The alias of the system that a value of the source column means; nothing, if it means none.
+    pub fn system(&mut self, value: &[u8]) -> &str {
+        let source = usize::from(self.source(value));
+        self.translators.get(source).and_then(Option::as_ref).map_or("", |t| t.source().alias())
+    }
+
     /// Where the answer to a key may be at hand.
     #[inline]
     pub fn look(&self, data: &[u8], start: usize, length: usize) -> Looked {
@@ -332,7 +338,7 @@ impl<'e> Answers<'e> {
         let values = |at: usize| {
             let Some((t, _)) = &tallies[at] else { return [""; 5] };
             let target = if by_source && !t.settled { parts[at].trim() } else { &t.target };
-            [target, t.outcome.map_or("", Outcome::code), &t.relationship, &maps[at], &t.policy]
+            [target, t.outcome_code(), &t.relationship, &maps[at], &t.policy]
         };
         let given = if parts.len() == 1 {
             self.write(values(0))

@@ -15,6 +15,7 @@ use super::spec::{CodeColumn, Job, RecordFormat};
 use super::work::{Layout, Work, appended};
 use super::{Error, places, resume};
 use crate::engine::Engine;
+use std::fs::File;
 use std::path::PathBuf;
 
 /// What came of a job.
@@ -223,6 +224,8 @@ fn balance(
 struct Stage {
     /// The report, until it is renamed into its place.
     report: Option<PathBuf>,
+    /// Keeps others from writing into it.
+    lock: Option<File>,
     /// Where it is noted how far the run is.
     state: Option<PathBuf>,
     /// How far an earlier run had come.
@@ -232,13 +235,18 @@ struct Stage {
 impl Stage {
     /// Takes up what a killed run left, or clears it away.
     fn begin(job: &Job, work: &mut Work<'_>, engine: &Engine) -> Result<Stage, Error> {
-        let mut stage = Stage { report: job.report.as_deref().map(part_of), state: resume::place(job), begun: None };
+        let mut stage = Stage { report: job.report.as_deref().map(part_of), lock: None, state: resume::place(job), begun: None };
         work.started = jiff::Timestamp::now().to_string();
         if stage.state.is_some() {
             output::check_free(&job.output)?;
         }
+        if let Some(rejects) = places::rejects(job) {
+            output::check_free(&rejects)?;
+        }
+        places::check_report_free(job)?;
         places::check_leavings(job)?;
         let Some(place) = &stage.state else {
+            stage.lock(job)?;
             stage.clear()?;
             return Ok(stage);
         };
@@ -268,6 +276,7 @@ impl Stage {
         if let Some(report) = job.report.as_ref().filter(|r| r.exists()) {
             return Err(Error::Exists { what: "the report folder", path: report.display().to_string() });
         }
+        stage.lock(job)?;
         if stage.begun.is_none() {
             places::clear_rejects(job);
             stage.clear()?;
@@ -275,13 +284,16 @@ impl Stage {
         Ok(stage)
     }
 
-    /// An earlier run's report has nothing in it but what is made again.
-    fn clear(&self) -> Result<(), Error> {
-        let Some(report) = &self.report else { return Ok(()) };
-        if report.exists() {
-            std::fs::remove_dir_all(report).map_err(|e| Error::io("clear", report, e))?;
+    /// Makes the folder of the report to be, for this run alone.
+    fn lock(&mut self, job: &Job) -> Result<(), Error> {
+        if let (Some(staged), Some(place)) = (&self.report, &job.report) {
+            self.lock = Some(places::lock_report(staged, place)?);
         }
-        places::begin_report(report)
+        Ok(())
+    }
+
+    fn clear(&self) -> Result<(), Error> {
+        self.report.as_deref().map_or(Ok(()), places::clear_report)
     }
 
     /// The output, begun or gone on with.

@@ -10,8 +10,11 @@ use std::path::{Path, PathBuf};
 const PARTS: usize = 256;
 /// Bytes that a part keeps in memory.
 const BUFFER: usize = 1 << 13;
-/// Bytes of an entry: hash and number of the record.
-const ENTRY: usize = 24;
+/// Bytes of an entry: hash, number of the record, column, and the code.
+const ENTRY: usize = HEAD + CODE;
+const HEAD: usize = 16 + 8 + 2;
+/// Bytes of a code; the longest have 18 digits (SNOMED CT). What is longer is none, and is listed without it.
+const CODE: usize = 18;
 /// Repetitions that are listed one by one.
 const LISTED: usize = 100_000;
 
@@ -38,8 +41,19 @@ impl Repetition {
 pub struct Duplicates {
     pub records: u64,
     pub pairs: u64,
-    /// The first of them: the record, what it repeats, and where that was first.
-    pub listed: Vec<(u64, Repetition, u64)>,
+    /// The first of them.
+    pub listed: Vec<Repeated>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Repeated {
+    pub record: u64,
+    pub what: Repetition,
+    /// Where it was first.
+    pub first: u64,
+    /// Of a code: in which of the code columns it stands, and as what; empty if that is too long for a code.
+    pub column: usize,
+    pub code: String,
 }
 
 /// Gathers what may come again.
@@ -60,13 +74,24 @@ impl Gatherer {
         Gatherer { folder: folder.to_owned(), parts: (0..PARTS).map(|_| Part::default()).collect() }
     }
 
-    /// `what` is the record, or key and code.
-    pub fn add(&mut self, repetition: Repetition, what: &[u8], record: u64) -> Result<(), Error> {
+    pub fn add_record(&mut self, bytes: &[u8], record: u64) -> Result<(), Error> {
+        self.add(Repetition::Record, bytes, record, 0, "")
+    }
+
+    /// `what` is key, system and code.
+    pub fn add_code(&mut self, what: &[u8], record: u64, column: usize, code: &str) -> Result<(), Error> {
+        self.add(Repetition::KeyAndCode, what, record, column, if code.len() <= CODE { code } else { "" })
+    }
+
+    fn add(&mut self, repetition: Repetition, what: &[u8], record: u64, column: usize, code: &str) -> Result<(), Error> {
         let hash = xxhash_rust::xxh3::xxh3_128_with_seed(what, repetition as u64);
         let part = &mut self.parts[(hash >> 120) as usize];
         // One bit of the number says which it is.
         part.buffer.extend_from_slice(&hash.to_be_bytes());
         part.buffer.extend_from_slice(&((record << 1) | repetition as u64).to_be_bytes());
+        part.buffer.extend_from_slice(&(column as u16).to_be_bytes());
+        part.buffer.extend_from_slice(code.as_bytes());
+        part.buffer.resize(part.buffer.len() + CODE - code.len(), 0);
         if part.buffer.len() + ENTRY > BUFFER {
             part.flush(&self.folder)?;
         }
@@ -87,7 +112,7 @@ impl Gatherer {
             drop(bytes);
             entries.sort_unstable();
             for same in entries.chunk_by(|a, b| a[..16] == b[..16]) {
-                let number = |entry: &[u8; ENTRY]| entry.last_chunk::<8>().map_or(0, |n| u64::from_be_bytes(*n));
+                let number = |entry: &[u8; ENTRY]| entry[16..].first_chunk::<8>().map_or(0, |n| u64::from_be_bytes(*n));
                 let first = number(&same[0]);
                 for entry in &same[1..] {
                     let repetition = if number(entry) & 1 == 0 { Repetition::Record } else { Repetition::KeyAndCode };
@@ -95,7 +120,13 @@ impl Gatherer {
                         Repetition::Record => found.records += 1,
                         Repetition::KeyAndCode => found.pairs += 1,
                     }
-                    found.listed.push((number(entry) >> 1, repetition, first >> 1));
+                    found.listed.push(Repeated {
+                        record: number(entry) >> 1,
+                        what: repetition,
+                        first: first >> 1,
+                        column: usize::from(u16::from_be_bytes([entry[24], entry[25]])),
+                        code: String::from_utf8_lossy(&entry[HEAD..]).trim_end_matches('\0').to_owned(),
+                    });
                 }
             }
             if found.listed.len() > 2 * LISTED {
@@ -138,16 +169,17 @@ mod tests {
         let (mut seen, mut expected) = (std::collections::HashMap::new(), Vec::new());
         for record in 1..=200_000u64 {
             let what = (record.wrapping_mul(record) % 150_001).to_string();
-            gatherer.add(Repetition::Record, what.as_bytes(), record).unwrap();
+            gatherer.add_record(what.as_bytes(), record).unwrap();
             match seen.get(&what) {
-                Some(first) => expected.push((record, Repetition::Record, *first)),
+                Some(&first) => expected.push(Repeated { record, what: Repetition::Record, first, column: 0, code: String::new() }),
                 None => drop(seen.insert(what, record)),
             }
             if record % 50_000 == 0 {
-                gatherer.add(Repetition::KeyAndCode, b"p1 250.00", record).unwrap();
+                gatherer.add_code(b"p1 250.00", record, 300, "250.00").unwrap();
             }
         }
-        let pairs = [100_000, 150_000, 200_000].map(|r| (r, Repetition::KeyAndCode, 50_000));
+        let what = Repetition::KeyAndCode;
+        let pairs = [100_000, 150_000, 200_000].map(|record| Repeated { record, what, first: 50_000, column: 300, code: "250.00".into() });
         let records = expected.len() as u64;
         expected.extend(pairs);
         expected.sort();

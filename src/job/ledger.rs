@@ -13,6 +13,9 @@ use std::hash::BuildHasher;
 /// Distinct codes that are kept apart; beyond (a column of free text, say) they are counted together by outcome.
 const MOST_TALLIES: usize = 200_000;
 
+/// Characters of a code and of a message that are kept.
+const MOST_QUOTED: usize = 1000;
+
 /// One distinct code with one outcome. There may be as many as the cap allows, and most of these texts are short: they lie in place.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Tally {
@@ -46,6 +49,16 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// What is written of the outcome: one that is taken elsewhere, and here by nobody, has a name of its own.
+    pub fn outcome_code(&self) -> &'static str {
+        match self.outcome {
+            Some(Outcome::Exact) if !self.settled => "unsettled-exact",
+            Some(Outcome::Approximate) if !self.settled => "unsettled-approximate",
+            Some(Outcome::Combination) if !self.settled => "unsettled-combination",
+            outcome => outcome.map_or("", Outcome::code),
+        }
+    }
+
     /// The first state of a code taken that is none: on the target date, else of the newest release loaded.
     pub fn invalid_target(&self) -> Option<&str> {
         self.target_state.split(' ').find(|state| !state.is_empty() && *state != TargetState::Valid.code())
@@ -135,7 +148,9 @@ impl RejectReason {
     pub fn in_words(self) -> &'static str {
         match self {
             RejectReason::Fields => "not as many fields as the header",
-            RejectReason::Encoding => "bytes that are not of the file's encoding",
+            RejectReason::Encoding => {
+                "bytes that are not of the encoding that the file is read in; if it is Windows-1252, say so (--encoding windows-1252)"
+            }
             RejectReason::Nul => "a NUL byte",
             RejectReason::Quotation => "a quotation that is not closed before the end of the file",
             RejectReason::Json => "not a JSON object",
@@ -159,6 +174,11 @@ pub struct Codes {
     pub outcomes: [u64; 10],
     /// Codes for which a target was taken.
     pub settled: u64,
+    /// Codes of records that were rejected for one of them, and the settled among these: they are counted, and do not stand in the output.
+    #[serde(default)]
+    pub rejected: u64,
+    #[serde(default)]
+    pub rejected_settled: u64,
 }
 
 impl Codes {
@@ -284,7 +304,13 @@ impl Ledger {
     }
 
     /// Where a code is counted that is like this one, and what was repaired for it: kinds, and what stood there.
-    pub(super) fn place(&mut self, tally: Tally, repaired: Option<(u8, CompactString)>) -> Place {
+    pub(super) fn place(&mut self, mut tally: Tally, repaired: Option<(u8, CompactString)>) -> Place {
+        if let Some(code) = shortened(&tally.code) {
+            tally.code = code.into();
+        }
+        if let Some(message) = shortened(&tally.message) {
+            tally.message = message;
+        }
         let tally = self.tally(tally);
         let repaired = repaired.map_or(0, |(kinds, given)| self.repair(Repaired { tally, kinds, given, count: 0 }) + 1);
         Place { tally, repaired }
@@ -378,6 +404,12 @@ fn is_same(a: &Tally, b: &Tally) -> bool {
     (a.outcome, a.known, a.settled) == (b.outcome, b.known, b.settled)
         && [&a.code, &a.target, &a.system, &a.to, &a.relationship, &a.map, &a.target_state, &a.policy]
             == [&b.code, &b.target, &b.system, &b.to, &b.relationship, &b.map, &b.target_state, &b.policy]
+}
+
+/// The beginning of a text that is too long to be quoted; a field may have megabytes.
+fn shortened(text: &str) -> Option<String> {
+    let end = text.char_indices().nth(MOST_QUOTED).map(|(end, _)| end).filter(|_| text.len() > MOST_QUOTED)?;
+    Some(format!("{}\u{2026}", &text[..end]))
 }
 
 fn repaired_key(r: &Repaired) -> (u32, u8, &str) {

@@ -34,7 +34,7 @@ mod words;
 mod work;
 
 pub use convert::{ColumnFacts, Progress, Run, convert};
-pub use duplicates::{Duplicates, Repetition};
+pub use duplicates::{Duplicates, Repeated, Repetition};
 pub use input::InputFacts;
 pub use ledger::{Codes, Ledger, Longest, RejectReason, Repaired, Sampled, Tally};
 pub use output::OutputFacts;
@@ -72,6 +72,8 @@ pub enum Error {
     Exists { what: &'static str, path: String },
     #[error("another run is writing {path}; wait for it, or name another output")]
     Busy { path: String },
+    #[error("another run is writing the report {path}; wait for it, or name another folder (--report)")]
+    BusyReport { path: String },
     #[error("{file}:{line}: a record longer than {limit} bytes begins here; close the quotation, or raise the limit (--max-record)")]
     RecordTooLong { file: String, line: u64, limit: usize },
     #[error(

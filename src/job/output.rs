@@ -256,10 +256,12 @@ fn exchange(_: &Path, _: &Path) -> bool {
 
 /// That no other run is writing beside this place.
 pub(super) fn check_free(path: &Path) -> Result<(), Error> {
-    match File::open(part_of(path)).map(|file| file.try_lock()) {
-        Ok(Err(TryLockError::WouldBlock)) => Err(Error::Busy { path: display_name(path) }),
-        _ => Ok(()),
-    }
+    if is_locked(&part_of(path)) { Err(Error::Busy { path: display_name(path) }) } else { Ok(()) }
+}
+
+/// Whether another run holds a file.
+pub(super) fn is_locked(path: &Path) -> bool {
+    matches!(File::open(path).map(|file| file.try_lock()), Ok(Err(TryLockError::WouldBlock)))
 }
 
 /// Whether a file begins with what the state speaks of.

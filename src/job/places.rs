@@ -2,9 +2,9 @@
 //! lead to the file that is meant, pipes and devices are written to and not replaced, and what lies beside a place is cleared away only
 //! if a run of ours left it there.
 
-use super::output::part_of;
+use super::output::{is_locked, part_of};
 use super::{Error, Job, resume};
-use std::fs::Metadata;
+use std::fs::{File, Metadata, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// In a folder that is a report to be; a report in its place has none.
@@ -31,8 +31,13 @@ pub(super) fn rejects(job: &Job) -> Option<PathBuf> {
 /// The job with the files that its links lead to, if it destroys nothing.
 pub(super) fn checked(job: &Job) -> Result<Job, Error> {
     let job = Job { output: target(&job.output), rejects: job.rejects.as_deref().map(target), ..job.clone() };
-    if job.output.is_dir() {
-        return Err(Error::Exists { what: "a folder", path: job.output.display().to_string() });
+    for path in [Some(&job.output), job.rejects.as_ref()].into_iter().flatten() {
+        if path.is_dir() {
+            return Err(Error::Exists { what: "a folder", path: path.display().to_string() });
+        }
+        if path.to_string_lossy().ends_with(std::path::is_separator) {
+            return Err(Error::Unsupported { what: format!("{} is the name of a folder; name a file", path.display()) });
+        }
     }
     if let Some(report) = job.report.as_ref().filter(|r| !job.resume && r.exists()) {
         return Err(Error::Exists { what: "the report folder", path: report.display().to_string() });
@@ -42,8 +47,10 @@ pub(super) fn checked(job: &Job) -> Result<Job, Error> {
     {
         return Err(Error::Unsupported { what: String::from("rejects go into the report by themselves; leave --rejects out") });
     }
-    let read = [Some(("the input", job.input.clone())), job.decisions.clone().map(|d| ("the decisions", d))];
-    let mut seen: Vec<(&str, PathBuf)> = read.into_iter().flatten().filter(|(_, path)| path.as_os_str() != "-").collect();
+    let named = [("the decisions", &job.decisions), ("the job file", &job.file), ("the index", &job.index)];
+    let read = named.into_iter().filter_map(|(what, path)| Some((what, path.clone()?)));
+    let read = std::iter::once(("the input", job.input.clone())).chain(read);
+    let mut seen: Vec<(&str, PathBuf)> = read.filter(|(_, path)| path.as_os_str() != "-").collect();
     for (what, path) in written(&job) {
         if let Some((other, _)) = seen.iter().find(|(_, other)| same(&path, other)) {
             return Err(Error::SameFile { what: what.to_owned(), other: (*other).to_owned(), file: path.display().to_string() });
@@ -102,11 +109,35 @@ pub(super) fn clear_rejects(job: &Job) {
     }
 }
 
-/// Makes the folder of a report to be.
-pub(super) fn begin_report(staged: &Path) -> Result<(), Error> {
+/// That no other run is making this report.
+pub(super) fn check_report_free(job: &Job) -> Result<(), Error> {
+    match &job.report {
+        Some(report) if is_locked(&part_of(report).join(MARK)) => Err(Error::BusyReport { path: report.display().to_string() }),
+        _ => Ok(()),
+    }
+}
+
+/// Makes the folder of a report to be. No other run writes into it as long as its mark is locked.
+pub(super) fn lock_report(staged: &Path, place: &Path) -> Result<File, Error> {
     let fail = |e| Error::io("make folder", staged, e);
     std::fs::create_dir_all(staged).map_err(fail)?;
-    std::fs::write(staged.join(MARK), b"").map_err(fail)
+    let mark = File::options().write(true).create(true).truncate(false).open(staged.join(MARK)).map_err(fail)?;
+    match mark.try_lock() {
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(mark),
+        Err(TryLockError::WouldBlock) => Err(Error::BusyReport { path: place.display().to_string() }),
+    }
+}
+
+/// Clears away what an earlier run left in the folder of a report to be; it has nothing in it but what is made again.
+pub(super) fn clear_report(staged: &Path) -> Result<(), Error> {
+    let fail = |e| Error::io("clear", staged, e);
+    for entry in std::fs::read_dir(staged).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        if entry.file_name() != MARK {
+            std::fs::remove_file(entry.path()).map_err(fail)?;
+        }
+    }
+    Ok(())
 }
 
 /// The report is whole: it may be put in its place.
@@ -115,9 +146,13 @@ pub(super) fn end_report(staged: &Path, place: &Path) -> Result<(), Error> {
     std::fs::rename(staged, place).map_err(|e| Error::io("rename to", place, e))
 }
 
-/// The file that a path means, links followed; a link may lead where nothing is yet.
+/// The file that a path means, links followed; a link may lead where nothing is yet. What leads to a pipe or a device (`/dev/stdout`,
+/// `/dev/fd/63`) is opened by its own name: where it leads has none.
 fn target(path: &Path) -> PathBuf {
     let mut path = path.to_owned();
+    if path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+        return path;
+    }
     // As many as a system follows itself.
     for _ in 0..40 {
         match std::fs::read_link(&path) {

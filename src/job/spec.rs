@@ -51,6 +51,11 @@ pub struct Job {
     pub sex: Option<String>,
     /// The record's own words.
     pub text: Option<String>,
+    /// Where the job was read from, and the index that answers: places not to be written to.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
+    #[serde(skip)]
+    pub index: Option<PathBuf>,
     /// Reviewers' decisions, for policy `decision`. Whoever runs the job gives them to the engine; here they are a place not to be written to.
     pub decisions: Option<PathBuf>,
     /// The columns that say whose codes they are. With them repeated records, and codes repeated under one key, are counted and listed.
@@ -100,6 +105,8 @@ impl Default for Job {
             age_unit: None,
             sex: None,
             text: None,
+            file: None,
+            index: None,
             decisions: None,
             key: Vec::new(),
             report: None,
@@ -178,7 +185,7 @@ pub enum Unsettled {
     /// The target stays blank.
     #[default]
     Blank,
-    /// The source code stands in the target column; the outcome says what it is.
+    /// The source code stands in the target column; the outcome is never one of those that are taken.
     Source,
     /// The record goes to the rejects.
     Reject,
@@ -329,6 +336,7 @@ impl Job {
     pub fn read(path: &Path) -> Result<Job, Error> {
         let text = std::fs::read_to_string(path).map_err(|e| Error::io("read", path, e))?;
         let mut job: Job = toml::from_str(&text).map_err(|e| Error::JobFile { file: path.display().to_string(), what: e.to_string() })?;
+        job.file = Some(path.to_owned());
         let folder = path.parent().unwrap_or(Path::new(""));
         let place = |p: &mut PathBuf| {
             if p.as_os_str() != "-" {

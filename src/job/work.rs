@@ -1,7 +1,7 @@
 //! What a record is converted with, whatever its format: the answers, the facts, the ledger, the text that goes out.
 
 use super::answers::{Answers, Context, Dialect};
-use super::duplicates::{Duplicates, Gatherer, Repetition};
+use super::duplicates::{Duplicates, Gatherer};
 use super::facts::RowFacts;
 use super::format::ndjson::Ndjson;
 use super::input::TextEncoding;
@@ -9,7 +9,7 @@ use super::ledger::{Ledger, RejectReason, Sampled};
 use super::memo::{Hit, Looked};
 use super::output::{Output, part_of};
 use super::resume::State;
-use super::spec::{self, Job};
+use super::spec::{self, Job, Unsettled};
 use super::{ColumnFacts, Error, places};
 use crate::engine::Engine;
 use std::borrow::Cow;
@@ -45,6 +45,10 @@ pub(super) struct Work<'e> {
     /// Lots below these get into the sample, by outcome.
     limits: [u64; 10],
     hits: Vec<(usize, usize, Sampled)>,
+    /// Whether a code that nobody settled rejects its record; then, by column, codes and settled ones up to the record before the last,
+    /// and up to the last.
+    rejects_unsettled: bool,
+    counts: [Vec<(u64, u64)>; 2],
     scratch: Vec<u8>,
     /// With a key: where it stands, and what may come again.
     keys: Vec<usize>,
@@ -144,6 +148,8 @@ impl<'e> Work<'e> {
             sample: job.sample,
             limits: [if job.sample > 0 { u64::MAX } else { 0 }; 10],
             hits: Vec::new(),
+            rejects_unsettled: job.columns.iter().any(|column| column.unsettled == Unsettled::Reject),
+            counts: Default::default(),
             scratch: Vec::new(),
             repetitions: (!keys.is_empty()).then(|| Gatherer::new(&job.folder())),
             keys,
@@ -289,10 +295,15 @@ impl<'e> Work<'e> {
         codes.outcomes[outcome] += 1;
         codes.settled += u64::from(hit.settled());
         if hit.has_further() {
-            for &(_, outcome, settled) in group.further(hit) {
+            for (at, &(place, outcome, settled)) in group.further(hit).iter().enumerate() {
                 codes.further += 1;
                 codes.outcomes[usize::from(outcome)] += 1;
                 codes.settled += u64::from(settled);
+                let lot = lot(self.seed + 1 + at as u64, self.ledger.records_in, column);
+                if lot < self.limits[usize::from(outcome)] {
+                    let sampled = Sampled { line: 0, column: String::new(), tally: place.tally, lot };
+                    self.hits.push((column, usize::from(outcome), sampled));
+                }
             }
         }
         let lot = lot(self.seed, self.ledger.records_in, column);
@@ -308,6 +319,9 @@ impl<'e> Work<'e> {
     #[inline]
     pub fn draw(&mut self, data: &[u8], start: usize) {
         self.seen += 1;
+        if self.rejects_unsettled {
+            self.note_counts();
+        }
         if !self.hits.is_empty() {
             self.keep_sample(data, start);
         }
@@ -376,6 +390,7 @@ impl<'e> Work<'e> {
         self.ledger = Ledger::new(names);
         (self.text, self.seen, self.first_line) = (0, 0, 1);
         self.limits = [if self.sample > 0 { u64::MAX } else { 0 }; 10];
+        self.counts = Default::default();
         self.rejects = None;
     }
 
@@ -391,6 +406,7 @@ impl<'e> Work<'e> {
         self.started = state.started.into_owned();
         self.ledger = state.ledger.into_owned();
         self.ledger.find_places();
+        self.note_counts();
         for (limit, kept) in self.limits.iter_mut().zip(&self.ledger.samples) {
             if kept.len() == self.sample {
                 *limit = kept.last().map_or(0, |s| s.lot);
@@ -408,7 +424,7 @@ impl<'e> Work<'e> {
     pub fn note_repetitions<'d>(&mut self, record: &[u8], field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), Error> {
         let Some(gatherer) = &mut self.repetitions else { return Ok(()) };
         let number = self.ledger.records_in;
-        gatherer.add(Repetition::Record, record, number)?;
+        gatherer.add_record(record, number)?;
         let pair = &mut self.scratch;
         pair.clear();
         for &place in &self.keys {
@@ -416,16 +432,26 @@ impl<'e> Work<'e> {
             pair.extend_from_slice(&(value.len() as u32).to_le_bytes());
             pair.extend_from_slice(&value);
         }
+        // What has no key belongs to nobody.
+        if self.keys.iter().all(|&place| field(place).trim_ascii().is_empty()) {
+            return Ok(());
+        }
         let key = pair.len();
-        for column in &self.columns {
+        for (at, column) in self.columns.iter().enumerate() {
             let cell = field(column.place);
             let text = self.encoding.decode(&cell);
-            let split = self.groups[column.group].spec().split.as_deref().unwrap_or("\n");
+            let group = &mut self.groups[column.group];
+            // The same digits in another system are another code.
+            pair.truncate(key);
+            pair.extend_from_slice(group.system(&column.from).as_bytes());
+            pair.push(0);
+            let system = pair.len();
+            let split = group.spec().split.as_deref().unwrap_or("\n");
             for code in text.split(split).map(str::trim).filter(|c| !c.is_empty()) {
-                pair.truncate(key);
+                pair.truncate(system);
                 // Spelt otherwise it is the same code.
                 pair.extend(code.bytes().filter(|b| *b != b'.').map(|b| b.to_ascii_uppercase()));
-                gatherer.add(Repetition::KeyAndCode, pair, number)?;
+                gatherer.add_code(pair, number, at, code)?;
             }
         }
         Ok(())
@@ -448,6 +474,9 @@ impl<'e> Work<'e> {
     pub fn reject(&mut self, data: &[u8], start: usize, next: usize, reason: RejectReason) -> Result<(), Error> {
         let line = self.line(data, start);
         self.hits.clear();
+        if reason == RejectReason::Unsettled {
+            self.count_rejected();
+        }
         self.ledger.rejected_lines += lines(&data[start..next]);
         *self.ledger.rejected.entry(reason).or_default() += 1;
         if self.rejects.is_none() {
@@ -471,6 +500,21 @@ impl<'e> Work<'e> {
         }
         row.extend_from_slice(b"\"\n");
         self.rejects.as_mut().map_or(Ok(()), |r| r.write(&row))
+    }
+
+    fn note_counts(&mut self) {
+        self.counts.swap(0, 1);
+        self.counts[1].clear();
+        self.counts[1].extend(self.ledger.columns.iter().map(|c| (c.codes(), c.settled)));
+    }
+
+    /// Counts the codes of the last record as codes of a rejected one.
+    fn count_rejected(&mut self) {
+        for (at, column) in self.ledger.columns.iter_mut().enumerate() {
+            let [before, after] = [0, 1].map(|i| self.counts[i].get(at).copied().unwrap_or_default());
+            column.rejected += after.0 - before.0;
+            column.rejected_settled += after.1 - before.1;
+        }
     }
 
     /// Where nothing was rejected, the rejects of an earlier run must not stand beside the output as if they were of this one.
@@ -500,8 +544,15 @@ fn rejects_at(job: &Job) -> Option<PathBuf> {
 
 fn begin_rejects(path: &Path, encoding: TextEncoding) -> Result<Output, Error> {
     let mut rejects = Output::create(path, encoding, true)?;
-    rejects.write(b"line,reason,record\n")?;
-    Ok(rejects)
+    // Without its mark nobody would know UTF-16.
+    let mark = if matches!(encoding, TextEncoding::Utf16 { .. }) { "\u{feff}" } else { "" };
+    match rejects.write(format!("{mark}line,reason,record\n").as_bytes()) {
+        Ok(()) => Ok(rejects),
+        Err(e) => {
+            rejects.discard();
+            Err(e)
+        }
+    }
 }
 
 /// Lines of a text; the last may have no end.

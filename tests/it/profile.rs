@@ -319,3 +319,136 @@ fn the_command_prints_writes_and_converts() {
     assert!(place.path("claims-converted.csv").is_file() && place.path("claims-report/duplicates.csv").is_file());
     assert!(std::fs::read_to_string(html).unwrap().starts_with("<!DOCTYPE html>"));
 }
+
+/// A job for a file, proposed and read again; without a table if all are doubtful.
+fn proposed(text: &str, name: &str) -> (Profile, Place, Job) {
+    let place = Place::with(name, text);
+    let found = looked_at(&place);
+    std::fs::write(place.path("job.toml"), &found.job).unwrap();
+    let job = Job::read(&place.path("job.toml")).unwrap_or_else(|e| panic!("{e}\n{}", found.job));
+    (found, place, job)
+}
+
+/// One row in four is ICD-10-CM: at the end, and each code once, while 1,500 codes of ICD-9-CM come again and again.
+#[test]
+fn what_is_rare_in_its_values_and_frequent_in_its_rows_is_seen() {
+    let codes = |system: &str, n: usize| -> Vec<String> {
+        let all = engine().system(system).unwrap().concepts().filter(|c| c.status() == Some(xwalk::model::Status::Valid));
+        all.map(|c| c.code().to_owned()).step_by(5).take(n).collect()
+    };
+    let mut text = String::from("id,code\n");
+    let (nine, ten) = (codes("icd9cm", 1500), codes("icd10cm", 5000));
+    let rows = (0..15_000).map(|i| &nine[i % nine.len()]).chain(&ten);
+    rows.enumerate().for_each(|(id, code)| text += &format!("{id},{code}\n"));
+    let (found, place, job) = proposed(&text, "p.csv");
+    let code = &found.columns[1];
+    let share = |system: &str| code.evidence.iter().find(|e| e.system == system).map_or(0.0, |e| e.only_here);
+    assert!((0.6..0.8).contains(&share("icd9cm")) && (0.15..0.35).contains(&share("icd10cm")), "{:?}", code.evidence);
+    assert!(code.doubtful && job.columns.is_empty() && found.job.contains("# doubtful: also codes of icd10cm"), "{}", found.job);
+    assert_eq!(code.looked_at.map(|l| (l.values, l.of)), Some((1000, 6500)));
+    let out = super::cli::xwalk().arg("profile").arg(&place.input).output().unwrap();
+    let said = String::from_utf8(out.stdout).unwrap();
+    for what in ["1,000 of 6,500 values were looked at", "% of rows"] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+    assert!(page::page(&found).contains("1,000 of 6,500 values were looked at"));
+}
+
+/// A fifth of the rows has one of three codes of a second system.
+#[test]
+fn what_is_frequent_in_its_rows_and_rare_in_its_values_is_seen() {
+    let all = engine().system("icd9cm").unwrap().concepts().filter(|c| c.status() == Some(xwalk::model::Status::Valid));
+    let nine: Vec<&str> = all.map(|c| c.code()).take(2000).collect();
+    let row = |i: usize| if i.is_multiple_of(5) { ["I50.9", "I25.10", "J44.9"][i % 3] } else { nine[i % nine.len()] };
+    let rows: String = (0..20_000).map(|i| format!("{i},{}\n", row(i))).collect();
+    let (found, _place, job) = proposed(&format!("id,code\n{rows}"), "p.csv");
+    assert!(found.columns[1].doubtful && job.columns.is_empty(), "{}", found.job);
+    assert!(found.job.contains("# doubtful: also codes of icd10cm (20.0 %)"), "{}", found.job);
+}
+
+/// Later diagnoses are mostly blank and hardly repeat: no key, and no gap in their series.
+#[test]
+fn sparse_diagnoses_belong_to_their_series() {
+    let codes: Vec<&str> = {
+        let all = engine().system("icd9cm").unwrap().concepts().filter(|c| c.status() == Some(xwalk::model::Status::Valid));
+        all.map(|c| c.code()).filter(|c| c.len() == 6).step_by(17).take(300).collect()
+    };
+    let row = |i: usize| {
+        let at = |n: usize| codes[(i * n) % codes.len()].replace('.', "");
+        let sparse = if i.is_multiple_of(10) { codes[i / 10].replace('.', "") } else { String::new() };
+        format!("c{i},{},{},,{sparse},{}.50,{},\n", at(7), at(11), 100 + i, at(3))
+    };
+    let rows: String = (0..300).map(row).collect();
+    let (found, _place, job) = proposed(&format!("id,dx1,dx2,dx3,dx4,dx5,dx6,dx7\n{rows}"), "p.csv");
+    assert_eq!((&*job.columns[0].name, &job.key[..]), ("dx1..dx4,dx6", &["id".to_owned()][..]), "{}", found.job);
+    assert!(found.job.contains("# left out: dx5 (") && found.job.contains("# left out: dx7 (empty)"), "{}", found.job);
+    convert(&job, engine(), &mut |_| {}).unwrap();
+    // Two columns that say whose the record is: one is proposed, the other named.
+    let rows: String = (0..40).map(|i| format!("c{i},{i},250.00\n")).collect();
+    let (found, _place, job) = proposed(&format!("claim,line,dx\n{rows}"), "p.csv");
+    assert_eq!(job.key, ["claim"], "{}", found.job);
+    assert!(found.job.contains("# or one of line"), "{}", found.job);
+}
+
+/// Small numbers are codes of procedures as well; nobody converts record numbers by oversight.
+#[test]
+fn counts_are_no_codes_beyond_doubt() {
+    for (name, value) in [
+        ("record", (|i| (i % 800 + 1).to_string()) as fn(usize) -> String),
+        ("type_of_bill", |i| ["111", "131", "837"][i % 3].into()),
+        ("weight", |i| (i % 121 + 40).to_string()),
+    ] {
+        let rows: String = (0..2400).map(|i| format!("{}\n", value(i))).collect();
+        let (found, _place, job) = proposed(&format!("{name}\n{rows}"), "p.csv");
+        let column = &found.columns[0];
+        assert!((column.kind != Kind::Code || column.doubtful) && job.columns.is_empty(), "{name}: {column:?}\n{}", found.job);
+    }
+}
+
+#[test]
+fn series_of_json_members_are_named_one_by_one() {
+    let row = |i: usize| format!("{{\"dx1\":\"{}\",\"dx2\":\"401.9\"}}\n", ["250.00", "V58.61"][i % 2]);
+    let (found, _place, job) = proposed(&(0..40).map(row).collect::<String>(), "p.ndjson");
+    assert_eq!(job.columns[0].name, "/dx1,/dx2", "{}", found.job);
+    assert_eq!(convert(&job, engine(), &mut |_| {}).unwrap().ledger.settled(), 80);
+}
+
+#[test]
+fn ages_and_sexes_are_proposed() {
+    let row = |i: usize| format!("c{i},{},{},401.9\n", i % 90, ["M", "F", "F", "U"][i % 4]);
+    let rows: String = (0..200).map(row).collect();
+    for (head, unit) in [("id,age,sex,dx", "years"), ("id,age_in_months,gender,dx", "months")] {
+        let (found, _place, job) = proposed(&format!("{head}\n{rows}"), "p.csv");
+        assert_eq!((found.columns[1].kind, found.columns[2].kind), (Kind::Age, Kind::Sex), "{:?}", found.columns);
+        let names: Vec<&str> = head.split(',').collect();
+        let facts = (job.age.as_deref(), job.age_unit.as_deref(), job.sex.as_deref());
+        assert_eq!(facts, (Some(names[1]), Some(unit), Some(names[2])), "{}", found.job);
+        convert(&job, engine(), &mut |_| {}).unwrap();
+    }
+    // With their units they need none.
+    let (found, _place, job) = proposed(&format!("age,dx\n{}", "3y,401.9\n28d,250.00\n".repeat(20)), "p.csv");
+    assert_eq!((job.age.as_deref(), job.age_unit.as_deref()), (Some("age"), None), "{}", found.job);
+}
+
+/// What is detected at the beginning need not hold to the end.
+#[test]
+fn the_first_umlaut_may_come_late() {
+    let mut text = b"id,dx,note\n".to_vec();
+    (0..6000).for_each(|i| text.extend_from_slice(format!("c{i},401.9,plain words\n").as_bytes()));
+    text.extend_from_slice(b"last,401.9,M\xe4rz\n");
+    let place = Place::with("p.csv", &text);
+    let found = looked_at(&place);
+    assert!(found.job.contains("encoding = \"windows-1252\""), "{}", found.job);
+    std::fs::write(place.path("job.toml"), &found.job).unwrap();
+    let run = convert(&Job::read(&place.path("job.toml")).unwrap(), engine(), &mut |_| {}).unwrap();
+    assert_eq!(run.ledger.records_out, 6001);
+    let mut command = super::cli::xwalk();
+    command.args(["convert", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx"]).arg(&place.input).arg("-o").arg(place.path("o.csv"));
+    let out = command.output().unwrap();
+    let said = String::from_utf8(out.stdout).unwrap();
+    assert!(said.contains("1 records rejected: encoding") && said.contains("--encoding windows-1252"), "{said}");
+    // UTF-8 with some damage stays what it is.
+    let rows: String = (0..6000).map(|i| format!("c{i},401.9,März\n")).collect();
+    let found = looked_at(&Place::with("p.csv", [b"id,dx,note\n", rows.as_bytes(), b"last,401.9,M\xe4rz\n"].concat()));
+    assert!(!found.job.contains("encoding"), "{}", found.job);
+}

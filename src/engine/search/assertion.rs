@@ -139,6 +139,9 @@ const PLAIN: [&str; 11] = [
     " days old ",
 ];
 
+/// How charts write that a finding is not there.
+const MINUS: [&str; 3] = ["(-)", "[-]", "(\u{2212})"];
+
 /// What keeps a match from being taken without a person: what the text says of it and its titles do not, or what the title that matched says
 /// (`Family history of`) and the text does not.
 pub fn withheld(text: &str, found: &Match<'_>) -> Option<Assertion> {
@@ -173,8 +176,12 @@ fn said(text: &str, cues: &[(Assertion, &[&str])]) -> u8 {
     cues.iter().filter(|(_, cues)| cues.iter().any(says)).fold(0, |bits, (assertion, _)| bits | assertion.bit())
 }
 
-/// The words of a text in lower case, with a blank before and after each.
+/// The words of a text in lower case, with a blank before and after each. A minus in brackets (`(-) hypertension`) is a word.
 fn apart(text: &str) -> String {
+    let text = MINUS.iter().fold(Cow::Borrowed(text), |text, minus| match text.contains(minus) {
+        true => Cow::Owned(text.replace(minus, " negative ")),
+        false => text,
+    });
     let mut words = String::from(" ");
     for c in text.chars() {
         if c.is_alphanumeric() {
@@ -212,6 +219,10 @@ mod tests {
             ("FHx: stroke", vec![OfAnother]),
             ("family history of stroke", vec![Past, OfAnother]),
             ("possible pneumonia, no effusion", vec![Denied, Doubted]),
+            ("(-) hypertension", vec![Denied]),
+            ("hypertension (-)", vec![Denied]),
+            ("hypertension [-], fever", vec![Denied]),
+            ("diabetes (type 2) - controlled", vec![]),
             ("", vec![]),
             ("type 2 diabetes mellitus", vec![]),
             ("pain, not elsewhere classified", vec![]),

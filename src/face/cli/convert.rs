@@ -4,7 +4,7 @@ use super::page::{Ink, Paint, Table, thousands};
 use super::{Session, Verdict, options};
 use crate::engine::{Outcome, Policy};
 use crate::job::report::Document;
-use crate::job::{self, CodeColumn, Job, Progress, Quote, RecordFormat, Run, Unsettled};
+use crate::job::{self, CodeColumn, Job, Progress, Quote, RecordFormat, RejectReason, Run, Unsettled};
 use anyhow::{Result, anyhow, bail};
 use std::fmt::Write as _;
 use std::io::IsTerminal;
@@ -17,6 +17,10 @@ use std::time::{Duration, Instant};
 /// record's own fields, whose bytes are never rewritten. Codes of a combination are separated by a blank, or by
 /// `+` where `--split` is a blank and a cell has several codes; the version of a map follows its name behind `|`,
 /// or behind `@` where `--split` is `|`.
+///
+/// An outcome `exact`, `approximate`, `combination` was taken; where it was not (under --strict, say), it is called
+/// `unsettled-approximate` and so on, whatever --unsettled puts into the target column. `choice`, `needs-facts` and
+/// `no-map` are taken only where <code>_policy says by whom. A file without a record, or without a code, ends with 1.
 #[derive(clap::Args)]
 #[command(after_long_help = JOB_FILE)]
 pub struct Args {
@@ -52,7 +56,7 @@ pub struct Args {
     /// Column of the age, for map rules that ask (28d, 3m, 12y)
     #[arg(long, value_name = "COLUMN")]
     age: Option<String>,
-    /// What a bare number in the age column counts: years, months, days
+    /// What a bare number in the age column counts: years, months, weeks, days; without, it is no age
     #[arg(long, requires = "age", value_name = "UNIT")]
     age_unit: Option<String>,
     /// Column of the sex, for map rules that ask
@@ -83,7 +87,8 @@ pub struct Args {
     /// Take nothing but exact answers without a person
     #[arg(long)]
     strict: bool,
-    /// What a record with an unsettled code gets: blank, source (the code it had), or reject
+    /// What a record with an unsettled code gets: blank, source (the code it had, with an outcome that is never one of those taken),
+    /// or reject
     #[arg(long, value_name = "WHAT")]
     unsettled: Option<String>,
     /// Reviewers' decisions, for --policy decision
@@ -150,9 +155,10 @@ from-column and values (a table), to, map, reverse, target-date, policy, margin,
 folder of the job file. `xwalk profile IN --job FILE` proposes one.";
 
 pub fn run(args: Args, session: &Session) -> Result<Verdict> {
-    let job = job(args)?;
+    let mut job = job(args, session)?;
     let wanted = job.columns.iter().any(|c| c.policy == Policy::Decision);
     let opened = session.engine()?;
+    job.index = Some(opened.path().to_owned());
     let engine = options::deciding(&opened, job.decisions.as_deref(), wanted)?;
     let mut progress = Reporter::new(session);
     let mut run = match job::convert(&job, &engine, &mut |p| progress.tell(p)) {
@@ -172,7 +178,7 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
 }
 
 /// The job that is meant: the file's, with what was typed over it.
-fn job(args: Args) -> Result<Job> {
+fn job(args: Args, session: &Session) -> Result<Job> {
     let mut job = match &args.job {
         Some(file) => Job::read(file)?,
         None => Job::default(),
@@ -181,9 +187,21 @@ fn job(args: Args) -> Result<Job> {
         job.input = input;
     }
     if let Some(output) = args.output {
-        job.output = output;
+        // What goes to standard output by its other name goes there as it comes, and what is told goes elsewhere.
+        job.output = if output == *"/dev/stdout" { PathBuf::from("-") } else { output };
     }
     if !args.code.is_empty() {
+        if !job.columns.is_empty() {
+            let names: Vec<&str> = job.columns.iter().map(|c| c.name.as_str()).collect();
+            let names = names.join(", ");
+            if args.to.is_none() || (args.from.is_none() && args.from_column.is_none()) {
+                bail!(
+                    "--code takes the place of the job file's columns ({names}) with all that is said of them: say --to, and --from or \
+                     --from-column, too; or change the job file"
+                );
+            }
+            session.warn(&format!("--code takes the place of the job file's columns ({names}), with all that is said of them"));
+        }
         job.columns = vec![CodeColumn { name: args.code.join(","), ..CodeColumn::default() }];
     }
     let policy = args
@@ -333,9 +351,20 @@ fn text(run: &Run, d: &Document, paint: Paint) -> String {
             let _ = writeln!(page, "{} of {} codes settled ({:.2} %)", thousands(c.settled), thousands(codes), 100.0 * c.coverage);
         }
     }
+    let rejected = if c.rejected > 0 {
+        let (codes, settled) = (thousands(c.rejected), thousands(c.rejected_settled));
+        Some(format!(
+            "{codes} of the codes, {settled} of them settled, stand in records that were rejected for another, and not in the output"
+        ))
+    } else {
+        None
+    };
     let mut doubtful = |what: String| {
         let _ = writeln!(page, "{}", paint.doubtful(&what));
     };
+    if let Some(rejected) = rejected {
+        doubtful(rejected);
+    }
     let invalid = &d.invalid_targets;
     if invalid.codes > 0 {
         let states: Vec<String> = invalid.states.iter().map(|(state, n)| format!("{} {state}", thousands(*n))).collect();
@@ -346,10 +375,13 @@ fn text(run: &Run, d: &Document, paint: Paint) -> String {
         ));
     }
     for (fact, n) in &d.facts_not_understood {
-        doubtful(format!("{} cells of the {fact} column were not understood; rules that ask for it waited", thousands(*n)));
+        let unit =
+            if fact == "age" && d.job.age_unit.is_none() { "; what bare numbers count has to be said (--age-unit years)" } else { "" };
+        doubtful(format!("{} cells of the {fact} column were not understood; rules that ask for it waited{unit}", thousands(*n)));
     }
     for (reason, n) in &r.reasons {
-        doubtful(format!("{} records rejected: {reason}", thousands(*n)));
+        let hint = if reason == "encoding" { format!(" ({})", RejectReason::Encoding.in_words()) } else { String::new() };
+        doubtful(format!("{} records rejected: {reason}{hint}", thousands(*n)));
     }
     if let Some(place) = run.rejects_at.as_ref().filter(|_| r.rejected > 0) {
         let lines = if r.rejected_lines > r.rejected { format!(" ({} lines)", thousands(r.rejected_lines)) } else { String::new() };

@@ -2,7 +2,7 @@
 
 use super::page::{Ink, Paint, Table, thousands};
 use super::{Session, Verdict, options};
-use crate::job::profile::{Column, Kind, Profile, page, profile};
+use crate::job::profile::{Column, Kind, NO_UTF8, Profile, page, profile};
 use crate::job::{Job, Quote, RecordFormat};
 use anyhow::{Context, Result, anyhow};
 use std::fmt::Write as _;
@@ -89,7 +89,8 @@ fn text(p: &Profile, paint: Paint) -> String {
     }
     if p.torn + p.damaged > 0 {
         let what = format!("{} records do not fit the header, {} have bytes that are no text", thousands(p.torn), thousands(p.damaged));
-        let _ = writeln!(page, "{}", paint.doubtful(&what));
+        let hint = if p.damaged > 0 && f.encoding == "UTF-8" { format!(". {NO_UTF8}") } else { String::new() };
+        let _ = writeln!(page, "{}", paint.doubtful(&(what + &hint)));
     }
     if let Some(longest) = &p.longest {
         let what = format!(
@@ -102,6 +103,11 @@ fn text(p: &Profile, paint: Paint) -> String {
     }
     let mut table = Table::default();
     for c in &p.columns {
+        if c.kind == Kind::NotLookedAt {
+            let why = "its type has no text".to_owned();
+            table.row(2, vec![(c.name.clone(), Ink::Strong), ("not looked at".to_owned(), Ink::Doubtful), (why, Ink::Plain)]);
+            continue;
+        }
         let filled = percent(c.filled as f64 / p.records.max(1) as f64) + " filled";
         let about = if c.distinct_exact { "" } else { "about " };
         let kind = match &c.system {
@@ -136,6 +142,13 @@ fn column(c: &Column, paint: Paint, page: &mut String) {
         row.extend(parts.map(|p| (p, Ink::Dim)));
         table.row(2, row);
     }
+    for doubt in &c.doubts {
+        table.line(format!("  {}", paint.doubtful(&format!("doubtful: {doubt}"))));
+    }
+    if let Some(l) = c.looked_at {
+        let (values, of) = (thousands(l.values), thousands(l.of));
+        table.line(format!("  estimated: {values} of {of} values were looked at, the most frequent and some drawn from the others"));
+    }
     if let Some(split) = c.split {
         table.line(format!("  several codes in a cell, with `{split}` between them"));
     }
@@ -144,7 +157,10 @@ fn column(c: &Column, paint: Paint, page: &mut String) {
         table.line(format!("  {} tells them apart: {}", by.column, values.join(", ")));
     }
     for d in &c.damage {
-        let rows = format!("{} rows, {} distinct", thousands(d.rows), thousands(d.distinct));
+        let rows = match d.looked_at {
+            None => format!("{} rows, {} distinct", thousands(d.rows), thousands(d.distinct)),
+            Some(l) => format!("about {} rows, {} of {} values looked at", thousands(d.rows), thousands(d.distinct), thousands(l.values)),
+        };
         table.row(2, vec![(d.kind.to_owned(), Ink::Doubtful), (rows, Ink::Plain), (d.what.to_owned(), Ink::Dim)]);
     }
     page.push_str(&table.print(paint));

@@ -16,7 +16,7 @@ pub struct Args {
 
 #[derive(clap::Subcommand)]
 enum Command {
-    /// Bind your name to the hashes of input, output, report and index
+    /// Bind your name to the hashes of input, output, report and index. What is not at hand is not looked at, and the signature says so
     Sign {
         /// The report's folder
         dir: PathBuf,
@@ -29,13 +29,15 @@ enum Command {
         #[command(flatten)]
         files: Files,
     },
-    /// Whether anything changed since it was signed; exit code 1 if so, if something is not to be found, or if nobody signed
+    /// Whether anything changed since it was signed; exit code 1 if so, if something is not to be found, or if nobody signed.
+    /// With --index also whether that is the index that answered
     Verify {
         dir: PathBuf,
         #[command(flatten)]
         files: Files,
     },
-    /// What became something else from one run to another, code by code; exit code 1 if anything did
+    /// What became something else from one run to another, code by code, and whether as many records went in and out; exit code 1 if
+    /// anything differs
     Diff {
         before: PathBuf,
         after: PathBuf,
@@ -61,7 +63,7 @@ struct Files {
 
 impl Files {
     fn places(&self) -> Places<'_> {
-        Places { input: self.input.as_deref(), output: self.output.as_deref(), rejects: self.rejects.as_deref() }
+        Places { input: self.input.as_deref(), output: self.output.as_deref(), rejects: self.rejects.as_deref(), ..Places::default() }
     }
 }
 
@@ -69,12 +71,20 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     match args.command {
         Command::Sign { dir, by, role, files } => {
             let signature = report::sign(&dir, &by, &role, files.places())?;
-            let text = |paint: Paint| format!("{} by {}, {}, at {}\n", paint.good("signed"), signature.name, signature.role, signature.at);
+            let text = |paint: Paint| {
+                let mut text = format!("{} by {}, {}, at {}\n", paint.good("signed"), signature.name, signature.role, signature.at);
+                for what in &signature.not_looked_at {
+                    let said = format!("the {what} was not at hand and not looked at (--{what} FILE); the signature says so");
+                    let _ = writeln!(text, "{}", paint.doubtful(&said));
+                }
+                text
+            };
             session.output().only(&signature, text)?;
             Ok(Verdict::Settled)
         }
         Command::Verify { dir, files } => {
-            let verified = report::verify(&dir, files.places())?;
+            let (index, index_is_named) = session.index_at_hand()?;
+            let verified = report::verify(&dir, Places { index: index.as_deref(), index_is_named, ..files.places() })?;
             session.output().only(&verified, |paint| verified_text(&verified, paint))?;
             Ok(Verdict::settled_if(verified.holds()))
         }
@@ -100,6 +110,8 @@ fn verified_text(v: &Verified, paint: Paint) -> String {
             Found::Added => ("ADDED", Ink::Doubtful),
             Found::NotLookedAt => ("NOT FOUND beside the report: name it", Ink::Doubtful),
             Found::Piped => ("went through a pipe: name the file if it was kept", Ink::Dim),
+            Found::Another => ("another answers now: name the one that was used to compare it (--index FILE)", Ink::Dim),
+            Found::NotCompared => ("not compared: none is at hand", Ink::Dim),
         };
         table.row(2, vec![(what.clone(), Ink::Plain), (word.to_owned(), ink)]);
     }
@@ -129,6 +141,9 @@ fn diff_text(d: &Diff, most: usize, paint: Paint) -> String {
     list("codes only before", &d.only_before);
     list("codes only after", &d.only_after);
     let _ = writeln!(page, "{} codes became the same", thousands(d.same));
+    for ((before, after), what) in d.records.iter().zip(["in", "out", "rejected"]).filter(|((before, after), _)| before != after) {
+        let _ = writeln!(page, "records {what}: {} before, {} after", thousands(*before), thousands(*after));
+    }
     if d.not_compared != (0, 0) {
         let (before, after) = (thousands(d.not_compared.0), thousands(d.not_compared.1));
         let _ = writeln!(

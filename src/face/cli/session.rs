@@ -61,6 +61,11 @@ impl std::ops::Deref for Opened {
 
 impl Opened {
     /// Where the index lies.
+    pub fn path(&self) -> &std::path::Path {
+        &self.file
+    }
+
+    /// The same, to be read by people.
     pub fn file(&self) -> String {
         self.file.display().to_string()
     }
@@ -86,6 +91,16 @@ impl Session {
         };
         let index = open(&file)?;
         Ok(Opened { engine: Engine::new(Arc::new(index)), file, _kept: kept })
+    }
+
+    /// The fingerprint of the index that is meant, and whether somebody named it; one that nobody named may not be there.
+    pub fn index_at_hand(&self) -> anyhow::Result<(Option<String>, bool)> {
+        let named = self.global.index.is_some();
+        match self.engine() {
+            Ok(opened) => Ok((Some(opened.index().fingerprint()), named)),
+            Err(_) if !named => Ok((None, false)),
+            Err(e) => Err(e),
+        }
     }
 
     /// Opens the index that is meant, as often as it is called: a service takes up a new one while it runs.

@@ -13,8 +13,8 @@ use crate::job::ledger::RejectReason;
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
-use arrow_cast::cast;
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
+use arrow_cast::{can_cast_types, cast};
 use arrow_ipc::{reader::FileReader, writer::FileWriter};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
@@ -82,11 +82,24 @@ impl Table {
         self.schema.fields().iter().map(|f| f.name().clone()).collect()
     }
 
+    /// The places of columns that have no text (structs, say).
+    pub fn without_text(&self) -> Vec<usize> {
+        let has_text = |of: &DataType| match of {
+            DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => {
+                can_cast_types(inner.data_type(), &DataType::Utf8)
+            }
+            DataType::Timestamp(_, Some(zone)) if UTC.iter().any(|utc| zone.eq_ignore_ascii_case(utc)) => true,
+            other => can_cast_types(other, &DataType::Utf8),
+        };
+        let fields = self.schema.fields().iter().enumerate();
+        fields.filter(|(_, field)| !has_text(field.data_type())).map(|(place, _)| place).collect()
+    }
+
     /// Shows every row, as one text and by its values.
     pub fn each(mut self, job: &Job, show: &mut Show<'_>) -> Result<InputFacts, Error> {
         for batch in &mut self.batches {
             let batch = batch.map_err(|e| damaged(job, &e))?;
-            // What has no text (a struct, say) is blank to a profile.
+            // What has no text is not looked at.
             let texts: Vec<Option<StringArray>> = batch.columns().iter().map(|c| text(c, " ").ok()).collect();
             for row in 0..batch.num_rows() {
                 let value =

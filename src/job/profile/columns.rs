@@ -4,7 +4,7 @@ use super::Gathered;
 use super::damage::{self, Damage};
 use super::evidence::{self, Codes, Evidence};
 use super::sketch::Sketch;
-use crate::engine::{Engine, Sex};
+use crate::engine::{Age, Engine, Sex};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -13,10 +13,13 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     Empty,
+    /// Of a type that has no text (a struct in Parquet or Arrow).
+    NotLookedAt,
     /// Codes of a system; which, says the evidence.
     Code,
     Date,
     Sex,
+    Age,
     /// One value for (nearly) every record.
     Key,
     Number,
@@ -31,9 +34,11 @@ impl Kind {
     pub fn code(self) -> &'static str {
         match self {
             Kind::Empty => "empty",
+            Kind::NotLookedAt => "not-looked-at",
             Kind::Code => "code",
             Kind::Date => "date",
             Kind::Sex => "sex",
+            Kind::Age => "age",
             Kind::Key => "key",
             Kind::Number => "number",
             Kind::Text => "text",
@@ -56,14 +61,52 @@ pub struct Column {
     pub longest: usize,
     /// The system that the evidence speaks for, if there is one.
     pub system: Option<String>,
-    /// Another explains the values nearly as well, or part of them is of another: a person has to say.
+    /// A person has to say whether they are its codes.
     pub doubtful: bool,
+    /// Why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<String>,
+    /// Where not all values were held against the systems.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<LookedAt>,
     /// What stands between several codes in a cell.
     pub split: Option<char>,
     /// Two systems in one column, told apart by the column named here and what its values mean.
     pub told_apart_by: Option<ToldApart>,
     pub evidence: Vec<Evidence>,
     pub damage: Vec<Damage>,
+}
+
+/// So many distinct values of so many.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct LookedAt {
+    pub values: u64,
+    pub of: u64,
+}
+
+impl LookedAt {
+    /// `None`: all of them.
+    fn new(values: usize, of: u64) -> Option<LookedAt> {
+        Some(LookedAt { values: values as u64, of }).filter(|l| l.values < l.of)
+    }
+}
+
+impl Column {
+    /// Half of it or more is blank.
+    pub fn is_sparse(&self) -> bool {
+        self.filled <= self.blank
+    }
+
+    /// Part of it is of a second system.
+    pub fn is_mixed(&self) -> bool {
+        self.evidence.iter().skip(1).any(|e| e.only_here >= PART)
+    }
+
+    /// Whether its values may be of this system: nearly as many are its codes as are of the best.
+    pub fn admits(&self, system: &str) -> bool {
+        let best = self.evidence.first().map_or(0.0, |e| e.codes);
+        self.kind != Kind::Code || self.evidence.iter().any(|e| e.system == system && e.codes + CLEARLY >= best)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -77,6 +120,8 @@ pub struct ToldApart {
 const LIKELY: f64 = 0.5;
 /// A rival is no rival if it explains so much less.
 const CLEARLY: f64 = 0.1;
+/// A second system has so much of a column to itself.
+const PART: f64 = 0.1;
 /// Where every value comes once.
 const NEARLY_ALL: f64 = 0.85;
 /// Where cells were parted, which makes codes of much.
@@ -96,9 +141,13 @@ fn column(engine: &Engine, gathered: &Gathered, at: usize) -> Column {
     let sketch = &gathered.sketches[at];
     let values = sketch.values();
     let (distinct, distinct_exact) = sketch.distinct();
-    let mut kind = plain_kind(sketch, &values, distinct, distinct_exact);
-    let (mut evidence, mut system, mut doubtful, mut split, mut told_apart_by) = (Vec::new(), None, false, None, None);
-    let mut found = Vec::new();
+    let name = &gathered.names[at];
+    let mut kind = match gathered.without_text.contains(&at) {
+        true => Kind::NotLookedAt,
+        false => plain_kind(name, sketch, &values, distinct, distinct_exact),
+    };
+    let (mut evidence, mut system, mut doubts, mut split, mut told_apart_by) = (Vec::new(), None, Vec::new(), None, None);
+    let (mut found, mut looked_at) = (Vec::new(), None);
     let read =
         if matches!(kind, Kind::Category | Kind::Number | Kind::Other | Kind::Key) { as_codes(engine, sketch, &values) } else { None };
     if let Some(read) = read {
@@ -106,11 +155,10 @@ fn column(engine: &Engine, gathered: &Gathered, at: usize) -> Column {
         let best = read.score();
         // Another system has part of the column for itself: not the next best, which may only be like the best.
         let rival = all.iter().skip(1).max_by(|a, b| a.only_here.total_cmp(&b.only_here));
-        let next = all.get(1);
-        let mixed = rival.is_some_and(|r| r.only_here >= 0.1);
+        let mixed = rival.is_some_and(|r| r.only_here >= PART);
         let likely = if kind == Kind::Key {
             // Each once, as in a list of codes; but numbers in a row are ids.
-            best >= NEARLY_ALL && !read.are_numbers()
+            best >= NEARLY_ALL && !read.are_a_run()
         } else {
             best >= if read.split.is_some() { MOSTLY } else { LIKELY } || (mixed && best + rival.map_or(0.0, |r| r.only_here) >= 0.8)
         };
@@ -118,28 +166,36 @@ fn column(engine: &Engine, gathered: &Gathered, at: usize) -> Column {
             kind = Kind::Code;
             split = read.split;
             system = all.first().map(|e| e.system.clone());
-            doubtful = mixed || next.is_some_and(|r| best - r.score() < CLEARLY);
+            doubts = read.doubts(mixed);
             if let (true, Some(rival)) = (mixed, rival) {
                 told_apart_by = told_apart(engine, gathered, at, split, [&all[0].system, &rival.system]);
             }
+            // What was parted is not counted beyond what was counted whole.
+            let of = if split.is_none() { distinct } else { read.values.len() as u64 };
+            looked_at = LookedAt::new(read.looked_at.len(), of);
             found = damage::of_texts(&read.values, true);
-            found.extend(damage::of_codes(&read.values, &read.codes, &all[0], mixed));
+            found.iter_mut().for_each(|d| d.looked_at = LookedAt::new(read.values.len(), of));
+            let of_codes = damage::of_codes(&read.looked_at, &read.codes, &all[0], mixed);
+            found.extend(of_codes.into_iter().map(|d| Damage { looked_at, ..d }));
             evidence = read.evidence;
         }
     }
     if kind != Kind::Code {
         found = damage::of_texts(&values, false);
+        found.iter_mut().for_each(|d| d.looked_at = LookedAt::new(values.len(), distinct));
     }
     Column {
-        name: gathered.names[at].clone(),
+        name: name.clone(),
         kind,
         filled: sketch.filled,
-        blank: sketch.blank,
+        blank: if kind == Kind::NotLookedAt { 0 } else { sketch.blank },
         distinct,
         distinct_exact,
         longest: sketch.longest,
         system,
-        doubtful,
+        doubtful: !doubts.is_empty(),
+        doubts,
+        looked_at,
         split,
         told_apart_by,
         evidence,
@@ -152,24 +208,50 @@ struct Read<'v, 'e> {
     split: Option<char>,
     /// With their rows, the most frequent first.
     values: Vec<(&'v [u8], u64)>,
+    /// Those that were held against the systems.
+    looked_at: Vec<(&'v [u8], u64)>,
     codes: Codes<'e>,
     evidence: Vec<Evidence>,
 }
 
 impl<'v, 'e> Read<'v, 'e> {
     fn new(engine: &'e Engine, values: Vec<(&'v [u8], u64)>, split: Option<char>) -> Read<'v, 'e> {
-        let codes = evidence::codes(engine, &values);
+        let looked_at = evidence::sample(&values);
+        let codes = evidence::codes(engine, &looked_at);
         let evidence = codes.evidence();
-        Read { split, values, codes, evidence }
+        Read { split, values, looked_at, codes, evidence }
     }
 
     fn score(&self) -> f64 {
         self.evidence.first().map_or(0.0, Evidence::score)
     }
 
-    fn are_numbers(&self) -> bool {
-        let numbers = self.values.iter().filter(|(value, _)| value.iter().all(u8::is_ascii_digit)).count();
-        numbers * 2 > self.values.len()
+    /// Whether most are whole numbers that lie close together, as ids do; codes leave most of theirs out.
+    fn are_a_run(&self) -> bool {
+        let number = |(value, _): &(&[u8], u64)| std::str::from_utf8(value).ok()?.trim().parse::<u64>().ok();
+        let numbers: Vec<u64> = self.values.iter().filter_map(number).collect();
+        let (first, last) = (numbers.iter().min().unwrap_or(&0), numbers.iter().max().unwrap_or(&0));
+        numbers.len() * 2 > self.values.len() && last - first < 2 * numbers.len() as u64
+    }
+
+    /// Why a person has to say whether these are codes of the best system.
+    fn doubts(&self, mixed: bool) -> Vec<String> {
+        let Some((best, others)) = self.evidence.split_first() else { return Vec::new() };
+        let mut doubts = Vec::new();
+        if mixed || others.iter().any(|r| best.score() - r.score() < CLEARLY || best.codes - r.codes < CLEARLY) {
+            let rivals: Vec<String> = others.iter().take(2).map(|e| format!("{} ({:.1} %)", e.system, 100.0 * e.codes)).collect();
+            doubts.push(format!("also codes of {}", rivals.join(", ")));
+        }
+        let rows: u64 = self.values.iter().map(|(_, n)| n).sum();
+        let is_small = |value: &[u8]| value.len() <= 3 && value.iter().all(u8::is_ascii_digit);
+        let small: u64 = self.values.iter().filter(|(value, _)| is_small(value)).map(|(_, n)| n).sum();
+        if small as f64 >= NEARLY_ALL * rows as f64 {
+            doubts.push(String::from("whole numbers below 1000 count things as well"));
+        }
+        if best.recordable * 2.0 < best.codes {
+            doubts.push(String::from("most are headers, which nobody records"));
+        }
+        doubts
     }
 }
 
@@ -197,7 +279,7 @@ fn parts<'v>(values: &[(&'v [u8], u64)], split: char) -> Vec<(&'v [u8], u64)> {
 }
 
 /// What a column holds as far as its values alone say.
-fn plain_kind(sketch: &Sketch, values: &[(&[u8], u64)], distinct: u64, exact: bool) -> Kind {
+fn plain_kind(name: &str, sketch: &Sketch, values: &[(&[u8], u64)], distinct: u64, exact: bool) -> Kind {
     let looked_at: u64 = values.iter().map(|(_, n)| n).sum();
     let share = |fits: &dyn Fn(&str) -> bool| {
         let rows: u64 = values.iter().filter(|(v, _)| std::str::from_utf8(v).is_ok_and(|v| fits(v.trim()))).map(|(_, n)| n).sum();
@@ -210,9 +292,14 @@ fn plain_kind(sketch: &Sketch, values: &[(&[u8], u64)], distinct: u64, exact: bo
         Kind::Empty
     } else if share(&|v| crate::job::facts::date(v).is_some()) >= 0.95 {
         Kind::Date
-    } else if distinct <= 6 && share(&|v| v.parse::<f64>().is_err() && Sex::parse(v).is_some()) >= 0.95 {
+    } else if distinct <= 6
+        && share(&|v| Sex::parse(v).is_some()) >= 0.5
+        && share(&|v| Sex::parse(v).is_some() || is_unknown_sex(v)) >= 0.95
+    {
         Kind::Sex
-    } else if unique && sketch.filled >= 20 {
+    } else if is_called_age(name) && share(&|v| Age::parse(v).is_some() || v.parse().is_ok_and(|n: f64| n >= 0.0)) >= 0.95 {
+        Kind::Age
+    } else if unique && sketch.filled >= 20 && sketch.filled > sketch.blank {
         if share(&is_words) >= 0.5 { Kind::Text } else { Kind::Key }
     } else if share(&is_words) >= 0.5 {
         Kind::Text
@@ -226,6 +313,24 @@ fn plain_kind(sketch: &Sketch, values: &[(&[u8], u64)], distinct: u64, exact: bo
     } else {
         Kind::Other
     }
+}
+
+/// What stands where the sex is neither, or not known.
+fn is_unknown_sex(value: &str) -> bool {
+    ["u", "unk", "unknown", "o", "other", "x", "n", "i", "a", "?"].contains(&value.to_ascii_lowercase().as_str())
+}
+
+/// `age`, `Patient Age`, `age_in_days`, `ageYears`; not `page` or `dosage`.
+fn is_called_age(name: &str) -> bool {
+    let mut apart = String::new();
+    for c in name.chars() {
+        if c.is_uppercase() && apart.ends_with(|before: char| before.is_lowercase()) {
+            apart.push(' ');
+        }
+        apart.push(c);
+    }
+    let apart = apart.to_lowercase();
+    apart.split(|c: char| !c.is_alphabetic()).any(|word| ["age", "alter"].contains(&word))
 }
 
 fn is_words(value: &str) -> bool {
@@ -246,7 +351,7 @@ fn told_apart(engine: &Engine, gathered: &Gathered, at: usize, split: Option<cha
     };
     let first = |cell: &'_ str| split.map_or(cell.len(), |c| cell.find(c).unwrap_or(cell.len()));
     let sides: Vec<(usize, usize)> = gathered
-        .first
+        .drawn
         .iter()
         .enumerate()
         .filter_map(|(i, row)| row.get(at).and_then(|cell| Some((i, side(&cell[..first(cell)])?))))
@@ -257,7 +362,7 @@ fn told_apart(engine: &Engine, gathered: &Gathered, at: usize, split: Option<cha
         }
         let mut counts: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
         for &(row, side) in &sides {
-            if let Some(value) = gathered.first[row].get(other).filter(|v| !v.is_empty()) {
+            if let Some(value) = gathered.drawn[row].get(other).filter(|v| !v.is_empty()) {
                 counts.entry(value).or_default()[side] += 1;
             }
         }
@@ -273,4 +378,27 @@ fn told_apart(engine: &Engine, gathered: &Gathered, at: usize, split: Option<cha
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_called_so() {
+        for (name, expected) in [
+            ("age", true),
+            ("AGE", true),
+            ("patient_age", true),
+            ("ageYears", true),
+            ("/patient/age", true),
+            ("Alter", true),
+            ("page", false),
+            ("dosage", false),
+            ("stage", false),
+            ("language", false),
+        ] {
+            assert_eq!(is_called_age(name), expected, "{name}");
+        }
+    }
 }

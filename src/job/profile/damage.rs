@@ -1,15 +1,21 @@
 //! What happened to values on their way here: spreadsheets, exports, hands.
 
+use super::columns::LookedAt;
 use super::evidence::{Codes, Evidence};
 use crate::model::Status;
 use serde::Serialize;
 
-/// One kind of damage in a column. Counts are of what was looked at: the most frequent values.
+/// One kind of damage in a column.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Damage {
     pub kind: &'static str,
+    /// Estimated where not all values were looked at.
     pub rows: u64,
+    /// Among the values that were looked at.
     pub distinct: u64,
+    /// Where these were not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<LookedAt>,
     /// What it is, and what becomes of it.
     pub what: &'static str,
 }
@@ -33,7 +39,7 @@ pub(super) fn of_texts(values: &[(&[u8], u64)], codes: bool) -> Vec<Damage> {
     let found = kinds.into_iter().filter(|(_, _, only_codes, _)| codes || !only_codes).map(|(kind, test, _, what)| {
         let hits = values.iter().filter(|(v, _)| std::str::from_utf8(v).is_ok_and(|v| test(v.trim())));
         let (rows, distinct) = hits.fold((0, 0), |(rows, distinct), (_, n)| (rows + n, distinct + 1));
-        Damage { kind, rows, distinct, what }
+        Damage { kind, rows, distinct, looked_at: None, what }
     });
     found.filter(|d| d.rows > 0).collect()
 }
@@ -54,7 +60,7 @@ pub(super) fn of_codes(values: &[(&[u8], u64)], codes: &Codes<'_>, best: &Eviden
                 Some("quoted") => ("quoted", "with its system's name before it or its term behind it; read as the code alone"),
                 Some(other) => (other, "zeros at the end, lost or added; read as the one code that fits"),
             };
-            Damage { kind, rows, distinct, what }
+            Damage { kind, rows, distinct, looked_at: None, what }
         })
         .collect();
     // `428.0` is a code as it stands, `250.0` is none.
@@ -70,6 +76,7 @@ pub(super) fn of_codes(values: &[(&[u8], u64)], codes: &Codes<'_>, best: &Eviden
             kind: "decimal-zero",
             rows: numbers.iter().map(|&i| codes.rows[i]).sum(),
             distinct: numbers.len() as u64,
+            looked_at: None,
             what: "written as numbers: `250.0` may have been 250, 250.0 or 250.00; `25000.0` is read as 250.00",
         });
     }
@@ -82,6 +89,7 @@ pub(super) fn of_codes(values: &[(&[u8], u64)], codes: &Codes<'_>, best: &Eviden
             kind: "no-code",
             rows,
             distinct: lost.len() as u64,
+            looked_at: None,
             what: "not a code of the system; it is queued with the nearest codes",
         });
     }

@@ -7,12 +7,12 @@ use crate::model::{Date, Status};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// Distinct values that are looked at: the most frequent.
+/// Distinct values that are looked at.
 const LOOKED_AT: usize = 1000;
-/// So many of these, frequent and rare ones, decide whether a system is worth asking about all.
+/// So many of these, half of them the most frequent, decide whether a system is worth asking about all.
 const FIRST_LOOK: usize = 60;
 
-/// What speaks for a code system. All shares are of rows, 0 to 1, among the values that were looked at.
+/// What speaks for a code system. All shares are of rows, 0 to 1; estimated, where not all values were looked at.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evidence {
     pub system: String,
@@ -56,20 +56,40 @@ pub(super) struct Code<'e> {
     pub repairs: Vec<RepairKind>,
 }
 
-/// Asks every system about the most frequent values.
+/// The values to look at, if there are many (the most frequent first): half of them the most frequent, half drawn from the others by lot,
+/// with rows that stand for those of all others.
+pub(super) fn sample<'v>(values: &[(&'v [u8], u64)]) -> Vec<(&'v [u8], u64)> {
+    if values.len() <= LOOKED_AT {
+        return values.to_vec();
+    }
+    let rows = |values: &[(&[u8], u64)]| values.iter().map(|(_, n)| n).sum::<u64>() as f64;
+    let (frequent, others) = values.split_at(LOOKED_AT / 2);
+    let mut drawn = others.to_vec();
+    // Another hash than the one by which values were drawn before.
+    drawn.sort_by_cached_key(|(value, _)| xxhash_rust::xxh3::xxh3_64_with_seed(value, 1));
+    drawn.truncate(LOOKED_AT / 2);
+    let stands_for = rows(others) / rows(&drawn).max(1.0);
+    let drawn = drawn.into_iter().map(|(value, n)| (value, (n as f64 * stands_for).round() as u64));
+    frequent.iter().copied().chain(drawn).collect()
+}
+
+/// Asks every system about some values.
 pub(super) fn codes<'e>(engine: &'e Engine, values: &[(&[u8], u64)]) -> Codes<'e> {
-    let values = &values[..values.len().min(LOOKED_AT)];
     let texts: Vec<&str> = values.iter().map(|(v, _)| std::str::from_utf8(v).unwrap_or("")).collect();
     let ask = |system: CodeSystem<'e>, text: &str| {
         let found = engine.lookup(system, text, None);
         let repairs = found.repairs.iter().map(|r| r.kind).collect();
         found.concept.filter(Concept::is_listed).map(|concept| Code { concept, repairs })
     };
+    let frequent = FIRST_LOOK / 2;
+    let others = (frequent..texts.len()).step_by((texts.len() / frequent).max(1));
+    let first: Vec<usize> = (0..frequent.min(texts.len())).chain(others).collect();
+    let rows = |of: &[usize]| of.iter().map(|&at| values[at].1).sum::<u64>();
     let mut systems = Vec::new();
     for system in engine.index().systems() {
-        let first: Vec<_> = texts.iter().step_by(texts.len().div_ceil(FIRST_LOOK).max(1)).map(|t| ask(system, t)).collect();
-        // A second system may have few of the values.
-        if first.iter().flatten().count() * 20 >= first.len().max(1) {
+        let hits: Vec<usize> = first.iter().copied().filter(|&at| ask(system, texts[at]).is_some()).collect();
+        // A second system may have few of the values, or few of the rows.
+        if hits.len() * 20 >= first.len().max(1) || rows(&hits) * 20 >= rows(&first).max(1) {
             systems.push((system, texts.iter().map(|t| ask(system, t)).collect()));
         }
     }

@@ -12,7 +12,7 @@ mod proposal;
 mod records;
 mod sketch;
 
-pub use columns::{Column, Kind};
+pub use columns::{Column, Kind, LookedAt, ToldApart};
 pub use damage::Damage;
 pub use evidence::{Evidence, ValidOn};
 
@@ -63,6 +63,9 @@ pub struct Repeated {
     pub exact: bool,
 }
 
+/// What may help where records are no UTF-8.
+pub const NO_UTF8: &str = "If the file is Windows-1252, say so: --encoding windows-1252";
+
 /// Looks at a file. The job says where it is and how to read it; the profile says what else the job should say, in a job file that lies
 /// at `job_file`, or beside the input.
 ///
@@ -96,15 +99,20 @@ struct Gathered {
     records: u64,
     torn: u64,
     damaged: u64,
+    /// Of a text that is read as UTF-8: records that are none, and those that are and have more than ASCII in them.
+    not_utf8: u64,
+    more_than_ascii: u64,
     line_breaks: u64,
     longest: Longest,
     duplicates: Duplicates,
-    /// The first records in full, to see which column explains another.
-    first: Vec<Vec<String>>,
+    /// Columns of a type that has no text.
+    without_text: Vec<usize>,
+    /// Some records in full, drawn by lot, to see which column explains another.
+    drawn: Vec<Vec<String>>,
 }
 
 /// Records kept in full.
-const FIRST: usize = 2000;
+const DRAWN: usize = 2000;
 
 impl Gathered {
     /// The place of a column that may be new.
@@ -131,7 +139,12 @@ impl Gathered {
     fn record<'v>(&mut self, raw: &[u8], fields: impl Iterator<Item = std::borrow::Cow<'v, [u8]>>) {
         self.records += 1;
         self.duplicates.add(raw);
-        let keep = self.first.len() < FIRST;
+        // Of more records than are kept each has the same chance (Vitter 1985, algorithm R).
+        let place = match self.drawn.len() {
+            len if len < DRAWN => len,
+            _ => (xxhash_rust::xxh3::xxh3_64(&self.records.to_le_bytes()) % self.records) as usize,
+        };
+        let keep = place < DRAWN;
         let mut kept = Vec::new();
         for (sketch, value) in self.sketches.iter_mut().zip(fields) {
             sketch.add(&value);
@@ -139,8 +152,10 @@ impl Gathered {
                 kept.push(String::from_utf8_lossy(&value).trim().to_owned());
             }
         }
-        if keep {
-            self.first.push(kept);
+        match self.drawn.get_mut(place) {
+            Some(before) => *before = kept,
+            None if keep => self.drawn.push(kept),
+            None => {}
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The profile as a page: one file, nothing fetched. What it shows is the [`Profile`]; it computes nothing.
 
-use super::{Column, Kind, Profile};
+use super::{Column, Kind, NO_UTF8, Profile};
 use crate::job::report::style::{self, percent, thousands};
 use maud::{Markup, html};
 
@@ -18,7 +18,8 @@ pub fn page(p: &Profile) -> String {
             div.card { b { @if !p.duplicates.exact { "about " } (thousands(p.duplicates.records)) } span.dim { "exact duplicates" } }
         }
         @if p.torn + p.damaged > 0 {
-            p { (thousands(p.torn)) " records do not fit the header, " (thousands(p.damaged)) " have bytes that are no text; a conversion rejects them." }
+            p { (thousands(p.torn)) " records do not fit the header, " (thousands(p.damaged)) " have bytes that are no text; a conversion rejects them."
+                @if p.damaged > 0 && p.file.encoding == "UTF-8" { " " (NO_UTF8) "." } }
         }
         @if let Some(longest) = &p.longest {
             p { (thousands(p.line_breaks)) " line breaks stand within fields; the longest record has " (thousands(longest.lines)) " lines, from line "
@@ -29,8 +30,8 @@ pub fn page(p: &Profile) -> String {
             thead { tr { th { "Column" } th { "holds" } th.num { "filled" } th style="width:130px" { "" } th.num { "distinct" } th.num { "longest" } } }
             tbody { @for c in &p.columns {
                 @let share = c.filled as f64 / rows.max(1) as f64;
-                tr { td { (c.name) } td { (c.kind.code()) @if let Some(s) = &c.system { " " b { (s) } @if c.doubtful { " ?" } } } td.num { (percent(share)) }
-                    td { (bar(share, "#3a8fb7")) } td.num { @if !c.distinct_exact { "about " } (thousands(c.distinct)) } td.num { (c.longest) } }
+                tr { td { (c.name) } td { (c.kind.code()) @if let Some(s) = &c.system { " " b { (s) } @if c.doubtful { " ?" } } } td.num { @if c.kind != Kind::NotLookedAt { (percent(share)) } }
+                    td { @if c.kind != Kind::NotLookedAt { (bar(share, "#3a8fb7")) } } td.num { @if !c.distinct_exact { "about " } (thousands(c.distinct)) } td.num { (c.longest) } }
             } }
         } }
         @for c in p.columns.iter().filter(|c| c.kind == Kind::Code || !c.damage.is_empty()) { (column(c)) }
@@ -56,6 +57,8 @@ fn column(c: &Column) -> Markup {
             p { "Two systems in one column; " b { (by.column) } " tells them apart: "
                 @for (i, (value, system)) in by.values.iter().enumerate() { @if i > 0 { ", " } code { (value) } " is " (system) } "." }
         }
+        @for doubt in &c.doubts { p { "Doubtful: " (doubt) "." } }
+        @if let Some(l) = c.looked_at { p.dim { "Estimated: " (thousands(l.values)) " of " (thousands(l.of)) " values were looked at, the most frequent and some drawn from the others." } }
         @if !c.evidence.is_empty() {
             table {
                 thead { tr { th { "System" } th.num { "its codes" } th style="width:130px" { "" } th.num { "only its" } th.num { "repaired" } th.num { "no headers" } th.num { "of distinct" } } }
@@ -72,7 +75,8 @@ fn column(c: &Column) -> Markup {
         @if !c.damage.is_empty() {
             table {
                 thead { tr { th { "Damage" } th { "" } th.num { "rows" } th.num { "distinct" } } }
-                tbody { @for d in &c.damage { tr { td.nowrap { (d.kind) } td.dim { (d.what) } td.num { (thousands(d.rows)) } td.num { (thousands(d.distinct)) } } } }
+                tbody { @for d in &c.damage { tr { td.nowrap { (d.kind) } td.dim { (d.what) } td.num { @if d.looked_at.is_some() { "about " } (thousands(d.rows)) }
+                    td.num { (thousands(d.distinct)) @if let Some(l) = d.looked_at { " of " (thousands(l.values)) " looked at" } } } } }
             }
         }
     }

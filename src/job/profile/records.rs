@@ -5,7 +5,7 @@ use super::super::format::ndjson;
 use super::super::input::{Input, InputFacts, TextEncoding};
 use super::super::spec::called;
 use super::super::work::{breaks, damage};
-use super::super::{Error, Job, RecordFormat};
+use super::super::{Error, Job, RecordFormat, RejectReason};
 use super::{FileFacts, Gathered};
 use std::borrow::Cow;
 
@@ -43,11 +43,15 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
         let used = match &mut delimited {
             Some(d) => d.each(&text, last, &mut |seen| match seen {
                 Seen::Record(raw, fields) if damage(raw, encoding).is_none() => {
+                    gathered.more_than_ascii += u64::from(encoding == TextEncoding::Utf8 && !raw.is_ascii());
                     let start = raw.as_ptr() as usize - text.as_ptr() as usize;
                     gathered.breaks(raw, first_line, || breaks(&text[..start]));
                     gathered.record(raw, (0..fields.len()).map(|i| decoded(fields.get(i), encoding)));
                 }
-                Seen::Record(..) => gathered.damaged += 1,
+                Seen::Record(raw, _) => {
+                    gathered.damaged += 1;
+                    gathered.not_utf8 += u64::from(damage(raw, encoding) == Some(RejectReason::Encoding));
+                }
                 Seen::Torn => gathered.torn += 1,
             }),
             None => lines(&text, last, gathered),
@@ -106,6 +110,7 @@ fn table(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> Result<Fil
     for at in 0..header.len() {
         gathered.place(&called(at, &header));
     }
+    gathered.without_text = table.without_text();
     let facts = table.each(job, &mut |raw, fields| gathered.record(raw, fields.iter().map(|f| Cow::Borrowed(*f))))?;
     Ok(file_facts(facts, format, None))
 }

@@ -2,12 +2,13 @@
 
 use super::Repeated;
 use hashbrown::HashMap;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use xxhash_rust::xxh3::xxh3_64;
 
-/// Values of a column that are counted one by one.
-const MOST_VALUES: usize = 20_000;
-/// Hashes that stand for the distinct values of a column; the estimate is off by about one in the root of it.
-const HASHES: usize = 1024;
+/// Values of a column that are counted one by one: the first that come; what is frequent is mostly among them.
+const FIRST_VALUES: usize = 10_000;
+/// Of the values beyond, those with the lowest hashes are counted: a sample that does not depend on where in the file they stand.
+const DRAWN_VALUES: usize = 10_000;
 /// Records whose hashes are kept.
 const MOST_RECORDS: usize = 200_000;
 
@@ -18,8 +19,13 @@ pub(super) struct Sketch {
     pub blank: u64,
     /// In bytes.
     pub longest: usize,
-    values: HashMap<Box<[u8]>, u64, foldhash::fast::FixedState>,
-    lowest: BTreeSet<u64>,
+    first: HashMap<Box<[u8]>, u64, foldhash::fast::FixedState>,
+    /// By hash. Whatever is in it at the end was in it from its first row on, so that its rows are all counted.
+    drawn: BTreeMap<u64, (Box<[u8]>, u64)>,
+    /// Rows of the values that are not among the first.
+    beyond: u64,
+    /// Whether some values are not counted.
+    more: bool,
 }
 
 impl Sketch {
@@ -34,36 +40,47 @@ impl Sketch {
         }
         self.filled += 1;
         self.longest = self.longest.max(value.len());
-        if let Some(count) = self.values.get_mut(value) {
+        if let Some(count) = self.first.get_mut(value) {
             *count += 1;
             return;
         }
-        if self.values.len() < MOST_VALUES {
-            self.values.insert(value.into(), 1);
+        if self.first.len() < FIRST_VALUES {
+            self.first.insert(value.into(), 1);
+            return;
         }
-        let hash = xxhash_rust::xxh3::xxh3_64(value);
-        if self.lowest.len() < HASHES || self.lowest.last().is_some_and(|l| hash < *l) {
-            self.lowest.insert(hash);
-            if self.lowest.len() > HASHES {
-                self.lowest.pop_last();
-            }
+        self.beyond += 1;
+        let hash = xxh3_64(value);
+        if self.drawn.len() == DRAWN_VALUES && self.drawn.last_key_value().is_some_and(|(last, _)| hash > *last) {
+            self.more = true;
+            return;
+        }
+        self.drawn.entry(hash).or_insert_with(|| (value.into(), 0)).1 += 1;
+        if self.drawn.len() > DRAWN_VALUES {
+            self.drawn.pop_last();
+            self.more = true;
         }
     }
 
     /// How many distinct values there are, and whether that was counted. Else it is estimated from the lowest hashes: where the k-th
     /// lowest of evenly spread hashes stands says how many there are (Bar-Yossef et al., 2002).
     pub fn distinct(&self) -> (u64, bool) {
-        if self.values.len() < MOST_VALUES {
-            return (self.values.len() as u64, true);
+        if !self.more {
+            return ((self.first.len() + self.drawn.len()) as u64, true);
         }
-        let highest = self.lowest.last().copied().unwrap_or(u64::MAX);
-        (((HASHES - 1) as f64 / (highest as f64 / u64::MAX as f64)).round() as u64, false)
+        let highest = self.drawn.last_key_value().map_or(u64::MAX, |(hash, _)| *hash);
+        let beyond = (DRAWN_VALUES - 1) as f64 / (highest as f64 / u64::MAX as f64);
+        (self.first.len() as u64 + beyond.round() as u64, false)
     }
 
-    /// The values that were counted, the most frequent first.
+    /// The values that were counted, the most frequent first, with their rows; where there are more, the rows of those that were drawn
+    /// stand for all rows beyond the first values.
     pub fn values(&self) -> Vec<(&[u8], u64)> {
-        let mut values: Vec<(&[u8], u64)> = self.values.iter().map(|(v, n)| (&**v, *n)).collect();
-        values.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        let drawn: u64 = self.drawn.values().map(|(_, n)| n).sum();
+        let stands_for = self.beyond as f64 / drawn.max(1) as f64;
+        let mut values: Vec<(&[u8], u64)> = self.first.iter().map(|(v, n)| (&**v, *n)).collect();
+        values.extend(self.drawn.values().map(|(v, n)| (&**v, (*n as f64 * stands_for).round() as u64)));
+        // Among equals no order that means something, as that of their bytes would.
+        values.sort_by_cached_key(|(value, rows)| (std::cmp::Reverse(*rows), xxh3_64(value)));
         values
     }
 }
@@ -116,6 +133,20 @@ mod tests {
         assert!(!exact && (450_000..550_000).contains(&distinct), "{distinct}");
         let repeated = duplicates.found();
         assert!(!repeated.exact && (480_000..520_000).contains(&repeated.records), "{repeated:?}");
+    }
+
+    /// Half of the rows have a value of their own each, in the order of their bytes.
+    #[test]
+    fn what_is_drawn_stands_for_all() {
+        let mut sketch = Sketch::default();
+        for i in 0..100_000u32 {
+            sketch.add(format!("a{i:06}").as_bytes());
+            sketch.add(format!("z{}", i % 10).as_bytes());
+        }
+        let rows = |from: &[u8]| sketch.values().iter().filter(|(value, _)| *value >= from).map(|(_, rows)| rows).sum::<u64>();
+        assert_eq!(rows(b"z"), 100_000);
+        let (all, last) = (rows(b""), rows(b"a090000") - rows(b"z"));
+        assert!((199_000..=201_000).contains(&all) && (9_000..11_000).contains(&last), "{all} {last}");
     }
 
     #[test]

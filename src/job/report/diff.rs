@@ -26,14 +26,18 @@ pub struct Diff {
     pub same: u64,
     /// Before and after: what stood in code columns and is no code, but a text that a report only describes.
     pub not_compared: (u64, u64),
+    /// Before and after: records in, out, rejected.
+    pub records: [(u64, u64); 3],
     /// By outcome: before and after.
     pub outcomes: BTreeMap<String, (u64, u64)>,
 }
 
 impl Diff {
-    /// Nothing became something else, as far as that can be seen.
+    /// Nothing became something else, and no record came or went, as far as that can be seen.
     pub fn is_none(&self) -> bool {
-        self.changed.is_empty() && self.only_before.is_empty() && self.only_after.is_empty() && self.not_compared.0 == self.not_compared.1
+        let lists = [&self.changed, &self.only_before, &self.only_after];
+        let counts = self.records.iter().chain([&self.not_compared]);
+        lists.iter().all(|list| list.is_empty()) && counts.into_iter().all(|(before, after)| before == after)
     }
 }
 
@@ -67,7 +71,9 @@ fn read(folder: &Path, not_compared: &mut u64, outcomes: &mut dyn FnMut(&str, u6
 
 /// Compares the reports of two runs.
 pub fn diff(before: &Path, after: &Path) -> Result<Diff, Error> {
-    let mut diff = Diff::default();
+    let [a, b] = [super::sign::document(before)?.records, super::sign::document(after)?.records];
+    let records = [(a.came, b.came), (a.went, b.went), (a.rejected, b.rejected)];
+    let mut diff = Diff { records, ..Diff::default() };
     let mut outcomes: BTreeMap<String, (u64, u64)> = BTreeMap::new();
     let a = read(before, &mut diff.not_compared.0, &mut |o, n| outcomes.entry(o.to_owned()).or_default().0 += n)?;
     let b = read(after, &mut diff.not_compared.1, &mut |o, n| outcomes.entry(o.to_owned()).or_default().1 += n)?;

@@ -7,7 +7,7 @@
 //! | `repairs.csv` | what was read as which code, the most frequent first |
 //! | `review.csv` | each distinct unsettled code, most rows first, with what it may be |
 //! | `codes.csv` | each distinct code, what became of it, how often: what `diff` compares |
-//! | `duplicates.csv` | where the job names a key: repeated records, and codes repeated under one key, by number of record |
+//! | `duplicates.csv` | where the job names a key: repeated records, and codes repeated under one key, by number of record, column and code |
 //! | `rejects.csv` | records that were not converted, as they came, with the reason |
 //! | `signature.json` | who signed what, once somebody has ([`sign`]) |
 //!
@@ -26,6 +26,7 @@ pub use document::*;
 pub use sign::{Found, Places, Signature, Verified, sign, verify};
 
 use super::convert::Run;
+use super::duplicates::{Duplicates, Repetition};
 use super::ledger::Tally;
 use super::{Error, Job};
 use crate::engine::{Engine, Outcome};
@@ -51,12 +52,35 @@ fn display<'e>(engine: &'e Engine, system: &str, code: &str) -> &'e str {
 
 /// A code; or what stands in its place, if that looks like one. A name or a sentence in a code column is described only.
 fn shown(t: &Tally) -> Cow<'_, str> {
-    let looks_like_a_code = t.code.len() <= 8 && t.code.is_ascii() && (t.code.len() <= 4 || t.code.bytes().any(|b| b.is_ascii_digit()));
-    if t.known || (looks_like_a_code && t.system != "text") || t.code == "(others)" {
+    if t.known || (looks_like_a_code(&t.code) && t.system != "text") || t.code == "(others)" {
         Cow::Borrowed(&t.code)
     } else {
-        Cow::Owned(format!("(text of {} characters)", t.code.chars().count()))
+        described(&t.code)
     }
+}
+
+fn looks_like_a_code(text: &str) -> bool {
+    text.len() <= 8 && text.is_ascii() && (text.len() <= 4 || text.bytes().any(|b| b.is_ascii_digit()))
+}
+
+fn described(text: &str) -> Cow<'static, str> {
+    Cow::Owned(format!("(text of {} characters)", text.chars().count()))
+}
+
+fn duplicates(engine: &Engine, run: &Run, found: &Duplicates) -> Vec<u8> {
+    let rows = found.listed.iter().map(|r| {
+        let column = run.columns.get(r.column).filter(|_| r.what == Repetition::KeyAndCode);
+        let is_code = |code: &str| engine.index().systems().any(|s| engine.lookup(s, code, None).concept.is_some());
+        let code = match column {
+            None => "".into(),
+            Some(_) if r.code.is_empty() => "(text)".into(),
+            Some(c) if c.from != "text" && (looks_like_a_code(&r.code) || is_code(&r.code)) => (*r.code).into(),
+            Some(_) => described(&r.code),
+        };
+        let column = column.map_or("", |c| &c.column);
+        [r.record.to_string().into(), r.what.code().into(), r.first.to_string().into(), column.into(), code]
+    });
+    table("record,repeats,first,column,code", rows)
 }
 
 /// Writes the report into a folder that is not yet in its place, and gives what it says.
@@ -74,9 +98,7 @@ pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Res
     put("codes.csv", &codes)?;
     put("repairs.csv", &repairs)?;
     if let Some(found) = &run.duplicates {
-        let rows =
-            found.listed.iter().map(|(record, what, first)| [record.to_string().into(), what.code().into(), first.to_string().into()]);
-        put("duplicates.csv", &table("record,repeats,first", rows))?;
+        put("duplicates.csv", &duplicates(engine, run, found))?;
     }
     if job.rejects.is_none() && run.rejects.is_none() {
         put("rejects.csv", b"line,reason,record\n")?;
@@ -136,7 +158,7 @@ fn review(engine: &Engine, unsettled: &[Tally]) -> Vec<u8> {
 
 fn codes(run: &Run) -> Vec<u8> {
     fn becomes(t: &Tally) -> [Cow<'_, str>; 8] {
-        let outcome = t.outcome.map_or("", Outcome::code);
+        let outcome = t.outcome_code();
         let [target, relationship, map, policy, state] =
             [&t.target, &t.relationship, &t.map, &t.policy, &t.target_state].map(|v| (**v).into());
         [(*t.system).into(), shown(t), outcome.into(), target, relationship, map, policy, state]

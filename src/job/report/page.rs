@@ -43,6 +43,7 @@ fn head(d: &Document) -> Markup {
         "settled" => "Every record was converted and every code settled.",
         "unsettled" => "Something is left for people: see the unsettled codes and the rejected records.",
         "invalid-targets" => "Every code is settled, but some were given targets that are no codes.",
+        "no-records" => "There is not one record: is it the right file?",
         "no-codes" => "There are records, but not one code: is it the right column?",
         "passed" => "All thresholds hold.",
         _ => "A threshold does not hold.",
@@ -86,6 +87,8 @@ fn ledger(d: &Document) -> Markup {
         @if d.codes.codes > 0 { p { "Settled: " (thousands(d.codes.settled)) " of " (thousands(d.codes.codes)) " codes (" (percent(d.codes.coverage)) "), "
             (thousands(d.codes.settled_distinct)) " of " (thousands(d.codes.distinct)) " distinct codes (" (percent(d.codes.coverage_distinct)) "). "
             "Read the two together: few frequent codes make the first, the long tail makes the second."
+            @if d.codes.rejected > 0 { (thousands(d.codes.rejected)) " of the codes, " (thousands(d.codes.rejected_settled))
+                " of them settled, stand in records that were rejected for another: these are not in the output. " }
             @if d.codes.crowded { " So many distinct values came that the rarest were counted together." } } }
         @if let Some(longest) = &d.records.longest {
             p { (thousands(d.records.line_breaks)) " line breaks stand within fields; the longest record has " (thousands(longest.lines))
@@ -99,18 +102,21 @@ fn ledger(d: &Document) -> Markup {
             @if d.records.rejected_lines > d.records.rejected { p { "They have " (thousands(d.records.rejected_lines)) " lines." } }
         }
         div.wide { table {
-            thead { tr { th { "Column" } th { "from" } th { "to" } th { "policy" } th.num { "blank" } th.num { "codes" } th.num { "settled" } th.num { "" } } }
+            thead { tr { th { "Column" } th { "from" } th { "to" } th { "policy" } th.num { "blank" } th.num { "codes" } th.num { "settled" } th.num { "" }
+                @if d.codes.rejected > 0 { th.num { "in rejected records / settled" } } } }
             tbody { @for c in &d.columns {
                 tr {
                     td { (c.column) } td { (c.from) } td { (c.to) } td { (c.policy) @if c.strict { ", strict" } @for asked in asked(c) { ", " (asked) } }
                     td.num { (thousands(c.blank)) } td.num { (thousands(c.codes)) } td.num { (thousands(c.settled)) }
                     td.num { @if c.codes > 0 { (percent(c.settled as f64 / c.codes as f64)) } }
+                    @if d.codes.rejected > 0 { td.num { (thousands(c.rejected)) " / " (thousands(c.rejected_settled)) } }
                 }
             } }
         } }
         @let job = facts(d);
         @if !job.is_empty() { p.dim { (job.join(", ")) "." } }
-        @for (what, n) in &d.facts_not_understood { p.dim { (thousands(*n)) " cells of the " (what) " column were not understood; rules that ask for it waited." } }
+        @for (what, n) in &d.facts_not_understood { p.dim { (thousands(*n)) " cells of the " (what) " column were not understood; rules that ask for it waited."
+            @if what == "age" && d.job.age_unit.is_none() { " What bare numbers count has to be said (--age-unit)." } } }
     }
 }
 
@@ -195,8 +201,17 @@ fn invalid_targets(d: &Document) -> Markup {
                     tr { td.mono { (t.code) } td { (t.display) } td.mono { (t.target) } td { (t.target_display) } td.nowrap { (t.state) } td.num { (thousands(t.codes)) } }
                 } }
             } }
+            p.dim { (of_all(found.listed.len(), found.all, "codes.csv")) }
         }
     }
+}
+
+/// How much of a list the page shows.
+fn of_all(shown: usize, all: u64, file: &str) -> String {
+    if (shown as u64) < all {
+        return format!("The {shown} most frequent of {}; {file} has all of them.", thousands(all));
+    }
+    format!("These are all of them; they are in {file} too.")
 }
 
 fn state_in_words(state: &str) -> &str {
@@ -217,13 +232,13 @@ fn unsettled(d: &Document) -> Markup {
                 thead { tr { th { "Code" } th { "" } th { "outcome" } th.num { "codes" } th.bar { "" } th { "may be" } } }
                 tbody { @for u in &d.unsettled {
                     tr {
-                        td.mono { (u.code) } td { (u.display) @if u.display.is_empty() { span.dim { (u.message) } } } td.nowrap { (u.outcome) } td.num { (thousands(u.codes)) }
+                        td.mono { (u.code) } td { (u.display) @if !u.message.is_empty() { " " span.dim { (u.message) } } } td.nowrap { (u.outcome) } td.num { (thousands(u.codes)) }
                         td.bar { svg viewBox="0 0 120 12" aria-hidden="true" { rect x="0" y="1" height="10" width=(format!("{:.1}", 120.0 * u.codes as f64 / most)) fill="#e0a100" {} } }
                         td.mono.options { (u.options) }
                     }
                 } }
             } }
-            p.dim { "review.csv has all of them. A + B are needed together, A / B are alternatives, | parts whole readings." }
+            p.dim { (of_all(d.unsettled.len(), d.unsettled_all, "review.csv")) " A + B are needed together, A / B are alternatives, | parts whole readings." }
         }
     }
 }
@@ -271,7 +286,7 @@ fn repairs(d: &Document) -> Markup {
                     tr { td.mono { "\u{201c}" (r.given) "\u{201d}" } td.mono { (r.used) } td.dim { (r.kinds.join(", ")) } td.num { (thousands(r.codes)) } }
                 } }
             }
-            p.dim { "repairs.csv has all of them." }
+            p.dim { (of_all(d.repaired.len(), d.repaired_all, "repairs.csv")) }
         }
     }
 }

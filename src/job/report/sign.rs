@@ -23,6 +23,9 @@ pub struct Signature {
     #[serde(default)]
     pub rejects: String,
     pub index: String,
+    /// What was not at hand when it was signed (`input`), so that nobody looked whether it is still what the run read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_looked_at: Vec<String>,
     /// BLAKE3 over all of the above.
     pub seal: String,
 }
@@ -41,6 +44,7 @@ impl Signature {
             part(name);
             part(hash);
         }
+        self.not_looked_at.iter().for_each(|what| part(what));
         hash.finalize().to_hex().to_string()
     }
 }
@@ -58,19 +62,24 @@ pub enum Found {
     NotLookedAt,
     /// It came or went through a pipe, and nobody said where it was kept.
     Piped,
+    /// Of the index: nobody named one, and the one that answers now is another. What the run did does not change with it.
+    Another,
+    /// Of the index: none is at hand.
+    NotCompared,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub struct Verified {
     pub signature: Option<Signature>,
-    /// `report.html` ..., `input`, `output`, `signature`.
+    /// `report.html` ..., `input`, `output`, `signature`, `index`.
     pub found: Vec<(String, Found)>,
 }
 
 impl Verified {
-    /// Signed, and everything is as it was; what went through a pipe apart.
+    /// Signed, and everything is as it was; what went through a pipe, and an index that nobody named, apart.
     pub fn holds(&self) -> bool {
-        self.signature.is_some() && self.found.iter().all(|(_, f)| matches!(f, Found::Same | Found::Piped))
+        let holds = |f: &Found| matches!(f, Found::Same | Found::Piped | Found::Another | Found::NotCompared);
+        self.signature.is_some() && self.found.iter().all(|(_, f)| holds(f))
     }
 }
 
@@ -104,6 +113,10 @@ pub struct Places<'p> {
     pub input: Option<&'p Path>,
     pub output: Option<&'p Path>,
     pub rejects: Option<&'p Path>,
+    /// Fingerprint of the index at hand.
+    pub index: Option<&'p str>,
+    /// Whether somebody named that index.
+    pub index_is_named: bool,
 }
 
 /// Signs a report. A report is signed once; another signature needs another copy.
@@ -136,10 +149,11 @@ pub fn sign(folder: &Path, name: &str, role: &str, places: Places<'_>) -> Result
         files.extend(hash_of(&folder.join(&file))?.map(|hash| (file, hash)));
     }
     let wrong = |f: &&(String, Found)| match f.1 {
-        Found::Same | Found::Piped => false,
+        Found::Same | Found::Piped | Found::Another | Found::NotCompared => false,
         Found::NotLookedAt => f.0 != "input",
         Found::Changed | Found::Missing | Found::Added => true,
     };
+    let not_looked_at = found.iter().filter(|(_, state)| matches!(state, Found::NotLookedAt | Found::Piped)).map(|(what, _)| what.clone());
     if let Some((what, state)) = found.iter().find(wrong) {
         let why = match state {
             Found::NotLookedAt => format!("the {what} is not beside the report; say where it is (--{what} FILE)"),
@@ -159,6 +173,7 @@ pub fn sign(folder: &Path, name: &str, role: &str, places: Places<'_>) -> Result
         output: document.output.blake3,
         rejects: document.rejects.map(|r| r.blake3).unwrap_or_default(),
         index: document.index.fingerprint,
+        not_looked_at: not_looked_at.collect(),
         seal: String::new(),
     };
     signature.seal = signature.seal();
@@ -187,6 +202,13 @@ pub fn verify(folder: &Path, places: Places<'_>) -> Result<Verified, Error> {
         found.extend(added.map(|file| (file, Found::Added)));
     }
     found.extend(of_run(folder, &document, places)?);
+    let index = match places.index {
+        Some(index) if index == document.index.fingerprint => Found::Same,
+        Some(_) if places.index_is_named => Found::Changed,
+        Some(_) => Found::Another,
+        None => Found::NotCompared,
+    };
+    found.push((String::from("index"), index));
     Ok(Verified { signature, found })
 }
 

@@ -130,13 +130,38 @@ fn nothing_is_destroyed() {
     assert!(error.to_string().starts_with("the report folder "), "{error}");
     let (error, _) = refused("id,dx\n", |p, job| job.output = p.path(""));
     assert!(matches!(error, Error::Exists { .. }), "{error}");
+    let (error, files) = refused("id,dx\n", |p, job| job.output = p.path("new/"));
+    assert!(error.to_string().contains("is the name of a folder") && files == ["in.csv"], "{error} {files:?}");
+}
+
+/// The report of one run does not take up the rejects of another.
+#[test]
+fn two_runs_do_not_write_one_report() {
+    let place = Place::with("in.csv", super::claims(20_000, 6));
+    let job = |name: &str| Job { output: place.path(name), block: 4096, report: Some(place.path("r")), ..place.job() };
+    let other = job("b.csv");
+    let mut met = None;
+    xwalk::job::convert(&job("a.csv"), super::engine(), &mut |_| {
+        met.get_or_insert_with(|| run(&other).unwrap_err().to_string());
+    })
+    .unwrap();
+    assert!(met.unwrap().starts_with("another run is writing the report "));
+    assert_eq!(place.files(), ["a.csv", "in.csv", "r"]);
+    assert!(!place.path("r/xwalk-unfinished").exists());
+    // Nor does one clear away the rejects of another.
+    let job = |name: &str| Job { output: place.path(name), rejects: Some(place.path("bad.csv")), block: 64, ..place.job() };
+    std::fs::write(&place.input, "id,dx\n1\n".to_owned() + &"2,401.9\n".repeat(100)).unwrap();
+    let mut met = Vec::new();
+    xwalk::job::convert(&job("c.csv"), super::engine(), &mut |_| met.extend(run(&job("d.csv")).err())).unwrap();
+    assert!(!met.is_empty() && met.iter().all(|e| matches!(e, Error::Busy { .. })), "{met:?}");
+    assert_eq!(std::fs::read_to_string(place.path("bad.csv")).unwrap(), "line,reason,record\n2,fields,\"1\"\n");
 }
 
 #[test]
 fn no_two_places_are_one_file() {
     let text = "id,dx\n1,401.9\n2\n";
     type Change = dyn Fn(&Place, &mut Job);
-    let changes: [&Change; 7] = [
+    let changes: [&Change; 9] = [
         &|p, job| job.rejects = Some(p.input.clone()),
         &|p, job| job.rejects = Some(p.output.clone()),
         &|p, job| job.rejects = Some(p.path("./out-in.csv.part")),
@@ -155,10 +180,21 @@ fn no_two_places_are_one_file() {
             job.report = Some(p.path("r"));
             job.rejects = Some(p.path("r/rejects.csv"));
         },
+        &|p, job| {
+            job.file = Some(p.path("job.toml"));
+            job.output = p.path("job.toml");
+        },
+        &|p, job| {
+            job.index = Some(p.path("index.xwalk"));
+            job.rejects = job.index.clone();
+        },
     ];
     for (at, change) in changes.into_iter().enumerate() {
         let place = Place::with("in.csv", text);
         let mut job = place.job();
+        for name in ["job.toml", "index.xwalk"] {
+            std::fs::write(place.path(name), text).unwrap();
+        }
         change(&place, &mut job);
         let before = std::fs::read(&job.input).unwrap();
         let error = run(&job).unwrap_err();
@@ -214,6 +250,23 @@ fn links_are_followed_and_pipes_written_to() {
     run(&Job { output: pipe.clone(), ..place.job() }).unwrap();
     assert!(reader.join().unwrap().contains("401.9,I10"));
     assert!(!pipe.is_file(), "a pipe is still a pipe");
+    // The shell's names of pipes are links that lead nowhere.
+    for (args, to) in
+        [("-o >(cat > got.csv)", "got.csv"), ("-o /dev/stdout | cat > got2.csv", "got2.csv"), ("-o /dev/stdout > got3.csv", "got3.csv")]
+    {
+        let script = format!("\"$0\" convert in.csv --from icd9cm --to icd10cm --code dx -q {args}; sleep 0.2");
+        let mut command = crate::cli::program();
+        let program = command.get_program().to_owned();
+        let environment: Vec<_> = command.get_envs().map(|(name, value)| (name.to_owned(), value.map(std::ffi::OsStr::to_owned))).collect();
+        command = std::process::Command::new("bash");
+        for (name, value) in environment {
+            value.map(|value| command.env(name, value));
+        }
+        let out = command.args(["-c", &script]).arg(program).current_dir(place.path("")).output().unwrap();
+        let got = std::fs::read_to_string(place.path(to)).unwrap_or_default();
+        assert!(got.contains("401.9,I10") && !got.contains("records in"), "{args}: {got}{}", String::from_utf8_lossy(&out.stderr));
+        std::fs::remove_file(place.path(to)).unwrap();
+    }
     run(&Job { output: "/dev/null".into(), rejects: Some("/dev/null".into()), ..place.job() }).unwrap();
     assert!(!std::path::Path::new("/dev/null").is_file());
     assert_eq!(place.files(), ["in.csv", "link.csv", "pipe", "there"]);
@@ -367,6 +420,29 @@ fn a_disk_that_fills_up_half_way() {
     assert_eq!(place.files(), ["in.csv", "index.xwalk"], "nothing half-written is left");
 }
 
+/// Not even the first line of the rejects finds room.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_at_the_first_reject() {
+    let place = Place::with("in.csv", "id,dx\n1\n");
+    let index = place.path("index.xwalk");
+    super::build(&index);
+    let args = "--index \"$1\" convert \"$2\" -o /dev/null --from icd9cm --to icd10cm --code dx --rejects \"$3\"";
+    let run = |limit: &str| {
+        let run = std::process::Command::new("sh")
+            .args(["-c", &format!("trap '' XFSZ; {limit} exec \"$0\" {args}"), env!("CARGO_BIN_EXE_xwalk")])
+            .args([&index, &place.input, &place.path("bad.csv")])
+            .output()
+            .unwrap();
+        (run.status.code(), String::from_utf8_lossy(&run.stderr).into_owned())
+    };
+    let (exit, said) = run("ulimit -f 0;");
+    assert!(exit == Some(2) && said.contains("no room left writing"), "{said}");
+    assert_eq!(place.files(), ["in.csv", "index.xwalk"]);
+    let (exit, said) = run("");
+    assert_eq!((exit, place.path("bad.csv").is_file()), (Some(1), true), "{said}");
+}
+
 #[test]
 fn an_input_that_changes_under_way() {
     use std::io::Write;
@@ -400,4 +476,11 @@ fn an_unknown_policy_and_a_job_file_that_is_none() {
     let values = ["--from-column", "k", "--values", "9"];
     let args = [&["convert", "a.csv", "-o", "b.csv", "--to", "icd10cm", "--code", "dx"][..], &values].concat();
     assert!(said(&args).contains("VALUE=SYSTEM"));
+    let good = "input = 'a.csv'\noutput = 'b.csv'\n[[column]]\nname = 'dx1'\nfrom = 'icd9cm'\nto = 'icd10cm'\n";
+    std::fs::write(place.path("good.toml"), good).unwrap();
+    let file = place.path("good.toml").to_string_lossy().into_owned();
+    let other = said(&["convert", "--job", &file, "--code", "dx2"]);
+    assert!(other.contains("--code takes the place of the job file's columns (dx1)") && other.contains("say --to"), "{other}");
+    let over = said(&["convert", "--job", &file, "-o", &file]);
+    assert!(over.contains("the output and the job file are the same file"), "{over}");
 }

@@ -49,6 +49,18 @@ fn single_byte_text_is_read_as_what_it_is() {
 }
 
 #[test]
+fn rejects_of_utf16_are_known_as_such() {
+    for bom in ["\u{feff}", ""] {
+        let text: Vec<u8> = format!("{bom}id,dx\n1\n2,401.9\n").encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let place = Place::with("in.csv", text);
+        run(&place.job()).unwrap();
+        let rejects = std::fs::read(place.path("out-in.csv.rejects.csv")).unwrap();
+        let expected: Vec<u8> = "\u{feff}line,reason,record\n2,fields,\"1\"\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(rejects, expected);
+    }
+}
+
+#[test]
 fn utf16_comes_back_as_utf16() {
     let utf16 = |s: &str| s.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<u8>>();
     let place = Place::with("a.csv", utf16("\u{feff}id,dx,note\r\n1,250.00,Ménière 𝄞\r\n"));

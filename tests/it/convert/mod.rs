@@ -146,7 +146,10 @@ fn slow(text: &str, options: TranslatorOptions, dated: bool) -> String {
             _ => t.map.filter(|_| t.source.is_some()),
         };
         let map = map.map_or_else(String::new, |m| format!("{}|{}", m.id(), m.version()));
-        out += &format!("{},{},{},{map}\n", codes.join(" "), t.outcome.code(), strengths.join(" "));
+        // What nobody took is not called as if it were.
+        let untaken = chosen.is_empty() && matches!(t.outcome.code(), "exact" | "approximate" | "combination");
+        let outcome = format!("{}{}", if untaken { "unsettled-" } else { "" }, t.outcome.code());
+        out += &format!("{},{outcome},{},{map}\n", codes.join(" "), strengths.join(" "));
     }
     out
 }
@@ -225,6 +228,35 @@ fn every_policy_and_every_way_with_the_unsettled() {
     assert!(out.contains("1,250.00,E11.9") && out.lines().count() == 2, "{out}");
     assert_eq!(run.ledger.rejected_total(), 3);
     assert_eq!(run.ledger.records_out, 1);
+    // Whoever reads the output alone sees what was taken.
+    for (unsettled, target) in [(Unsettled::Source, "250.00"), (Unsettled::Blank, "")] {
+        let (out, _) = converted(text, |job| (job.columns[0].strict, job.columns[0].unsettled) = (true, unsettled));
+        assert!(out.contains(&format!("\n1,250.00,{target},unsettled-approximate,,")), "{out}");
+    }
+}
+
+/// What stands in rejected records is counted, and does not stand in the output.
+#[test]
+fn codes_of_rejected_records_are_told_from_the_others() {
+    use xwalk::job::Unsettled;
+    use xwalk::job::report::Document;
+    let text = "id,a,b\n1,250.00,401.9\n2,401.9,UNK\n3,V54.12,\n4,\n5,401.9,\n6,UNK,401.9\n";
+    for (threads, block, quoted) in [(2, 1 << 17, false), (1, 7, false), (1, 1 << 17, true)] {
+        let text = if quoted { text.replace("2,401.9", "2,\"401.9\"") } else { text.to_owned() };
+        let place = Place::with("in.csv", &text);
+        let mut columns = ["a", "b"].map(column).to_vec();
+        columns[0].unsettled = Unsettled::Reject;
+        columns[1].unsettled = Unsettled::Reject;
+        let job = Job { columns, threads, block, report: Some(place.path("report")), ..place.job() };
+        let run = run(&job).unwrap();
+        let out = read(&place.output);
+        assert_eq!(out.lines().count(), 3, "{out}");
+        let d = Document::new(&job, engine(), &run);
+        let each: Vec<_> = d.columns.iter().map(|c| (c.codes, c.settled, c.rejected, c.rejected_settled)).collect();
+        assert_eq!(each, [(5, 3, 3, 1), (3, 2, 2, 1)]);
+        assert_eq!((d.codes.codes - d.codes.rejected, d.codes.settled - d.codes.rejected_settled), (3, 3));
+        assert!(read(&place.path("report/report.html")).contains("5 of the codes, 2 of them settled, stand in records"));
+    }
 }
 
 fn read(path: &Path) -> String {

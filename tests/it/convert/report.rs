@@ -125,12 +125,32 @@ fn signed_and_changed() {
     let dir = place.path("report");
     let job = Job { report: Some(dir.clone()), ..place.job() };
     run(&job).unwrap();
+    // An earlier xwalk wrote less into its reports; they are read all the same.
+    let now = read(&dir.join("report.json"));
+    let without = |line: &&str| !["rejected_settled\":", "_all\":"].iter().any(|new| line.contains(new));
+    let then: String = now.lines().filter(without).map(|line| line.to_owned() + "\n").collect();
+    let then = then.replace("\"listed\": [],\n    \"all\": 0\n", "\"listed\": []\n");
+    assert!(then.len() + 100 < now.len() && !then.contains("\"all\""), "{then}");
+    std::fs::write(dir.join("report.json"), then).unwrap();
+    report::verify(&dir, Places::default()).unwrap();
+    std::fs::write(dir.join("report.json"), now).unwrap();
     let unsigned = report::verify(&dir, Places::default()).unwrap();
     assert!(!unsigned.holds() && unsigned.signature.is_none());
     report::sign(&dir, "A. Coder", "clinical lead", Places::default()).unwrap();
     let verified = report::verify(&dir, Places::default()).unwrap();
     assert!(verified.holds(), "{verified:?}");
-    assert!(verified.found.iter().all(|(_, f)| *f == Found::Same), "{verified:?}");
+    assert!(verified.found.iter().all(|(what, f)| *f == if what == "index" { Found::NotCompared } else { Found::Same }), "{verified:?}");
+    let fingerprint = engine().index().fingerprint();
+    for (index, index_is_named, expected) in [
+        (&*fingerprint, false, Found::Same),
+        (&*fingerprint, true, Found::Same),
+        ("another", false, Found::Another),
+        ("another", true, Found::Changed),
+    ] {
+        let verified = report::verify(&dir, Places { index: Some(index), index_is_named, ..Places::default() }).unwrap();
+        assert!(verified.found.contains(&("index".into(), expected)), "{verified:?}");
+        assert_eq!(verified.holds(), expected != Found::Changed);
+    }
     assert!(report::sign(&dir, "B", "x", Places::default()).is_err(), "signed once");
     let changed = |path: &Path, what: &str| {
         let before = std::fs::read(path).unwrap();
@@ -210,7 +230,51 @@ fn no_codes_are_not_all_of_them() {
         (d.verdict, d.codes.coverage)
     };
     assert_eq!(verdict("id,dx\n1,\n2,\n"), (String::from("no-codes"), 0.0));
-    assert_eq!(verdict("id,dx\n"), (String::from("settled"), 0.0));
+    assert_eq!(verdict("id,dx\n"), (String::from("no-records"), 0.0));
+    let place = Place::with("in.csv", "id,dx\n");
+    let job = Job { max_unsettled: Some(1.0), ..place.job() };
+    assert_eq!(Document::new(&job, engine(), &run(&job).unwrap()).verdict, "no-records");
+}
+
+#[test]
+fn the_report_says_why_and_how_much_of_a_list_it_shows() {
+    let codes = engine().system("icd9cm").unwrap();
+    let header: Vec<&str> =
+        codes.concepts().filter(|c| c.status() == Some(xwalk::model::Status::Header)).map(|c| c.code()).take(50).collect();
+    let rows: String = header.iter().map(|code| format!("1,{code}\n")).collect();
+    let place = Place::with("in.csv", format!("day,dx\n{rows}2020-01-01,250.00\n2020-01-01,250.00\n").replace("\n1,", "\n,"));
+    run(&Job { date: Some("day".into()), report: Some(place.path("r")), ..place.job() }).unwrap();
+    let d: Document = serde_json::from_str(&read(&place.path("r/report.json"))).unwrap();
+    assert_eq!((d.unsettled.len(), d.unsettled_all), (40, 51));
+    let page = read(&place.path("r/report.html"));
+    assert!(page.contains("The 40 most frequent of 51; review.csv has all of them."));
+    // Why, also of a code that has a name.
+    let first = &d.unsettled[0];
+    assert!(!first.display.is_empty() && first.message == "250.00 is not valid on 2020-01-01", "{first:?}");
+    assert!(page.contains(&first.message) && page.contains(&d.unsettled[1].message));
+}
+
+/// Of each outcome some, wherever in a cell the code stands.
+#[test]
+fn the_sample_has_the_further_codes_of_a_cell() {
+    let place = Place::with("in.csv", "id,dx\n".to_owned() + &"1,401.9|V54.12|UNK\n".repeat(50));
+    let mut column = column("dx");
+    column.split = Some("|".into());
+    let job = Job { columns: vec![column], ..place.job() };
+    let d = Document::new(&job, engine(), &run(&job).unwrap());
+    for (outcome, code) in [("approximate", "401.9"), ("choice", "V54.12"), ("invalid-code", "UNK")] {
+        let of: Vec<_> = d.sample.records.iter().filter(|s| s.outcome == outcome).collect();
+        assert!(of.len() == 5 && of.iter().all(|s| s.code == code), "{outcome}: {of:?}");
+    }
+}
+
+/// A field may have megabytes; what is quoted of it has not.
+#[test]
+fn what_is_quoted_is_short() {
+    let place = Place::with("in.csv", format!("id,dx\n1,{}\n", "x".repeat(1 << 20)));
+    run(&Job { report: Some(place.path("r")), ..place.job() }).unwrap();
+    let review = read(&place.path("r/review.csv"));
+    assert!(review.len() < 4000 && review.contains("xxx\u{2026}"), "{} bytes", review.len());
 }
 
 #[test]
@@ -279,6 +343,16 @@ fn nothing_is_signed_that_the_run_did_not_leave() {
     let place = made();
     std::fs::remove_file(&place.output).unwrap();
     assert!(sign(&place, "A. Coder").unwrap_err().contains("--output FILE"));
+    // The input may be elsewhere; then the signature says so, and nobody can take that out again.
+    let place = made();
+    std::fs::rename(&place.input, place.path("elsewhere.csv")).unwrap();
+    assert_eq!(sign(&place, "A. Coder").unwrap().not_looked_at, ["input"]);
+    let input = place.path("elsewhere.csv");
+    let verify = || report::verify(&place.path("r"), Places { input: Some(&input), ..Places::default() }).unwrap();
+    assert!(verify().holds(), "{:?}", verify());
+    let signature = read(&place.path("r/signature.json"));
+    std::fs::write(place.path("r/signature.json"), signature.replace("\"input\"\n", "\"nothing\"\n")).unwrap();
+    assert!(!verify().holds());
 }
 
 #[test]
@@ -309,6 +383,12 @@ fn two_runs_compared() {
     assert_eq!((diff.same, diff.only_before.len(), diff.only_after.len()), (2, 0, 0));
     let same = report::diff(&place.path("a"), &place.path("a")).unwrap();
     assert_eq!((same.same, same.changed.len()), (3, 0));
+    // Codes that became the same, and a record that got lost.
+    std::fs::write(&place.input, "id,dx\n1,250.00\n2\n3,401.9\n4,V54.12\n").unwrap();
+    go("c", xwalk::engine::Policy::Review);
+    let lost = report::diff(&place.path("a"), &place.path("c")).unwrap();
+    assert!(lost.changed.is_empty() && !lost.is_none(), "{lost:?}");
+    assert_eq!(lost.records, [(3, 4), (3, 3), (0, 1)]);
 }
 
 #[test]
@@ -326,10 +406,14 @@ fn the_program_signs_verifies_and_compares() {
 
     let (exit, out, _) = run(&["report", "verify", "a"]);
     assert!(exit == Some(1) && out.contains("nobody has signed this report"), "{out}");
-    assert_eq!(run(&["report", "sign", "a", "--by", "A. Coder", "--role", "clinical lead"]).0, Some(0));
+    std::fs::rename(place.path("in.csv"), place.path("kept.csv")).expect("moved");
+    let (exit, out, _) = run(&["report", "sign", "a", "--by", "A. Coder", "--role", "clinical lead"]);
+    assert!(exit == Some(0) && out.contains("the input was not at hand and not looked at"), "{out}");
+    std::fs::rename(place.path("kept.csv"), place.path("in.csv")).expect("moved");
     let (exit, out, told) = run(&["report", "verify", "a"]);
     assert!(exit == Some(0) && out.starts_with("signed by A. Coder, clinical lead, at 20"), "{out}{told}");
     assert!(!out.contains("CHANGED") && !out.contains("MISSING") && !out.contains("not looked at"), "{out}");
+    assert!(out.lines().any(|l| l.trim_start().starts_with("index") && l.contains("same")), "{out}");
     let (exit, _, told) = run(&["report", "sign", "a", "--by", "B", "--role", "none"]);
     assert!(exit == Some(2) && told.contains("signature.json exists"), "{told}");
     std::fs::write(place.path("a.csv"), "id,dx\n").expect("written");
@@ -338,6 +422,13 @@ fn the_program_signs_verifies_and_compares() {
 
     let (exit, out, _) = run(&["report", "diff", "a", "b"]);
     assert!(exit == Some(1) && out.contains("401.9") && out.contains("became something else"), "{out}");
+    std::fs::write(place.path("in.csv"), "id,dx\n1,250.00\n2,401.9\n3\n").expect("written");
+    convert(&["-o", "c.csv", "--report", "c"]);
+    let (exit, out, _) = run(&["report", "diff", "a", "c"]);
+    assert!(
+        exit == Some(1) && out.contains("records in: 2 before, 3 after") && out.contains("records rejected: 0 before, 1 after"),
+        "{out}"
+    );
     let (exit, out, _) = run(&["report", "diff", "a", "a"]);
     assert!(exit == Some(0) && out.contains("2 codes became the same"), "{out}");
     let (exit, _, told) = run(&["report", "diff", "a", "nothing"]);

@@ -198,3 +198,19 @@ fn tables_that_are_none() {
     job.output = "-".into();
     assert!(run(&job).unwrap_err().to_string().contains("not to a pipe"));
 }
+
+#[test]
+fn what_has_no_text_is_not_said_to_be_empty() {
+    use xwalk::job::profile::{Kind, page, profile};
+    let codes: ArrayRef = Arc::new(StringArray::from(vec!["401.9"; 30]));
+    let inner = arrow_array::StructArray::from(vec![(Arc::new(Field::new("code", DataType::Utf8, true)), codes.clone())]);
+    let batch = RecordBatch::try_from_iter([("dx", codes), ("claim", Arc::new(inner) as ArrayRef)]).unwrap();
+    for name in ["in.parquet", "in.arrow"] {
+        let place = Place::with(name, "");
+        write(&place.input, std::slice::from_ref(&batch));
+        let job = xwalk::job::Job { input: place.input.clone(), ..Default::default() };
+        let found = profile(&job, super::engine(), None).unwrap();
+        assert_eq!((found.columns[0].kind, found.columns[1].kind, found.columns[1].blank), (Kind::Code, Kind::NotLookedAt, 0), "{name}");
+        assert!(page::page(&found).contains("not-looked-at"));
+    }
+}

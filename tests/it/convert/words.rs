@@ -112,9 +112,11 @@ fn repeated_records_and_pairs_are_counted_and_listed() {
         // Record 3 is record 1 again, and so its two codes are; 4019 is 401.9 of B again; C has one code twice in one record.
         assert_eq!((found.records, found.pairs), (1, 4));
         use Repetition::{KeyAndCode, Record};
-        assert_eq!(found.listed, [(3, Record, 1), (3, KeyAndCode, 1), (3, KeyAndCode, 1), (4, KeyAndCode, 2), (5, KeyAndCode, 5)]);
+        let listed: Vec<_> = found.listed.iter().map(|r| (r.record, r.what, r.first)).collect();
+        assert_eq!(listed, [(3, Record, 1), (3, KeyAndCode, 1), (3, KeyAndCode, 1), (4, KeyAndCode, 2), (5, KeyAndCode, 5)]);
         let list = read(&place.path("report/duplicates.csv"));
-        assert!(list.starts_with("record,repeats,first\n3,record,1\n3,key-and-code,1\n"), "{list}");
+        let rows = "3,record,1,,\n3,key-and-code,1,dx1,401.9\n3,key-and-code,1,dx2,250.00\n4,key-and-code,2,dx1,4019\n5,key-and-code,5,dx2,401.9\n";
+        assert_eq!(list, format!("record,repeats,first,column,code\n{rows}"));
         assert!(read(&place.path("report/report.html")).contains("<h2>Duplicates</h2>"));
         assert_eq!(place.files(), ["in.csv", "out-in.csv", "report"], "nothing temporary is left");
     }
@@ -122,6 +124,32 @@ fn repeated_records_and_pairs_are_counted_and_listed() {
     assert!(run(&Job { key: vec!["patient".into()], ..place.job() }).is_err());
     let (_, without) = converted(text, |job| job.columns = vec![column("dx1")]);
     assert_eq!(without.duplicates, None);
+}
+
+#[test]
+fn what_is_no_repetition() {
+    let pairs = |text: &str, change: &dyn Fn(&mut Job)| {
+        let place = Place::with("in.csv", text);
+        let mut job = Job { key: vec!["pt".into()], report: Some(place.path("report")), ..place.job() };
+        change(&mut job);
+        let found = run(&job).unwrap().duplicates.unwrap();
+        (found.pairs, read(&place.path("report/duplicates.csv")))
+    };
+    // A blank key is nobody's.
+    assert_eq!(pairs("pt,dx\n,401.9\n ,401.9\nA,401.9\n", &|_| {}).0, 0);
+    // The same digits in two systems are two codes; by whatever name the record calls them.
+    let by_column = |job: &mut Job| {
+        let values = [("9", "icd9cm"), ("0", "icd10cm")].map(|(v, s)| (v.to_owned(), s.to_owned())).into();
+        job.columns[0].from = None;
+        (job.columns[0].from_column, job.columns[0].values) = (Some("kind".into()), values);
+    };
+    let text = "pt,kind,dx\nA,9,401.9\nA,0,401.9\nA,icd9cm,4019\n";
+    assert_eq!(pairs(text, &by_column).0, 1);
+    // What is no code is not shown, nor is a number that is longer than any code.
+    let (_, list) = pairs("pt,dx\nA,SMITH JOHN\nA,SMITH JOHN\nA,1234567890123456789012\nA,1234567890123456789012\n", &|_| {});
+    for row in ["\n2,key-and-code,1,dx,(text of 10 characters)\n", "\n4,key-and-code,3,dx,(text)\n"] {
+        assert!(list.contains(row), "{list}");
+    }
 }
 
 #[test]
