@@ -4,7 +4,7 @@
 use super::super::answer::{Group, Hop, Need, Origin, Outcome, Scenario, Scenarios, Target, Translation};
 use super::super::succession;
 use super::scenarios::{self, Reading, number};
-use super::{Asked, Translator, in_order};
+use super::{Asked, Translator, beside, in_order};
 use crate::index::{CodeSystem, Concept, ConceptMap, Index};
 use crate::model::map::Unmapped;
 use crate::model::{MapKind, Relationship};
@@ -78,12 +78,14 @@ impl<'e> Translator<'e> {
             Unmapped::UseSourceCode(relationship) => (source.code(), *relationship),
             Unmapped::Fixed { code, relationship, .. } => (code.as_str(), *relationship),
             Unmapped::OtherMap(name) => {
-                let Ok(other) = self.engine.map(name) else {
+                let Some(other) = self.map_anywhere(name) else {
                     t.message = format!("{} sends codes without a row to {name}, which is not in this index", map.id()).into();
                     return false;
                 };
-                let reading = scenarios::of_rows(other, source, scenarios::When(asked.date), asked.facts, self.findings);
-                let fits = other.source() == self.source && other.target() == self.target;
+                let own = beside::in_index(other.source().index(), source);
+                let read = |own| scenarios::of_rows(other, own, scenarios::When(asked.date), asked.facts, self.findings);
+                let reading = own.and_then(read);
+                let fits = other.source().alias() == self.source.alias() && other.target().alias() == self.target.alias();
                 return reading.filter(|_| fits).is_some_and(|reading| {
                     t.map = Some(other);
                     t.take(reading);
@@ -91,7 +93,7 @@ impl<'e> Translator<'e> {
                 });
             }
         };
-        let Some(concept) = self.target.concept(code) else {
+        let Some(concept) = self.target_concept(code) else {
             t.message = format!("{} gives {code} to codes without a row, which is no code of {}", map.id(), self.target.alias()).into();
             return false;
         };
@@ -106,7 +108,7 @@ impl<'e> Translator<'e> {
         if source.is_valid_on(None) {
             return false;
         }
-        let ways = succession::successors(self.engine.index(), source, None);
+        let ways = succession::successors(source.system().index(), source, None);
         let mut found = Found::default();
         for way in &ways {
             let Some(successor) = way.last().map(|hop| hop.to) else { continue };
