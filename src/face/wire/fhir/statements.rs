@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// The version of the terminology-ecosystem test cases that the service is held to.
 const TEST_VERSION: &str = "1.9.6";
 /// The day of the last change that clients of the FHIR side can see.
-const DATE: &str = "2026-11-22";
+const DATE: &str = "2026-12-01";
 
 /// `GET /metadata`.
 pub fn capability_statement(version: Version, base: &str, address: &str, secured: bool) -> Value {
