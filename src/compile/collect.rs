@@ -66,6 +66,9 @@ impl Collector {
             if let Some(known) = known {
                 system.uri = known.uri.to_owned();
                 system.title = known.title.to_owned();
+            } else if alias.contains("://") || alias.starts_with("urn:") {
+                // What a map calls a system that nobody knows, it is called.
+                system.uri = alias.to_owned();
             }
             self.systems.push(system);
             self.systems.len() - 1

@@ -111,6 +111,8 @@ pub struct Translation<'i> {
     /// Whether the answer may be taken without a person.
     pub automatic: bool,
     pub scenarios: Scenarios<'i>,
+    /// Rows that say what the source is not ([`Relationship::NotRelatedTo`]): never translations.
+    pub denials: Vec<Row<'i>>,
     /// What a policy picked.
     pub picked: Option<Picked>,
     /// The facts that rules wait for.
@@ -215,7 +217,8 @@ impl std::fmt::Display for Message<'_> {
             }
             Message::Denied(target) => write!(f, "{} is also said to be unrelated", target.code()),
             Message::NoRow(map, source) => {
-                let denials = map.source() == source.system() && map.rows_of(*source).len() > 0;
+                let own = map.source() == source.system() && std::ptr::eq(map.source().index(), source.system().index());
+                let denials = own && map.rows_of(*source).len() > 0;
                 let what = if denials { "says only what is not" } else { "has no row for" };
                 write!(f, "{}|{} {what} {}", map.id(), map.version(), source.code())
             }
@@ -262,6 +265,14 @@ pub struct Target<'i> {
     pub denied: bool,
     /// The row belongs to this ancestor of the source, which was asked for because the source has none.
     pub ancestor: Option<Concept<'i>>,
+}
+
+impl<'i> Target<'i> {
+    /// Read backwards, half of a combination: what else the found code needs, by group. Codes of one group are alternatives.
+    pub fn together(&self) -> Vec<(u16, Concept<'i>)> {
+        let row = self.origin.row().filter(|_| self.reversed);
+        row.map_or_else(Vec::new, super::translate::together)
+    }
 }
 
 /// Whether a target is still a code: on the target date if one was given, else by the newest loaded release.

@@ -54,11 +54,12 @@ pub fn today() -> Date {
 pub struct Engine {
     index: Arc<Index>,
     overlay: Option<Arc<dyn Overlay>>,
+    beside: Option<Arc<Engine>>,
 }
 
 impl Engine {
     pub fn new(index: Arc<Index>) -> Engine {
-        Engine { index, overlay: None }
+        Engine { index, overlay: None, beside: None }
     }
 
     /// The same engine, with what reviewers have decided. A decision is used only under [`Policy::Decision`], and every answer that it
@@ -66,6 +67,16 @@ impl Engine {
     pub fn with_overlay(mut self, overlay: Arc<dyn Overlay>) -> Engine {
         self.overlay = Some(overlay);
         self
+    }
+
+    /// The same engine, for maps that came along without the code systems between which they lead: those are looked up beside.
+    pub fn with_beside(mut self, other: Arc<Engine>) -> Engine {
+        self.beside = Some(other);
+        self
+    }
+
+    pub(crate) fn beside(&self) -> Option<&Engine> {
+        self.beside.as_deref()
     }
 
     pub fn index(&self) -> &Index {

@@ -113,6 +113,26 @@ impl Facts {
         self
     }
 
+    /// Why these facts cannot all be true of one patient, if so. Says no value: they are private.
+    pub fn contradiction(&self) -> Option<&'static str> {
+        let (female, male) = (self.findings.contains(&FEMALE), self.findings.contains(&MALE));
+        let other = match self.sex {
+            Some(Sex::Female) => male,
+            Some(Sex::Male) => female,
+            None => female && male,
+        };
+        if other {
+            return Some("two facts say another sex each");
+        }
+        let ages = self.age_at_onset.zip(self.current_age);
+        if ages.is_some_and(|(onset, now)| onset.compare(Comparison::Greater, now) == Truth::True) {
+            return Some("the age at onset is above the current age");
+        }
+        let mut properties: Vec<&(String, String)> = self.properties.iter().collect();
+        properties.sort_unstable();
+        properties.windows(2).any(|w| w[0].0 == w[1].0 && w[0].1 != w[1].1).then_some("one attribute has two values")
+    }
+
     fn sex(&self) -> Option<Sex> {
         self.sex.or_else(|| {
             self.findings.iter().find_map(|&id| match id {

@@ -327,8 +327,31 @@ fn a_long_stream_comes_back_in_order_and_whole() {
         let order = ["exact", "choice", "no-map"];
         assert!(answers.iter().enumerate().all(|(i, a)| a["outcome"] == order[i % 3]));
     }
+    for (media, body, status) in [("application/json", "", 400), ("application/json", "[\"A00\",]", 400), ("application/x-ndjson", "", 200)]
+    {
+        assert_eq!(post(&service, "/v1/validate?system=icd10cm", media, body).status, status, "{media} `{body}`");
+    }
     let torn = post(&service, "/v1/validate?system=icd10cm", "application/json", "[\"A00\", ");
     assert_eq!(torn.status, 400, "what fits into one portion has a status: {}", torn.body);
+}
+
+#[test]
+fn who_waits_for_answers_before_asking_on_gets_them() {
+    let service = serve(|_| ());
+    let mut stream = TcpStream::connect(service.address).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time limit");
+    let head = "POST /v1/validate?system=icd10cm HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/x-ndjson\r\nContent-Length: 16\r\n\r\n";
+    stream.write_all(format!("{head}\"A00.0\"\n").as_bytes()).expect("written");
+    let mut seen = String::new();
+    while !seen.contains("A00.0") {
+        let mut bytes = [0; 4_096];
+        let count = stream.read(&mut bytes).expect("an answer while the body is open");
+        assert_ne!(count, 0, "it goes on: {seen}");
+        seen.push_str(&String::from_utf8_lossy(&bytes[..count]));
+    }
+    stream.write_all(b"\"A00.9\"\n").expect("written");
+    stream.read_to_string(&mut seen).expect("the rest");
+    assert_eq!(reply(seen.as_bytes()).body.lines().count(), 2, "{seen}");
 }
 
 #[test]

@@ -45,6 +45,8 @@ fn other_formats_rejects_and_report() {
     let ndjson = post(&service, "/v1/convert?from=icd9cm&to=icd10cm&code=/dx", "application/x-ndjson", "{\"dx\":\"250.00\"}\n");
     assert_eq!(ndjson.status, 200, "{}", ndjson.body);
     assert!(ndjson.body.contains("\"dx_target\":\"E11.9\""), "{}", ndjson.body);
+    assert_eq!(ndjson.header("content-type"), Some("application/x-ndjson"), "the type of what was written");
+    assert_eq!(post(&service, PATH, "application/octet-stream", "dx\n250.00\n").header("content-type"), Some("text/csv"));
     let tabs = post(&service, PATH, "text/tab-separated-values", "id\tdx\n1\t250.00\n");
     assert!(tabs.body.contains("1\t250.00\tE11.9\t"), "{}", tabs.body);
     // A record with a field too many is not lost: it is counted, and given back on demand.
@@ -110,4 +112,33 @@ fn what_cannot_be_converted_says_why() {
     let none = serve_engine(golden::engine(), |c| c.limits.conversions = 0);
     let refused = post(&none, PATH, "text/csv", small);
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("10")));
+}
+
+#[test]
+fn who_sends_slowly_keeps_no_place() {
+    use std::io::Write;
+    let service = serve_engine(golden::engine(), |c| {
+        c.limits.conversions = 1;
+        c.limits.files = 1_000;
+    });
+    let slow: Vec<std::net::TcpStream> = (0..3)
+        .map(|_| {
+            let mut stream = std::net::TcpStream::connect(service.address).expect("a connection");
+            let head = format!("POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\ndx\n{:300}", "");
+            stream.write_all(head.as_bytes()).expect("written");
+            stream
+        })
+        .collect();
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert_eq!(post(&service, PATH, "text/csv", "dx\n250.00\n").status, 200);
+    assert_eq!(post(&service, PATH, "text/csv", &records(20)).status, 503, "all files together are too large");
+    drop(slow);
+    let again = || post(&service, PATH, "text/csv", &records(20)).status == 200;
+    assert!(
+        (0..100).any(|_| again() || {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            false
+        }),
+        "the room is given back"
+    );
 }

@@ -172,6 +172,65 @@ fn what_costs_too_much_is_told() {
 }
 
 #[test]
+fn a_translation_of_very_much_costs_too_much() {
+    let service = serve(|_| ());
+    let codings = |count: usize| -> Vec<Value> { (0..count).map(|i| json!({"system": I9, "code": format!("Q{i}.{i}")})).collect() };
+    let concept = |count: usize| json!([{"name": "codeableConcept", "valueCodeableConcept": {"coding": codings(count)}}]);
+    let fact = |i: usize| json!({"name": "dependency", "part": [{"name": "attribute", "valueUri": format!("x:{i}")}, {"name": "value", "valueString": "v"}]});
+    let facts = |count: usize| -> Value {
+        let coding = json!({"name": "coding", "valueCoding": {"system": I9, "code": "001.0"}});
+        json!((0..count).map(fact).chain([coding]).collect::<Vec<_>>())
+    };
+    for release in ["r4", "r5"] {
+        let status = |parameters: Value| fhir(&service, &format!("/fhir/{release}/ConceptMap/$translate"), parameters).status;
+        assert_eq!([status(concept(1_000)), status(concept(1_001)), status(facts(1_000)), status(facts(1_001))], [200, 422, 200, 422]);
+    }
+    // Split over the entries of a batch it is no cheaper.
+    let entry = json!({"request": {"method": "POST", "url": "ConceptMap/$translate"},
+        "resource": {"resourceType": "Parameters", "parameter": concept(1_000)}});
+    let bundle = json!({"resourceType": "Bundle", "type": "batch", "entry": vec![entry; 11]});
+    let reply = post(&service, "/fhir/r4", "application/fhir+json", &bundle.to_string()).json();
+    let status = |at: usize| reply["entry"][at]["response"]["status"].as_str().unwrap_or_default().to_owned();
+    assert!(status(0).starts_with("200") && status(10).starts_with("422"), "{} {}", status(0), status(10));
+}
+
+#[test]
+fn a_batch_is_no_larger_for_its_entries() {
+    let service = serve(|c| c.limits.batch_answer = 10_000);
+    let entries = |url: String, count: usize| json!({"resourceType": "Bundle", "type": "batch", "entry": vec![json!({"request": {"method": "GET", "url": url}}); count]});
+    let statuses = |reply: Reply| -> Vec<String> {
+        let status = |e: &Value| e["response"]["status"].as_str().unwrap_or_default()[..3].to_owned();
+        reply.json()["entry"].as_array().expect("entries").iter().map(status).collect()
+    };
+    let reply = post(
+        &service,
+        "/fhir/r4",
+        "application/fhir+json",
+        &entries(format!("CodeSystem/$lookup?system={CM}&code=A00.0"), 100).to_string(),
+    );
+    assert!(reply.body.len() < 100_000, "{}", reply.body.len());
+    let all = statuses(reply);
+    assert_eq!((&*all[0], &*all[99]), ("200", "422"));
+    let validation = json!({"name": "validation", "resource": {"resourceType": "Parameters", "parameter": [
+        {"name": "coding", "valueCoding": {"system": CM, "code": "A00.0"}}]}});
+    let many = fhir(&service, "/fhir/r4/CodeSystem/$batch-validate-code", json!(vec![validation; 200]));
+    let all = many.all("validation");
+    assert_eq!(
+        (&all[0]["resource"]["resourceType"], &all[199]["resource"]["issue"][0]["code"]),
+        (&json!("Parameters"), &json!("too-costly"))
+    );
+    // A search costs, and so does each concept that is written.
+    let wide = serve(|_| ());
+    let searches = statuses(post(
+        &wide,
+        "/fhir/r5",
+        "application/fhir+json",
+        &entries(format!("ValueSet/$expand?url={CM}%3Ffhir_vs&filter=cholera"), 1_000).to_string(),
+    ));
+    assert_eq!((&*searches[0], &*searches[999]), ("200", "422"));
+}
+
+#[test]
 fn a_set_has_each_code_once_in_its_order() {
     let service = serve(|_| ());
     let expand = |compose: Value| -> Vec<String> {
@@ -398,5 +457,385 @@ fn decisions_answer_who_asks_for_them() {
         assert_eq!(part(&matches[0], "concept")["valueCoding"]["code"], "A00.9");
         assert!(matches[0]["extension"].to_string().contains("urn:xwalk:fhir:decision"), "{}", decided.body);
         assert_eq!(ask("&policy=dice").status, 400);
+    }
+}
+
+/// A map of one group that a request brings along.
+fn own_map(url: &str, source: &str, target: &str, more: Value) -> Value {
+    let mut group = json!({"source": source, "target": target});
+    more.as_object().expect("members").iter().for_each(|(name, value)| group[name] = value.clone());
+    let mut map = json!({"resourceType": "ConceptMap", "version": "1", "status": "active", "group": [group]});
+    if !url.is_empty() {
+        map["url"] = json!(url);
+    }
+    map
+}
+
+/// Code and relationship of each match.
+fn matched(reply: &Reply) -> Vec<(String, String)> {
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    let text = |v: &Value| v.as_str().unwrap_or_default().to_owned();
+    let strength = |m: &Value| [part(m, "relationship"), part(m, "equivalence")].iter().map(|p| text(&p["valueCode"])).collect();
+    reply.all("match").iter().map(|m| (text(&part(m, "concept")["valueCoding"]["code"]), strength(m))).collect()
+}
+
+fn codes(reply: &Reply) -> Vec<String> {
+    matched(reply).into_iter().map(|(code, _)| code).collect()
+}
+
+const OWN: &str = "http://example.org/m";
+
+#[test]
+fn a_map_that_came_along_sees_the_code_systems_that_are_loaded() {
+    let service = serve(|_| ());
+    for release in ["r4", "r5"] {
+        let ask = |map: &Value, code: &str, more: Value| {
+            let mut parameters = vec![
+                json!({"name": "url", "valueUri": OWN}),
+                json!({"name": "tx-resource", "resource": map}),
+                json!({"name": "sourceCode", "valueCode": code}),
+                json!({"name": "system", "valueUri": I9}),
+            ];
+            parameters.extend(more.as_array().cloned().unwrap_or_default());
+            fhir(&service, &format!("/fhir/{release}/ConceptMap/$translate"), json!(parameters))
+        };
+        let element = json!([{"code": "001.0", "target": [{"code": "A00.9", "relationship": "equivalent"}]}]);
+        let map = |unmapped: Value| own_map(OWN, I9, CM, json!({"element": element, "unmapped": unmapped}));
+        let fixed = map(json!({"mode": "fixed", "code": "A04.7"}));
+        let told = ask(&fixed, "0010", json!([]));
+        assert_eq!(codes(&told), ["A00.9"], "{}", told.body);
+        assert_eq!(part(&told.parameter("match"), "concept")["valueCoding"]["display"], "Cholera, unspecified");
+        assert!(!told.body.contains("unlisted") && told.body.contains("was read as"), "{}", told.body);
+        assert_eq!(codes(&ask(&fixed, "001.8", json!([]))), ["A04.7"], "a loaded code without a row");
+        let none = ask(&fixed, "999.9", json!([]));
+        assert!(codes(&none).is_empty() && none.body.contains("is not a code of"), "{}", none.body);
+        let other = map(json!({"mode": "other-map", "otherMap": "urn:xwalk:map:gem"}));
+        assert_eq!(codes(&ask(&other, "001.8", json!([]))), ["A00.0", "A00.9"], "a loaded map is followed");
+        // Value sets are of the loaded systems too.
+        let scope = |code: &str| json!([{"name": "targetScope", "valueUri": format!("{CM}?fhir_vs=isa/{code}")}]);
+        assert_eq!(
+            (codes(&ask(&fixed, "001.0", scope("A00"))), codes(&ask(&fixed, "001.0", scope("A04.7")))),
+            (vec!["A00.9".to_owned()], vec![])
+        );
+        // What no release lists and the map names is a code for this map, and its target said to be in no release.
+        let local =
+            own_map(OWN, I9, CM, json!({"element": [{"code": "XYZ", "target": [{"code": "Z99.9", "relationship": "equivalent"}]}]}));
+        let unlisted = ask(&local, "XYZ", json!([]));
+        assert_eq!(codes(&unlisted), ["Z99.9"]);
+        assert!(unlisted.body.contains("unlisted") && unlisted.body.contains("in no loaded release"), "{}", unlisted.body);
+        let gone = own_map(OWN, I9, "http://example.org/t", json!({"element": [{"code": "001.0", "target": [{"code": "x"}]}]}));
+        let coding = part(&ask(&gone, "001.0", json!([])).parameter("match"), "concept")["valueCoding"].clone();
+        assert_eq!(coding, json!({"system": "http://example.org/t", "code": "x"}), "a system that only a map names has its address");
+    }
+    // The map says nothing of what a code is: that is asked of the releases.
+    let map = own_map(OWN, I9, CM, json!({"element": [{"code": "001.0", "target": [{"code": "A00.9"}]}]}));
+    let parameters =
+        json!([{"name": "tx-resource", "resource": map}, {"name": "code", "valueCode": "001.8"}, {"name": "system", "valueUri": I9}]);
+    assert_eq!(fhir(&service, "/fhir/r4/CodeSystem/$lookup", parameters).parameter("display")["valueString"], "Cholera three");
+}
+
+#[test]
+fn the_map_that_is_given_is_the_one_that_is_used() {
+    let service = serve(|_| ());
+    let map = |url: &str| {
+        own_map(url, I9, CM, json!({"element": [{"code": "001.0", "target": [{"code": "A04.7", "relationship": "equivalent"}]}]}))
+    };
+    let loaded = "urn:xwalk:map:gem";
+    for (own, beside, status) in [
+        ("", vec![], 200),
+        (OWN, vec![], 200),
+        (OWN, vec![("url", OWN)], 200),
+        (OWN, vec![("url", OWN), ("conceptMapVersion", "1")], 200),
+        (loaded, vec![], 200),
+        (loaded, vec![("url", loaded)], 200),
+        (OWN, vec![("url", loaded)], 400),
+        ("", vec![("url", loaded)], 400),
+        (OWN, vec![("url", OWN), ("conceptMapVersion", "2018")], 400),
+        (OWN, vec![("url", "http://example.org/m|2")], 400),
+    ] {
+        let mut parameters = vec![
+            json!({"name": "conceptMap", "resource": map(own)}),
+            json!({"name": "coding", "valueCoding": {"system": I9, "code": "001.0"}}),
+        ];
+        parameters.extend(beside.iter().map(|(name, text)| json!({"name": name, "valueUri": text})));
+        let reply = fhir(&service, "/fhir/r4/ConceptMap/$translate", json!(parameters));
+        assert_eq!(reply.status, status, "{own} {beside:?}: {}", reply.body);
+        if status == 200 {
+            assert_eq!(codes(&reply), ["A04.7"], "{own} {beside:?}: {}", reply.body);
+        }
+        let instance = fhir(&service, "/fhir/r4/ConceptMap/gem-2018/$translate", json!(parameters));
+        assert_eq!(instance.status, 400, "an instance and a map: {}", instance.body);
+    }
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let service = serve(|_| ());
+    let fact = |attribute: &str, value: Value| json!({"name": "dependency", "part": [{"name": "attribute", "valueUri": attribute}, value]});
+    let text = |value: &str| json!({"name": "value", "valueString": value});
+    let coding = |name: &str, system: &str, code: &str| json!({"name": name, "valueCoding": {"system": system, "code": code}});
+    let uri = |name: &str, value: &str| json!({"name": name, "valueUri": value});
+    let source = || coding("sourceCoding", I9, "001.0");
+    let cases = [
+        (vec![coding("coding", I9, "001.0"), uri("system", CM)], 400),
+        (vec![coding("coding", I9, "001.0"), uri("system", "icd9cm")], 200),
+        (vec![coding("coding", "", "001.0"), uri("system", I9)], 200),
+        (vec![source(), uri("system", CM)], 400),
+        (vec![source(), uri("sourceSystem", I9), uri("targetSystem", CM)], 200),
+        (vec![json!({"name": "coding", "valueCoding": {"system": I9, "version": "32", "code": "001.0"}}), uri("version", "31")], 400),
+        (vec![coding("targetCoding", CM, "A00.0"), uri("targetSystem", I9)], 400),
+        (vec![coding("targetCoding", CM, "A00.0"), uri("targetSystem", CM), uri("system", I9)], 200),
+        (vec![source(), fact("sex", text("female")), fact("finding", text("248153007"))], 400),
+        (vec![source(), fact("finding", text("248152002")), fact("finding", text("248153007"))], 400),
+        (vec![source(), fact("sex", text("female")), fact("finding", text("248152002"))], 200),
+        (vec![source(), fact("248152002", text("false")), fact("sex", text("female"))], 400),
+        (vec![source(), fact("sex", text("male")), fact("248152002", text("false"))], 200),
+        (vec![source(), fact("248152002", text("maybe"))], 400),
+        (vec![source(), fact("445518008", text("3y")), fact("424144002", text("1y"))], 400),
+        (vec![source(), fact("424144002", text("12m")), fact("445518008", text("1y"))], 200),
+        (vec![source(), fact("age", json!({"name": "value", "valueQuantity": {"value": 3, "code": "a", "comparator": "<"}}))], 400),
+        (vec![source(), fact("age", json!({"name": "value", "valueQuantity": {"value": 3, "code": "a"}}))], 200),
+        (vec![source(), fact("x:y", text("1")), fact("x:y", text("2"))], 400),
+        (vec![source(), fact("x:y", text("1")), fact("x:y", text("1"))], 200),
+    ];
+    for release in ["r4", "r5"] {
+        for (parameters, status) in &cases {
+            let reply = fhir(&service, &format!("/fhir/{release}/ConceptMap/$translate"), json!(parameters));
+            assert_eq!(reply.status, *status, "{parameters:?}: {}", reply.body);
+        }
+        let set = brought("http://example.org/s", json!({"include": [{"system": I9}]}))["resource"].clone();
+        let sets = format!("/fhir/{release}/ValueSet");
+        for (path, parameters) in [
+            ("icd9cm/$validate-code", vec![uri("url", &format!("{CM}?fhir_vs"))]),
+            ("icd9cm/$expand", vec![uri("url", &format!("{CM}?fhir_vs"))]),
+            ("$validate-code", vec![uri("url", &format!("{CM}?fhir_vs")), json!({"name": "valueSet", "resource": set})]),
+            ("$expand", vec![uri("url", &format!("{CM}?fhir_vs")), json!({"name": "valueSet", "resource": set})]),
+        ] {
+            let mut all = parameters.clone();
+            if path.ends_with("code") {
+                all.push(coding("coding", CM, "A00.0"));
+            }
+            assert_eq!(fhir(&service, &format!("{sets}/{path}"), json!(all)).status, 400, "{path}");
+        }
+        assert_eq!(get(&service, &format!("{sets}/icd9cm/$expand?url={I9}%3Ffhir_vs")).status, 200, "one set, named twice");
+    }
+    for (facts, status) in
+        [("sex=female&with=snomed|248153007", 400), ("sex=female&with=snomed|248152002", 200), ("with=a=1&with=a=2", 400)]
+    {
+        assert_eq!(get(&service, &format!("/v1/translate?from=icd9cm&to=icd10cm&code=001.0&{facts}")).status, status, "{facts}");
+    }
+    let zzz = own_map(OWN, I9, CM, json!({"element": [{"code": "001.0", "target": [{"code": "A00.0", "equivalence": "zzz"}]}]}));
+    let reply = fhir(&service, "/fhir/r4/ConceptMap/$translate", json!([source(), {"name": "conceptMap", "resource": zzz}]));
+    assert_eq!(reply.status, 400, "a strength that nobody knows: {}", reply.body);
+}
+
+#[test]
+fn what_a_map_denies_is_told_and_is_no_translation() {
+    let service = serve(|_| ());
+    let target = |code: &str, relationship: &str| json!({"code": code, "relationship": relationship});
+    let map = own_map(
+        OWN,
+        "http://example.org/s",
+        "http://example.org/t",
+        json!({"element": [
+        {"code": "a", "target": [target("b", "not-related-to")]},
+        {"code": "c", "target": [target("b", "not-related-to"), target("d", "equivalent")]}]}),
+    );
+    let ask = |release: &str, name: &str, system: &str, code: &str| {
+        let coding = json!({"name": name, "valueCoding": {"system": system, "code": code}});
+        fhir(&service, &format!("/fhir/{release}/ConceptMap/$translate"), json!([{"name": "conceptMap", "resource": map}, coding]))
+    };
+    for (release, unrelated, same) in [("r4", "disjoint", "equivalent"), ("r5", "not-related-to", "equivalent")] {
+        let pair = |code: &str, word: &str| (code.to_owned(), word.to_owned());
+        let only = ask(release, "sourceCoding", "http://example.org/s", "a");
+        assert_eq!((result(&only), matched(&only)), (json!(false), vec![pair("b", unrelated)]), "{}", only.body);
+        let message = only.parameter("message")["valueString"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(message, format!("{OWN}|1 says only what is not a"));
+        let both = ask(release, "sourceCoding", "http://example.org/s", "c");
+        assert_eq!((result(&both), matched(&both)), (json!(true), vec![pair("d", same), pair("b", unrelated)]), "{}", both.body);
+        let back = ask(release, "targetCoding", "http://example.org/t", "b");
+        assert_eq!((result(&back), back.all("match").len()), (json!(false), 2), "{}", back.body);
+        assert_eq!(part(&back.parameter("match"), "source")["valueCoding"]["code"], "a");
+    }
+}
+
+#[test]
+fn a_condition_that_fails_is_no_declared_hole() {
+    let service = serve(|_| ());
+    let element = json!([{"code": "001.0", "target": [{"code": "A00.0", "relationship": "equivalent",
+        "dependsOn": [{"attribute": "http://example.org/p", "valueString": "yes"}],
+        "product": [{"attribute": "http://example.org/q", "valueCoding": {"system": CM, "code": "A04.7"}}, {"attribute": "http://example.org/r", "valueString": "left"}]}]}]);
+    let unmapped = json!({"mode": "fixed", "code": "A00.9"});
+    for release in ["r4", "r5"] {
+        let ask = |map: Value, value: &str| {
+            let fact = json!({"name": "dependency", "part": [{"name": "attribute", "valueUri": "http://example.org/p"}, {"name": "value", "valueString": value}]});
+            let coding = json!({"name": "sourceCoding", "valueCoding": {"system": I9, "code": "001.0"}});
+            fhir(
+                &service,
+                &format!("/fhir/{release}/ConceptMap/$translate"),
+                json!([{"name": "conceptMap", "resource": map}, coding, fact]),
+            )
+        };
+        let (bare, ruled) =
+            (own_map(OWN, I9, CM, json!({"element": element})), own_map(OWN, I9, CM, json!({"element": element, "unmapped": unmapped})));
+        let none = ask(bare.clone(), "no");
+        assert_eq!((result(&none), none.all("match").len()), (json!(false), 0), "{}", none.body);
+        assert!(none.parameter("message")["valueString"].as_str().is_some_and(|m| m.contains("no row of the map holds")), "{}", none.body);
+        assert_eq!(codes(&ask(ruled.clone(), "no")), ["A00.9"], "the rule for what has no row");
+        let held = ask(ruled, "yes");
+        assert_eq!(codes(&held), ["A00.0"]);
+        if release == "r5" {
+            let products: Vec<Value> =
+                held.parameter("match")["part"].as_array().into_iter().flatten().filter(|p| p["name"] == "product").cloned().collect();
+            assert!(
+                products
+                    .iter()
+                    .any(|p| part(p, "value")["valueCoding"] == json!({"system": CM, "code": "A04.7", "display": "Enterocolitis"})),
+                "{products:?}"
+            );
+            assert!(products.iter().any(|p| part(p, "value")["valueString"] == "left"), "{products:?}");
+            assert_eq!(part(part(&held.parameter("match"), "dependsOn"), "value")["valueString"], "yes");
+        }
+    }
+}
+
+#[test]
+fn going_back_from_half_of_a_combination_says_the_other_half() {
+    let service = serve(|_| ());
+    let path = |query: &str| format!("ConceptMap/$translate?{query}");
+    let half = |code: &Value| (code["code"].clone(), code["display"].clone());
+    for release in ["r4", "r5"] {
+        let back = get(&service, &format!("/fhir/{release}/{}", path(&format!("targetCode=A04.7&targetSystem={CM}&sourceSystem={I9}"))));
+        let found = back.parameter("match");
+        assert_eq!(part(&found, "source")["valueCoding"]["code"], "001.1", "{}", back.body);
+        let value = if release == "r4" { "concept" } else { "value" };
+        assert_eq!(
+            half(&part(part(&found, "product"), value)["valueCoding"]),
+            (json!("A00.0"), json!("Classical cholera")),
+            "{}",
+            back.body
+        );
+        let whole = get(&service, &format!("/fhir/{release}/{}", path(&format!("targetCode=A00.0&targetSystem={CM}&sourceSystem={I9}"))));
+        let with: Vec<bool> = whole.all("match").iter().map(|m| part(m, "product").is_object()).collect();
+        assert!(with.contains(&true) && with.contains(&false), "001.0 is A00.0 alone: {}", whole.body);
+    }
+    let r4 = get(&service, &format!("/fhir/r4/{}", path(&format!("code=A04.7&system={CM}&targetsystem={I9}&reverse=true"))));
+    let extension =
+        r4.parameter("match")["extension"].as_array().and_then(|all| all.iter().find(|e| e["url"] == "urn:xwalk:fhir:together").cloned());
+    let extension = extension.unwrap_or_else(|| panic!("{}", r4.body));
+    assert_eq!(extension["extension"][1]["valueCoding"]["code"], "A00.0", "{extension}");
+    let own = get(&service, "/v1/translate?from=icd10cm&to=icd9cm&code=A04.7&reverse=true").json();
+    assert_eq!(own["scenarios"][0]["groups"][0]["options"][0]["together"][0]["code"], "A00.0", "{own}");
+}
+
+#[test]
+fn displays_come_in_the_language_that_is_wanted_most() {
+    let service = serve(|_| ());
+    let designation = |language: &str, value: &str| json!({"language": language, "value": value});
+    let system = json!({"resourceType": "CodeSystem", "url": "http://example.org/t", "version": "1", "status": "active", "content": "complete",
+        "concept": [{"code": "x", "display": "Apple", "designation": [designation("de", "Apfel"), designation("fr", "Pomme")]}]});
+    let map = own_map(
+        OWN,
+        I9,
+        "http://example.org/t",
+        json!({"element": [{"code": "001.0", "target": [{"code": "x", "relationship": "equivalent"}]}]}),
+    );
+    let send = |path: &str, parameters: Value, header: &str| {
+        let body = json!({"resourceType": "Parameters", "parameter": parameters}).to_string();
+        let head =
+            format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {}\r\n{header}\r\n", body.len());
+        crate::http::exchange(service.address, format!("{head}{body}").as_bytes())
+    };
+    let along = json!({"name": "tx-resource", "resource": system});
+    for (header, parameter, shown) in [
+        ("", "", "Apple"),
+        ("Accept-Language: es, de;q=0.5\r\n", "", "Apfel"),
+        ("Accept-Language: fr;q=0.1, de;q=0.9\r\n", "", "Apfel"),
+        ("Accept-Language: de;q=0, fr\r\n", "", "Pomme"),
+        ("Accept-Language: en-GB, de;q=0.9\r\n", "", "Apple"),
+        ("Accept-Language: de\r\n", "fr", "Pomme"),
+    ] {
+        let mut parameters = vec![along.clone(), json!({"name": "coding", "valueCoding": {"system": "http://example.org/t", "code": "x"}})];
+        let wanted = (!parameter.is_empty()).then(|| json!({"name": "displayLanguage", "valueCode": parameter}));
+        parameters.extend(wanted.clone());
+        let looked = send("/fhir/r4/CodeSystem/$lookup", json!(parameters), header);
+        assert_eq!(looked.parameter("display")["valueString"], shown, "{header}{parameter}");
+        let mut parameters = vec![
+            along.clone(),
+            json!({"name": "conceptMap", "resource": map}),
+            json!({"name": "coding", "valueCoding": {"system": I9, "code": "001.0"}}),
+        ];
+        parameters.extend(wanted);
+        for release in ["r4", "r5"] {
+            let reply = send(&format!("/fhir/{release}/ConceptMap/$translate"), json!(parameters), header);
+            let told = part(&reply.parameter("match"), "concept")["valueCoding"]["display"].clone();
+            // What the client brought along it knows; what it asks for by language it is told.
+            assert_eq!(told, if shown == "Apple" { Value::Null } else { json!(shown) }, "{header}{parameter}: {}", reply.body);
+        }
+    }
+}
+
+#[test]
+fn dates_are_whole_or_partial_and_never_garbage() {
+    let service = serve_engine(two_years(), |_| ());
+    for (date, version) in [
+        ("2024", Some("2024")),
+        ("2025", Some("2025")),
+        ("2024-10", Some("2025")),
+        ("2024-09", Some("2024")),
+        ("2024-10-01T00:00:00Z", Some("2025")),
+        ("2024-10-01T00:00:00.5%2B02:00", Some("2025")),
+        ("2025-01-01garbage", None),
+        ("2025-01-01T99", None),
+        ("2025-13", None),
+        ("2025-1-01", None),
+        ("20250101", None),
+        ("soon", None),
+    ] {
+        let reply = get(&service, &format!("/fhir/r4/CodeSystem/$lookup?system={CM}&code=A00.0&date={date}"));
+        assert_eq!(reply.status, if version.is_some() { 200 } else { 400 }, "{date}: {}", reply.body);
+        if let Some(wanted) = version {
+            assert_eq!(self::version(&reply), wanted, "{date}");
+        }
+    }
+}
+
+#[test]
+fn what_is_declared_is_there() {
+    let service = serve_engine(two_years(), |_| ());
+    for release in ["r4", "r5"] {
+        let ask = |path: &str| get(&service, &format!("/fhir/{release}/{path}"));
+        let said = ask("metadata").json();
+        assert_eq!(said["implementation"]["url"], format!("http://localhost/fhir/{release}"));
+        let terminology = ask("metadata?mode=terminology").json();
+        assert_eq!((&terminology["implementation"]["url"], &terminology["codeSearch"]), (&said["implementation"]["url"], &Value::Null));
+        for resource in said["rest"][0]["resource"].as_array().expect("resources") {
+            let kind = resource["type"].as_str().unwrap_or_default();
+            for operation in resource["operation"].as_array().expect("operations") {
+                let path = format!("{kind}/${}", operation["name"].as_str().unwrap_or_default());
+                let reply = fhir(&service, &format!("/fhir/{release}/{path}"), json!([]));
+                assert_eq!(reply.status, 400, "{path} is there and wants more: {}", reply.body);
+            }
+        }
+        for version in ["2024", "2025"] {
+            let found = ask(&format!("CodeSystem?url={CM}&version={version}")).json();
+            assert_eq!((&found["total"], &found["entry"][0]["resource"]["version"]), (&json!(1), &json!(version)));
+            let id = found["entry"][0]["resource"]["id"].as_str().unwrap_or_default().to_owned();
+            assert_eq!(ask(&format!("CodeSystem/{id}")).json()["version"], version);
+        }
+        let expand = |more: &str| ask(&format!("ValueSet/$expand?url={CM}%3Ffhir_vs%3Disa/A00{more}"));
+        assert_eq!(expand("").json()["compose"], Value::Null);
+        assert_eq!(expand("&includeDefinition=true").json()["compose"]["include"][0]["filter"][0]["value"], "A00");
+        for (more, status) in
+            [("excludeNotForUI=false", 200), ("excludeNotForUI=true", 400), ("limitedExpansion=true", 400), ("designation=x", 400)]
+        {
+            assert_eq!(expand(&format!("&{more}")).status, status, "{more}");
+        }
+        let empty = fhir(
+            &service,
+            &format!("/fhir/{release}/ValueSet/$expand"),
+            json!([{"name": "valueSet", "resource": {"resourceType": "ValueSet", "status": "active"}}]),
+        );
+        assert_eq!((empty.status, &empty.json()["expansion"]["parameter"]), (200, &Value::Null), "no empty arrays: {}", empty.body);
     }
 }

@@ -50,6 +50,22 @@ fn tokens_let_in_whom_they_should() {
 }
 
 #[test]
+fn a_reload_takes_up_new_tokens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("tokens.toml");
+    let reader = tokens::add(&file, "reader", Role::Read, None).expect("a token");
+    let admin = tokens::add(&file, "admin", Role::Admin, None).expect("a token");
+    let service = serve(|c| c.tokens = Some(file.clone()));
+    assert_eq!(with_token(&service, "GET", "/v1/systems", &reader), 200);
+    tokens::remove(&file, "reader").expect("removed");
+    assert_eq!(with_token(&service, "POST", "/admin/reload", &admin), 200);
+    assert_eq!(with_token(&service, "GET", "/v1/systems", &reader), 401);
+    std::fs::write(&file, "nonsense").expect("written");
+    assert_eq!(with_token(&service, "POST", "/admin/reload", &admin), 409);
+    assert_eq!(with_token(&service, "GET", "/v1/systems", &admin), 200, "the old ones go on");
+}
+
+#[test]
 fn who_shows_no_token_cannot_stop_the_service() {
     let pages = axum::Router::new().route("/review/sign-in", axum::routing::post(|body: axum::body::Bytes| async move { body }));
     let service = serve_beside(Box::new(|| Ok(small())), Some(pages), |c| {
@@ -145,10 +161,12 @@ fn limits_have_answers_of_their_own() {
     let refused = get(&busy, "/v1/systems");
     assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")));
     assert_eq!(get(&busy, "/health/live").status, 200);
+    assert_eq!(get(&busy, "/metrics").status, 200, "operators are heard when the service is full");
     let slow_down = serve(|c| c.limits.rate = std::num::NonZeroU32::new(3));
     let statuses: Vec<u16> = (0..8).map(|_| get(&slow_down, "/v1/systems").status).collect();
     assert_eq!(statuses[..3], [200; 3]);
     assert!(statuses.contains(&429), "{statuses:?}");
+    assert!((0..8).all(|_| get(&slow_down, "/health/live").status == 200), "health is never throttled");
 }
 
 #[test]
@@ -268,6 +286,84 @@ fn the_audit_log_says_who_and_what_but_not_which_code() {
     let text = std::fs::read_to_string(&file).expect("a log");
     assert!(text.contains("\"operation\":\"v1/translate\"") && text.contains("\"status\":404"));
     assert!(!text.contains("001.0") && !text.contains("female"), "{text}");
+}
+
+/// What the audit log has of an operation, once it has `count` lines.
+fn audited(file: &Path, operation: &str, count: usize) -> Vec<u64> {
+    for _ in 0..500 {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let lines = text.lines().filter_map(|l| serde_json::from_str::<serde_json::Value>(l).ok());
+        let found: Vec<u64> = lines.filter(|l| l["operation"] == operation).filter_map(|l| l["status"].as_u64()).collect();
+        if found.len() >= count {
+            return found;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{operation} is not in the audit log {count} times");
+}
+
+#[test]
+fn the_books_say_how_a_stream_ended() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("audit.ndjson");
+    let service = serve(|c| {
+        c.audit = Some(file.clone());
+        c.limits.line = 100;
+    });
+    let good = "\"A00.0\"\n".repeat(2_000);
+    let stream = |body: &str| post(&service, "/v1/validate?system=icd10cm", "application/x-ndjson", body);
+    assert_eq!(stream(&good).body.lines().count(), 2_000);
+    assert_eq!(audited(&file, "v1/validate", 1), [200]);
+    let torn = stream(&format!("{good}\"{}\"\n", "x".repeat(200)));
+    assert_eq!(torn.status, 200, "it had begun");
+    assert!(torn.body.lines().last().is_some_and(|l| l.contains("error")), "{}", torn.body);
+    assert_eq!(audited(&file, "v1/validate", 2), [200, 400]);
+    // A client that goes away.
+    let mut gone = TcpStream::connect(service.address).expect("a connection");
+    let head = format!("POST /v1/validate?system=icd10cm HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n", 2 * good.len());
+    gone.write_all(format!("{head}{good}").as_bytes()).expect("written");
+    let _ = gone.read(&mut [0; 1_000]).expect("the answer has begun");
+    drop(gone);
+    let third = audited(&file, "v1/validate", 3)[2];
+    assert!(matches!(third, 400 | 499), "whichever half is found gone first: {third}");
+    let metrics = get(&service, "/metrics").body;
+    for line in ["operation=\"v1/validate\",class=\"2xx\"} 1", "operation=\"v1/validate\",class=\"4xx\"} 2"] {
+        assert!(metrics.contains(line), "{line} in {metrics}");
+    }
+}
+
+#[test]
+fn the_audit_log_is_rotated() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, old) = (folder.path().join("audit.ndjson"), folder.path().join("audit.1"));
+    let service = serve(|c| c.audit = Some(file.clone()));
+    let reload = "POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    get(&service, "/v1/systems");
+    assert_eq!(audited(&file, "v1/systems", 1).len(), 1);
+    std::fs::rename(&file, &old).expect("renamed");
+    assert_eq!(exchange(service.address, reload.as_bytes()).status, 200);
+    get(&service, "/v1/systems");
+    assert_eq!(audited(&file, "v1/systems", 1).len(), 1);
+    assert!(audit::verify(&old).is_ok() && audit::verify(&file).is_ok());
+    // A log that cannot be written stops the service until it can.
+    std::fs::remove_file(&file).expect("removed");
+    std::fs::create_dir(&file).expect("a folder in its place");
+    assert_eq!(exchange(service.address, reload.as_bytes()).status, 409);
+    assert_eq!((get(&service, "/health/ready").status, get(&service, "/v1/systems").status), (503, 503));
+    std::fs::remove_dir(&file).expect("removed");
+    assert_eq!(exchange(service.address, reload.as_bytes()).status, 200);
+    assert_eq!((get(&service, "/health/ready").status, get(&service, "/v1/systems").status), (200, 200));
+}
+
+#[test]
+fn a_request_is_for_one_host_and_is_sent_as_it_is() {
+    let service = serve(|_| ());
+    let ask = |address: &str| {
+        exchange(service.address, format!("GET {address} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").as_bytes()).status
+    };
+    assert_eq!((ask("http://localhost/v1/systems"), ask("http://evil.example/v1/systems")), (200, 400));
+    let folded = b"POST /v1/validate?system=icd10cm HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
+    assert_eq!(exchange(service.address, folded).status, 415);
 }
 
 /// A certificate for localhost, made by the openssl program.

@@ -4,7 +4,7 @@
 use super::super::answer::{Group, Hop, Need, Origin, Outcome, Scenario, Scenarios, Target, Translation};
 use super::super::succession;
 use super::scenarios::{self, Reading, number};
-use super::{Asked, Translator, in_order};
+use super::{Asked, Translator, beside, in_order};
 use crate::index::{CodeSystem, Concept, ConceptMap, Index};
 use crate::model::map::Unmapped;
 use crate::model::{MapKind, Relationship};
@@ -78,13 +78,15 @@ impl<'e> Translator<'e> {
             Unmapped::UseSourceCode(relationship) => (code, *relationship),
             Unmapped::Fixed { code, relationship, .. } => (code.as_str(), *relationship),
             Unmapped::OtherMap(name) => {
-                let Ok(other) = self.engine.map(name) else {
+                let Some(other) = self.map_anywhere(name) else {
                     t.message = format!("{} sends codes without a row to {name}, which is not in this index", map.id()).into();
                     return false;
                 };
                 let Some(source) = source else { return false };
-                let reading = scenarios::of_rows(other, source, scenarios::When(asked.date), asked.facts, self.findings);
-                let fits = other.source() == self.source && other.target() == self.target;
+                let own = beside::in_index(other.source().index(), source);
+                let read = |own| scenarios::of_rows(other, own, scenarios::When(asked.date), asked.facts, self.findings);
+                let reading = own.and_then(read);
+                let fits = other.source().alias() == self.source.alias() && other.target().alias() == self.target.alias();
                 return reading.filter(|_| fits).is_some_and(|reading| {
                     t.map = Some(other);
                     t.take(reading);
@@ -92,7 +94,7 @@ impl<'e> Translator<'e> {
                 });
             }
         };
-        let Some(concept) = self.target.concept(code) else {
+        let Some(concept) = self.target_concept(code) else {
             t.message = format!("{} gives {code} to codes without a row, which is no code of {}", map.id(), self.target.alias()).into();
             return false;
         };
@@ -113,7 +115,7 @@ impl<'e> Translator<'e> {
         if retired.is_valid_on(None) {
             return found;
         }
-        for way in succession::successors(self.engine.index(), retired, None) {
+        for way in succession::successors(retired.system().index(), retired, None) {
             let Some(successor) = way.last().map(|hop| hop.to) else { continue };
             let answer = maps.iter().find_map(|&map| Some((map, self.reading(map, successor, asked)?)));
             let Some((map, mut reading)) = answer else { continue };
@@ -137,7 +139,7 @@ impl<'e> Translator<'e> {
     fn by_ancestor(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) -> bool {
         let mut found = self.of_ancestors(source, asked);
         if !source.is_valid_on(None) {
-            for way in succession::successors(self.engine.index(), source, None) {
+            for way in succession::successors(source.system().index(), source, None) {
                 let Some(successor) = way.last().map(|hop| hop.to) else { continue };
                 let mut of_one = self.of_ancestors(successor, asked);
                 put_before(&way, &mut of_one.scenarios);

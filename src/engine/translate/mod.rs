@@ -4,6 +4,7 @@
 //! the date, takes the rows of the first map that has any for the source, brings them into scenarios, groups and options, follows expired
 //! targets where a target date was given, names the outcome, and lets a policy pick if one was chosen.
 
+mod beside;
 mod beyond;
 mod decided;
 mod fold;
@@ -20,6 +21,7 @@ use crate::model::{Date, MapKind, Relationship, Status, compare_versions};
 use decided::Decided;
 pub use decided::Upheld;
 use scenarios::Reading;
+pub(super) use scenarios::together;
 use smallvec::SmallVec;
 use std::cmp::Ordering;
 
@@ -69,6 +71,9 @@ pub struct Translator<'e> {
     engine: &'e Engine,
     source: CodeSystem<'e>,
     target: CodeSystem<'e>,
+    /// The same systems in the engine beside this one, where only that one has releases of them.
+    listed_source: Option<CodeSystem<'e>>,
+    listed_target: Option<CodeSystem<'e>>,
     /// The maps to ask, the first that has rows answers; with whether it is read backwards.
     maps: Vec<ConceptMap<'e>>,
     /// Pairs of maps over a third system, where no map leads from source to target.
@@ -137,7 +142,7 @@ impl<'e> Translator<'e> {
         } else {
             Vec::new()
         };
-        let findings = engine.index().system("snomed");
+        let findings = engine.beside().unwrap_or(engine).index().system("snomed");
         // Of words alone: a searcher that hops asks translators.
         let words = SearchOptions {
             limit: beyond::MOST_CANDIDATES,
@@ -147,7 +152,8 @@ impl<'e> Translator<'e> {
             ..Default::default()
         };
         let searcher = engine.searcher(target, words)?;
-        Ok(Translator { engine, source, target, maps, chains, findings, searcher, options })
+        let (listed_source, listed_target) = (beside::listed(engine, source), beside::listed(engine, target));
+        Ok(Translator { engine, source, target, listed_source, listed_target, maps, chains, findings, searcher, options })
     }
 
     pub fn source(&self) -> CodeSystem<'e> {
@@ -166,7 +172,6 @@ impl<'e> Translator<'e> {
 
     /// Translates one code.
     pub fn translate(&self, asked: &Asked<'_>) -> Translation<'e> {
-        let index = self.engine.index();
         let mut t = Translation {
             source_system: self.source,
             given: asked.code.into(),
@@ -175,6 +180,7 @@ impl<'e> Translator<'e> {
             outcome: Outcome::Unmapped,
             automatic: false,
             scenarios: Scenarios::new(),
+            denials: Vec::new(),
             picked: None,
             needs: Vec::new(),
             repairs: Vec::new(),
@@ -182,7 +188,8 @@ impl<'e> Translator<'e> {
             map: None,
             message: Message::None,
         };
-        match self.source.concept_as_given(asked.code) {
+        // As the releases have it, wherever they are.
+        match self.listed_source.unwrap_or(self.source).concept_as_given(asked.code) {
             Some((source, is_printed)) => {
                 t.source = Some(source);
                 if !is_printed {
@@ -194,7 +201,7 @@ impl<'e> Translator<'e> {
         let Some(source) = t.source else { return t };
         if let Some(date) = asked.date.filter(|&date| source.is_listed() && source.status_on(date).is_none_or(|s| s == Status::Inactive)) {
             t.outcome = Outcome::NotValidOnDate;
-            t.nearest = succession::replacements(index, source, Some(date));
+            t.nearest = succession::replacements(source.system().index(), source, Some(date));
             let doubt = self.source.gap_on(date).and_then(|_| coverage(self.source, date));
             t.message = format!("{} is not valid on {date}{}", source.code(), doubt.map_or_else(String::new, |d| format!("; {d}"))).into();
             return t;
@@ -219,6 +226,7 @@ impl<'e> Translator<'e> {
         if t.outcome == Outcome::Unmapped {
             self.without_rows(source, asked.date, &mut t);
         }
+        self.tell_as_listed(&mut t);
         if let Some(date) = self.options.target_date {
             self.follow(date, &mut t);
         }
@@ -249,13 +257,19 @@ impl<'e> Translator<'e> {
     /// What is no code may be one after a repair, or near to some.
     #[cold]
     fn look_closer(&self, asked: &Asked<'_>, t: &mut Translation<'e>) {
-        let found = suggest::resolve(self.source, asked.code);
+        if let Some(named) = self.listed_source.and(self.source.concept(asked.code)) {
+            // What no release lists and a row names is a code for this map.
+            t.source = Some(named);
+            return;
+        }
+        let system = self.listed_source.unwrap_or(self.source);
+        let found = suggest::resolve(system, asked.code);
         if found.concept.is_some() {
             (t.source, t.repairs) = (found.concept, found.repairs);
             return;
         }
         t.outcome = Outcome::InvalidCode;
-        t.nearest = suggest::suggestions(self.source, asked.code, &found);
+        t.nearest = suggest::suggestions(system, asked.code, &found);
         let (code, system, elsewhere) = (asked.code.trim(), self.source.alias(), suggest::but_one_of(&t.nearest));
         t.message = format!("`{code}` is not a code of {system}{elsewhere}").into();
         // Reviewers settle these too: a local code, or one that was mistyped the same way a thousand times.
@@ -287,6 +301,7 @@ impl<'e> Translator<'e> {
     fn by_maps(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) {
         t.map = self.maps.first().copied();
         for &map in &self.maps {
+            t.denials.extend(scenarios::denials(map, source, self.options.reverse, scenarios::When(asked.date)));
             if let Some(reading) = self.reading(map, source, asked) {
                 t.map = Some(map);
                 return t.take(reading);
@@ -296,6 +311,7 @@ impl<'e> Translator<'e> {
 
     fn reading(&self, map: ConceptMap<'e>, source: Concept<'e>, asked: &Asked<'_>) -> Option<Reading<'e>> {
         let when = scenarios::When(asked.date);
+        let source = beside::in_index(map.source().index(), source)?;
         if self.options.reverse {
             return scenarios::reversed(map, source, when);
         }
@@ -317,10 +333,12 @@ impl<'e> Translator<'e> {
             return;
         }
         if let Some(&map) = self.maps.first() {
-            let ended = self.maps.iter().find_map(|map| scenarios::none_holds(*map, source, scenarios::When(date)));
-            t.message = ended.filter(|_| !self.options.reverse).map_or(Message::NoRow(map, source), Message::from);
+            if t.message.is_empty() {
+                let ended = self.maps.iter().find_map(|map| scenarios::none_holds(*map, source, scenarios::When(date)));
+                t.message = ended.filter(|_| !self.options.reverse).map_or(Message::NoRow(map, source), Message::from);
+            }
             if source.is_expired() {
-                t.nearest = succession::replacements(self.engine.index(), source, date);
+                t.nearest = succession::replacements(source.system().index(), source, date);
                 let successors = if t.nearest.is_empty() { "and no successor is known" } else { "and what took its place has none either" };
                 t.message = format!("{}; {} has expired, {successors}", t.message, source.code()).into();
             }
@@ -346,7 +364,6 @@ impl<'e> Translator<'e> {
 
     /// Replaces targets that are no codes on the target date by their successors, each with its hops.
     fn follow(&self, date: Date, t: &mut Translation<'e>) {
-        let index = self.engine.index();
         for group in t.scenarios.iter_mut().flat_map(|s| &mut s.groups) {
             if group.options.iter().all(|o| o.concept.is_valid_on(Some(date))) {
                 group.options.iter_mut().for_each(|o| o.state = TargetState::Valid);
@@ -355,8 +372,11 @@ impl<'e> Translator<'e> {
             let mut followed: SmallVec<[Target<'e>; 1]> = SmallVec::with_capacity(group.options.len());
             for mut option in std::mem::take(&mut group.options) {
                 option.state = state(option.concept, Some(date));
-                let ways =
-                    if option.state == TargetState::Valid { Vec::new() } else { succession::successors(index, option.concept, Some(date)) };
+                let ways = if option.state == TargetState::Valid {
+                    Vec::new()
+                } else {
+                    succession::successors(option.concept.system().index(), option.concept, Some(date))
+                };
                 if ways.is_empty() && !followed.iter().any(|f| f.concept == option.concept) {
                     followed.push(option);
                     continue;
@@ -403,7 +423,7 @@ impl<'e> Translator<'e> {
             return;
         }
         let denied = t.targets().find(|o| o.denied).map(|o| o.concept);
-        let lapsed = t.targets().find(|o| o.state != TargetState::Valid && !is_all_there_is(o)).map(|o| (o.concept, o.state));
+        let lapsed = t.targets().find(|o| o.state != TargetState::Valid && !self.is_all_there_is(o)).map(|o| (o.concept, o.state));
         t.message = match (denied, lapsed, dated) {
             (Some(target), ..) => Message::Denied(target),
             (None, Some((target, _)), Some(date)) => format!("{} is not valid on {date}", target.code()).into(),
@@ -418,8 +438,13 @@ impl<'e> Translator<'e> {
         match (self.options.target_date, target.origin) {
             (Some(_), _) => target.state == TargetState::Valid,
             (None, Origin::Same) => target.concept.is_valid_on(asked),
-            (None, _) => target.state != TargetState::Unlisted || is_all_there_is(target),
+            (None, _) => target.state != TargetState::Unlisted || self.is_all_there_is(target),
         }
+    }
+
+    /// Whether a target is named by a map alone because no release of its system is loaded at all.
+    fn is_all_there_is(&self, target: &Target<'_>) -> bool {
+        target.state == TargetState::Unlisted && target.concept.system().releases().is_empty() && self.listed_target.is_none()
     }
 }
 
@@ -429,11 +454,6 @@ pub fn lapse(concept: Concept<'_>, date: Option<Date>) -> Option<TargetState> {
     let state = state(concept, date);
     let is_all_there_is = state == TargetState::Unlisted && concept.system().releases().is_empty();
     (state != TargetState::Valid && !is_all_there_is).then_some(state)
-}
-
-/// Whether a target is named by a map alone because no release of its system is loaded at all.
-fn is_all_there_is(target: &Target<'_>) -> bool {
-    target.state == TargetState::Unlisted && target.concept.system().releases().is_empty()
 }
 
 /// Whether the map says it of the source itself, from source to target, and nobody denies it: what else is found is for a person.

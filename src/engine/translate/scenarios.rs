@@ -2,7 +2,7 @@
 
 use super::super::answer::{Group, Message, Need, Origin, Outcome, Scenario, Scenarios, Target};
 use super::super::rules::{Condition, RuleRow, Verdict, decide};
-use super::{fold, seventh, state};
+use super::{beside, fold, seventh, state};
 use crate::index::{CodeSystem, Concept, ConceptMap, Row};
 use crate::model::rule::{self, Facts, Program};
 use crate::model::{Date, MapKind, Relationship};
@@ -88,6 +88,21 @@ pub(super) fn of_rows<'e>(
 /// Whether a row only says what its source is not.
 fn is_denial(row: Row<'_>) -> bool {
     row.relationship() == Relationship::NotRelatedTo && !row.is_no_map()
+}
+
+/// The rows that say what a source is not; backwards, what a target is not.
+pub(super) fn denials<'e>(map: ConceptMap<'e>, asked: Concept<'e>, backward: bool, when: When) -> Vec<Row<'e>> {
+    let own = if map.kind() == MapKind::Table { beside::in_index(map.source().index(), asked) } else { None };
+    let Some(own) = own else { return Vec::new() };
+    let says_not = |row: &Row<'e>| is_denial(*row) && row.target().is_some() && when.holds(row);
+    if backward { map.rows_to(own).filter(says_not).collect() } else { map.rows_of(own).filter(says_not).collect() }
+}
+
+/// What else the source of a row needs beside the row's own target, by the number of its group: those of one group are alternatives.
+pub(in crate::engine) fn together<'e>(row: Row<'e>) -> Vec<(u16, Concept<'e>)> {
+    let Some(source) = row.source().filter(|_| needs_others(row)) else { return Vec::new() };
+    let others = row.map().rows_of(source).filter(|other| other.scenario() == row.scenario() && other.group() != row.group());
+    others.filter_map(|other| Some((other.group(), other.target()?))).collect()
 }
 
 /// Whether one concept of a system is a kind of another, both by their numbers.
@@ -179,6 +194,8 @@ fn by_conditions<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Re
         reading.outcome = Outcome::NeedsFacts;
         reading.needs = needs;
     } else if holding.is_empty() {
+        // The map says nothing of such a patient, which is not to say that there is no target.
+        reading.outcome = Outcome::Unmapped;
         reading.message = Message::Words("no row of the map holds under the given facts".into());
     }
     reading
@@ -205,7 +222,9 @@ fn by_rules<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Reading
     let mut needs = Vec::new();
     let mut scenario = Scenario::default();
     let mut message = Message::None;
+    let mut says_nothing = true;
     for decided in decide(&asked, facts, is_a) {
+        says_nothing &= matches!(decided.verdict, Verdict::NoRule);
         let options = match decided.verdict {
             Verdict::Target(row) => smallvec![row],
             Verdict::Choice(rows) => rows,
@@ -236,10 +255,11 @@ fn by_rules<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Reading
     let scenarios = if scenario.groups.is_empty() { Scenarios::new() } else { Scenarios::from_buf([scenario]) };
     let outcome = match (waits, scenarios.is_empty()) {
         (true, _) => Outcome::NeedsFacts,
+        (false, true) if says_nothing => Outcome::Unmapped,
         (false, true) => Outcome::NoMap,
         (false, false) => Outcome::Choice,
     };
-    if outcome != Outcome::NoMap {
+    if !matches!(outcome, Outcome::NoMap | Outcome::Unmapped) {
         message = Message::None;
     }
     Reading { scenarios, needs, outcome, message }

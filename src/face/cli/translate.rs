@@ -128,6 +128,9 @@ fn facts(args: &Args) -> Result<Facts> {
             _ => bail!("--with takes snomed|CODE (map rules ask for SNOMED CT findings only) or ATTRIBUTE=VALUE"),
         }
     }
+    if let Some(why) = facts.contradiction() {
+        bail!("the facts contradict each other: {why}");
+    }
     Ok(facts)
 }
 

@@ -6,7 +6,10 @@
 //! hash of the last line elsewhere, which `xwalk audit verify` prints.
 //!
 //! A single thread writes. Requests hand over their lines and go on; if the disk cannot keep up, they wait. If it fails, the service
-//! stops answering rather than answer unrecorded ([`Audit::failed`]).
+//! stops answering rather than answer unrecorded ([`Audit::failed`]), until the log is opened anew ([`Audit::reopen`]).
+//!
+//! To rotate a log, give the file another name: the next line begins a new file, whose first line has the hash of the old one's last
+//! line as `after`. A log that somebody removed is begun again in the same way, and its first line tells of it.
 
 use crate::face::wire::fhir::Json;
 use std::fs::File;
@@ -38,9 +41,16 @@ pub struct Event {
     pub index: String,
 }
 
+/// What the writing thread is told.
+enum Told {
+    Line(Box<Event>),
+    /// Open the file that has the log's name now; say how that went.
+    Reopen(SyncSender<Result<(), Error>>),
+}
+
 /// The open log.
 pub struct Audit {
-    lines: Option<SyncSender<Event>>,
+    told: Option<SyncSender<Told>>,
     failed: Arc<AtomicBool>,
     writer: Option<std::thread::JoinHandle<()>>,
 }
@@ -68,31 +78,33 @@ pub struct Verified {
 impl Audit {
     /// Opens a log, or begins one. A log that is not in order is refused.
     pub fn open(path: &Path) -> Result<Audit, Error> {
-        let failed = |source| Error::Io { file: path.to_owned(), source };
-        let mut file = File::options().create(true).read(true).append(true).open(path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(std::fs::TryLockError::WouldBlock) => return Err(Error::Locked { file: path.to_owned() }),
-            Err(std::fs::TryLockError::Error(e)) => return Err(failed(e)),
-        }
-        let verified = verify_from(path, &mut BufReader::new(&file))?;
-        file.seek(SeekFrom::End(0)).map_err(failed)?;
-        let (lines, events) = sync_channel(QUEUE);
-        let flag = Arc::new(AtomicBool::new(false));
+        let log = Log::open(path, None)?;
+        let (told, hear) = sync_channel(QUEUE);
+        let failed = Arc::new(AtomicBool::new(false));
         let writer = {
-            let flag = Arc::clone(&flag);
-            std::thread::Builder::new().name("audit".into()).spawn(move || write(file, verified, &events, &flag)).map_err(failed)?
+            let (file, failed) = (path.to_owned(), Arc::clone(&failed));
+            let run = move || write(&file, log, &hear, &failed);
+            std::thread::Builder::new().name("audit".into()).spawn(run).map_err(|source| Error::Io { file: path.to_owned(), source })?
         };
-        Ok(Audit { lines: Some(lines), failed: flag, writer: Some(writer) })
+        Ok(Audit { told: Some(told), failed, writer: Some(writer) })
     }
 
     /// Hands a line over. Waits only if the disk is 4,096 lines behind.
     pub fn record(&self, event: Event) {
-        if let Some(lines) = &self.lines
-            && lines.send(event).is_err()
+        if let Some(told) = &self.told
+            && told.send(Told::Line(Box::new(event))).is_err()
         {
             self.failed.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// Goes on in the file that has the log's name now: a new one, if the old one was renamed or removed. Waits for the disk.
+    pub fn reopen(&self) -> Result<(), Error> {
+        let (say, hear) = sync_channel(1);
+        if let Some(told) = &self.told {
+            let _ = told.send(Told::Reopen(say));
+        }
+        hear.recv().unwrap_or(Ok(()))
     }
 
     /// Whether lines can no longer be written.
@@ -104,33 +116,106 @@ impl Audit {
 impl Drop for Audit {
     /// Waits until all lines are on the disk.
     fn drop(&mut self) {
-        self.lines = None;
+        self.told = None;
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
     }
 }
 
-fn write(file: File, mut last: Verified, events: &Receiver<Event>, failed: &AtomicBool) {
-    let mut out = BufWriter::new(file);
-    while let Ok(event) = events.recv() {
-        let mut result = append(&mut out, &mut last, &event);
-        for event in events.try_iter().take(QUEUE) {
-            result = result.and_then(|()| append(&mut out, &mut last, &event));
+/// A file that is locked and in order.
+struct Log {
+    out: BufWriter<File>,
+    last: Verified,
+    /// Of the last line of the file before this one; only until the first line is written.
+    after: Option<String>,
+}
+
+impl Log {
+    fn open(path: &Path, after: Option<String>) -> Result<Log, Error> {
+        let failed = |source| Error::Io { file: path.to_owned(), source };
+        let mut options = File::options();
+        options.create(true).read(true).append(true);
+        // Who asked when is nobody else's.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(std::fs::TryLockError::WouldBlock) => return Err(Error::Locked { file: path.to_owned() }),
+            Err(std::fs::TryLockError::Error(e)) => return Err(failed(e)),
         }
-        // One write and one sync for all that waited.
-        if result.and_then(|()| out.flush()).and_then(|()| out.get_ref().sync_data()).is_err() {
-            failed.store(true, Ordering::Relaxed);
-            return;
+        let last = verify_from(path, &mut BufReader::new(&file))?;
+        file.seek(SeekFrom::End(0)).map_err(failed)?;
+        let after = after.filter(|_| last.lines == 0);
+        Ok(Log { out: BufWriter::new(file), last, after })
+    }
+
+    /// Whether the file still has its name.
+    fn is_at(&self, path: &Path) -> bool {
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::MetadataExt;
+            let id = |m: std::fs::Metadata| (m.dev(), m.ino());
+            let (own, named) = (self.out.get_ref().metadata().map(id), std::fs::metadata(path).map(id));
+            matches!((own, named), (Ok(own), Ok(named)) if own == named)
+        }
+        #[cfg(not(unix))]
+        path.exists()
+    }
+
+    /// One write and one sync for all that waited.
+    fn end_batch(&mut self) -> io::Result<()> {
+        self.out.flush().and_then(|()| self.out.get_ref().sync_data())
+    }
+}
+
+fn write(path: &Path, log: Log, told: &Receiver<Told>, failed: &AtomicBool) {
+    let mut hash = log.last.hash.clone();
+    let mut log = Some(log);
+    while let Ok(first) = told.recv() {
+        let batch: Vec<Told> = std::iter::once(first).chain(told.try_iter().take(QUEUE)).collect();
+        let is_asked = failed.load(Ordering::Relaxed) && batch.iter().any(|told| matches!(told, Told::Reopen(_)));
+        let mut reopened = Ok(());
+        // Nobody may write on in a file that has lost its name: its lines would be found by nobody.
+        if is_asked || log.as_ref().is_some_and(|log| !log.is_at(path)) {
+            // The old one is closed first: it may be the same file, and it is locked.
+            log = None;
+            reopened = Log::open(path, Some(hash.clone()).filter(|h| h != BEGINNING)).map(|new| log = Some(new));
+            match &reopened {
+                Ok(()) => tracing::warn!(file = %path.display(), "the audit log goes on in another file"),
+                Err(why) => tracing::error!(%why, "the audit log cannot go on; nothing is answered until it can"),
+            }
+        }
+        let mut waiting = None;
+        let mut wrote = Ok(());
+        for told in batch {
+            match (told, &mut log) {
+                (Told::Line(event), Some(log)) if wrote.is_ok() => wrote = append(&mut log.out, &mut log.last, log.after.take(), &event),
+                (Told::Line(_), _) => {}
+                (Told::Reopen(say), _) => waiting = Some(say),
+            }
+        }
+        if let Err(why) = wrote.and_then(|()| log.as_mut().map_or(Ok(()), Log::end_batch)) {
+            tracing::error!(%why, "the audit log cannot be written; nothing is answered until it can");
+            log = None;
+        }
+        if let Some(log) = &log {
+            hash.clone_from(&log.last.hash);
+        }
+        failed.store(log.is_none(), Ordering::Relaxed);
+        if let Some(say) = waiting {
+            let _ = say.send(reopened);
         }
     }
 }
 
-fn append(out: &mut impl Write, last: &mut Verified, event: &Event) -> io::Result<()> {
+fn append(out: &mut impl Write, last: &mut Verified, after: Option<String>, event: &Event) -> io::Result<()> {
     last.lines += 1;
     let mut json = Json::with_capacity(320);
     json.object(|o| {
         o.key("n").number(last.lines);
+        o.field_if("after", after.as_deref().unwrap_or(""));
         o.field("time", &jiff::Timestamp::now().to_string());
         o.field("request_id", &event.request_id);
         o.field_if("who", &event.who);
@@ -240,6 +325,37 @@ mod tests {
             assert!(matches!(verify(&path), Err(Error::Broken { .. })), "{what}");
             assert!(Audit::open(&path).is_err(), "{what}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_log_that_was_renamed_or_removed_goes_on_in_a_new_file() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("audit.ndjson"), folder.path().join("audit.1"));
+        let audit = Audit::open(&path).unwrap();
+        audit.record(event(1));
+        audit.reopen().unwrap();
+        assert_eq!(verify(&path).unwrap().lines, 1, "nothing happened to it, so it goes on");
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::rename(&path, &old).unwrap();
+        audit.reopen().unwrap();
+        audit.record(event(2));
+        audit.reopen().unwrap();
+        let before = verify(&old).unwrap();
+        assert_eq!((before.lines, verify(&path).unwrap().lines), (1, 1));
+        assert!(std::fs::read_to_string(&path).unwrap().contains(&format!("\"after\":\"{}\"", before.hash)), "the files are chained too");
+        std::fs::remove_file(&path).unwrap();
+        audit.record(event(3));
+        audit.reopen().unwrap();
+        assert_eq!(verify(&path).unwrap().lines, 1, "what was removed is noticed with the next line");
+        // What cannot be written is no log; once it can be, it goes on.
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(audit.reopen().is_err() && audit.failed());
+        std::fs::remove_dir(&path).unwrap();
+        audit.reopen().unwrap();
+        assert!(!audit.failed());
     }
 
     #[test]

@@ -15,14 +15,16 @@ use hyper::body::{Body as _, Incoming};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const ANYBODY: HeaderValue = HeaderValue::from_static("*");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// Requests of operators beyond those that may be worked on.
+const OPERATORS: usize = 16;
 /// For everything but pages, which say their own: an answer is data, and nothing in it may run or be framed.
 const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
@@ -105,17 +107,45 @@ impl Doors {
 pub(super) struct Busy {
     state: Arc<State>,
     is_stranger: bool,
+    /// What the books are to say of a stream, once it has ended.
+    record: Later,
+    status: u16,
+}
+
+/// What becomes of a stream whose client goes away before its end.
+const CLIENT_GONE: u16 = 499;
+
+/// Where the record of a stream waits for its end; beside the answer's headers, until the books are written.
+#[derive(Clone, Default)]
+pub(super) struct Later(Arc<Mutex<Option<Record>>>);
+
+/// What the books say of a request.
+struct Record {
+    operation: usize,
+    began: Instant,
+    /// For the audit log, if there is one.
+    event: Option<Event>,
+}
+
+impl Record {
+    fn write(self, state: &State, status: u16) {
+        let took = self.began.elapsed();
+        state.metrics.request(self.operation, status, took);
+        if let (Some(audit), Some(event)) = (&state.audit, self.event) {
+            audit.record(Event { status, duration_us: took.as_micros() as u64, ..event });
+        }
+    }
 }
 
 impl Busy {
-    fn begin(state: &Arc<State>, is_stranger: bool) -> Result<Busy, Failure> {
+    fn begin(state: &Arc<State>, is_stranger: bool, most: usize) -> Result<Busy, Failure> {
         let doors = &state.doors;
         let busy = doors.busy.fetch_add(1, Ordering::Relaxed);
         let strangers = if is_stranger { doors.strangers.fetch_add(1, Ordering::Relaxed) } else { 0 };
         state.metrics.in_flight.inc();
         // Dropping it gives the places back.
-        let place = Busy { state: Arc::clone(state), is_stranger };
-        if busy >= state.limits.concurrent || strangers > state.limits.concurrent / 4 {
+        let place = Busy { state: Arc::clone(state), is_stranger, record: Later::default(), status: CLIENT_GONE };
+        if busy >= most || strangers > state.limits.concurrent / 4 {
             let mut failure = Failure::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 Issue::error("throttled", "too many requests are being worked on; come again"),
@@ -127,8 +157,23 @@ impl Busy {
     }
 }
 
+impl Busy {
+    /// For the answer of a stream: its books are written at its end.
+    pub fn later(&self) -> Later {
+        self.record.clone()
+    }
+
+    /// How the stream ended.
+    pub fn ended(&mut self, status: StatusCode) {
+        self.status = status.as_u16();
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
+        if let Some(record) = self.record.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            record.write(&self.state, self.status);
+        }
         self.state.doors.busy.fetch_sub(1, Ordering::Relaxed);
         if self.is_stranger {
             self.state.doors.strangers.fetch_sub(1, Ordering::Relaxed);
@@ -177,20 +222,22 @@ pub(super) async fn handle(state: Arc<State>, peer: SocketAddr, request: Request
         }
     }
     let status = response.status().as_u16();
-    let took = began.elapsed();
-    state.metrics.request(number, status, took);
-    tracing::debug!(operation = NAMES[number], status, micros = took.as_micros() as u64, id = ?id, "request");
-    if let Some(audit) = state.audit.as_ref().filter(|_| !matches!(number, 0 | 1)) {
-        audit.record(Event {
-            request_id: id.to_str().unwrap_or_default().to_owned(),
-            who,
-            from: client(&state.doors, peer, &parts.headers).to_string(),
-            method: parts.method.to_string(),
-            operation,
-            status,
-            duration_us: took.as_micros() as u64,
-            index: state.fingerprint.load().as_ref().clone(),
-        });
+    let micros = began.elapsed().as_micros() as u64;
+    tracing::debug!(operation = NAMES[number], status, micros, id = id.to_str().unwrap_or_default(), "request");
+    let event = state.audit.as_ref().filter(|_| !matches!(number, 0 | 1)).map(|_| Event {
+        request_id: id.to_str().unwrap_or_default().to_owned(),
+        who,
+        from: client(&state.doors, peer, &parts.headers).to_string(),
+        method: parts.method.to_string(),
+        operation,
+        status,
+        duration_us: micros,
+        index: state.fingerprint.load().as_ref().clone(),
+    });
+    let record = Record { operation: number, began, event };
+    match response.extensions_mut().remove::<Later>() {
+        Some(later) => *later.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(record),
+        None => record.write(&state, status),
     }
     response.headers_mut().insert(REQUEST_ID, id);
     response
@@ -257,6 +304,12 @@ fn admit(
     if hosts > 1 || (hosts == 0 && parts.version == Version::HTTP_11) {
         return Err(Failure::invalid("a request of HTTP/1.1 has one header Host, no more and no less"));
     }
+    // RFC 9112, 3.2.2: what the request line names takes the place of Host; where the two differ, somebody is misled.
+    if let (Some(named), Some(host)) = (parts.uri.authority(), headers.get(header::HOST))
+        && !host.as_bytes().eq_ignore_ascii_case(named.as_str().as_bytes())
+    {
+        return Err(Failure::invalid("the address names another host than the header Host"));
+    }
     if doors.local_names_only && !headers.get(header::HOST).is_none_or(is_local) {
         let issue = Issue::error("forbidden", "this service answers to localhost only; call it by that name");
         return Err(Failure::new(StatusCode::MISDIRECTED_REQUEST, issue));
@@ -267,7 +320,9 @@ fn admit(
         let issue = Issue::error("forbidden", "pages of other sites may not post here");
         return Err(Failure::new(StatusCode::FORBIDDEN, issue));
     }
-    if let Some(rate) = &doors.rate
+    // Whoever asks whether we live must get an answer just when we are busiest.
+    let is_health = matches!(route, Route::Live | Route::Ready);
+    if let Some(rate) = doors.rate.as_ref().filter(|_| !is_health)
         && let Err(until) = rate.check_key(&client(doors, peer, headers))
     {
         let wait = until.wait_time_from(governor::clock::DefaultClock::default().now());
@@ -296,18 +351,19 @@ fn admit(
             }
         }
     }
-    if !matches!(route, Route::Live | Route::Ready) && state.audit.as_ref().is_some_and(super::audit::Audit::failed) {
+    // A reload may be what mends it.
+    if !is_health && *route != Route::Reload && state.audit.as_ref().is_some_and(super::audit::Audit::failed) {
         let issue = Issue::error("exception", "the audit log cannot be written; nothing is answered until it can");
         return Err(Failure::new(StatusCode::SERVICE_UNAVAILABLE, issue));
     }
     route.check_method(method)?;
-    if matches!(route, Route::Live | Route::Ready) {
-        // Whoever asks whether we live must get an answer just when we are busiest.
-        state.doors.busy.fetch_add(1, Ordering::Relaxed);
-        state.metrics.in_flight.inc();
-        return Ok(Busy { state: Arc::clone(state), is_stranger: false });
-    }
-    Busy::begin(state, route.role().is_none())
+    let most = match route {
+        Route::Live | Route::Ready => usize::MAX,
+        // Whoever operates the service must be heard when it is full.
+        Route::Metrics | Route::Reload => state.limits.concurrent + OPERATORS,
+        _ => state.limits.concurrent,
+    };
+    Busy::begin(state, route.role().is_none() && !is_health, most)
 }
 
 /// Where pages of other sites may ask too: the Reconciliation API wants it. What is given out there are public codes, no cookie opens it,
@@ -459,7 +515,8 @@ pub(super) async fn read_whole(headers: &HeaderMap, body: Incoming, limits: &Lim
 
 /// Compressed bodies are refused: what they unfold to cannot be known beforehand.
 pub(super) fn check_encoding(headers: &HeaderMap) -> Result<(), Failure> {
-    if headers.get(header::CONTENT_ENCODING).is_some_and(|e| e != "identity") {
+    let folded = |name, plain: &str| headers.get_all(name).iter().any(|e| !e.as_bytes().eq_ignore_ascii_case(plain.as_bytes()));
+    if folded(header::CONTENT_ENCODING, "identity") || folded(header::TRANSFER_ENCODING, "chunked") {
         let issue = Issue::error("not-supported", "compressed bodies are not taken; send it as it is");
         return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, issue));
     }

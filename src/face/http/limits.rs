@@ -10,6 +10,8 @@ pub struct Limits {
     pub body: usize,
     /// Bytes of a file to convert, which is laid down on the disk: 413 beyond.
     pub file: u64,
+    /// Bytes that all such files take together: 503 beyond.
+    pub files: u64,
     /// Files that are converted at a time: 503 beyond.
     pub conversions: usize,
     /// Bytes of one line of a stream: 413 beyond.
@@ -22,8 +24,11 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a client may take over a whole body that is held: 408.
     pub body_time: Duration,
-    /// Entries of a batch Bundle or of `$batch-validate-code`, codings of a CodeableConcept: 422 `too-costly` beyond.
+    /// Entries of a batch Bundle or of `$batch-validate-code`, codings of a CodeableConcept, dependencies of a `$translate`: 422
+    /// `too-costly` beyond.
     pub batch: usize,
+    /// Bytes of the answers in a batch: the entries after that are `too-costly`.
+    pub batch_answer: usize,
     /// Matches of one answer of `$translate`: 422 `too-costly` beyond.
     pub fan_out: usize,
     /// Concepts of one page of an expansion, and of an expansion without paging: 422 `too-costly` beyond.
@@ -45,6 +50,7 @@ impl Default for Limits {
         Limits {
             body: 8 << 20,
             file: 4 << 30,
+            files: 8 << 30,
             conversions: 2,
             line: 64 << 10,
             headers: 16 << 10,
@@ -52,6 +58,7 @@ impl Default for Limits {
             idle: Duration::from_secs(30),
             body_time: Duration::from_secs(60),
             batch: 1_000,
+            batch_answer: 32 << 20,
             fan_out: 2_000,
             expansion: 1_000,
             kept: 1 << 16,

@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_secs(5);
 pub struct Server {
     state: Arc<State>,
     listener: TcpListener,
-    tls: Option<(tokio_rustls::TlsAcceptor, Arc<Certificate>)>,
+    tls: Option<tokio_rustls::TlsAcceptor>,
     grace: Duration,
 }
 
@@ -32,7 +32,6 @@ pub struct Server {
 #[derive(Clone)]
 pub struct Handle {
     state: Arc<State>,
-    certificate: Option<Arc<Certificate>>,
     stop: Arc<watch::Sender<bool>>,
 }
 
@@ -42,12 +41,8 @@ impl Handle {
         self.stop.send_replace(true);
     }
 
-    /// Opens the index, the tokens and the certificates anew, as at SIGHUP.
+    /// Opens the index, the tokens, the audit log and the certificates anew, as at SIGHUP.
     pub async fn reload(&self) -> Result<String, String> {
-        if let Some(certificate) = &self.certificate {
-            certificate.look();
-        }
-        self.state.doors.reload().map_err(|e| e.to_string())?;
         self.state.reload().await
     }
 }
@@ -65,7 +60,7 @@ impl Server {
             }
         }
         let doors = guard::Doors::new(&config)?;
-        let tls = config.tls.as_ref().map(Certificate::acceptor).transpose()?;
+        let (tls, certificate) = config.tls.as_ref().map(Certificate::acceptor).transpose()?.unzip();
         let audit = config.audit.as_deref().map(audit::Audit::open).transpose()?;
         let engine = open().map_err(Error::Index)?;
         let listener = TcpListener::bind(address).await.map_err(|source| Error::Listen { address, source })?;
@@ -80,7 +75,9 @@ impl Server {
             fingerprint: ArcSwap::from_pointee(fingerprint),
             doors,
             audit,
+            certificate,
             converting: Arc::new(Semaphore::new(config.limits.conversions)),
+            spooled: std::sync::atomic::AtomicU64::new(0),
             limits: config.limits,
             inline: fhir::inline::Cache::default(),
             others,
@@ -97,10 +94,8 @@ impl Server {
     pub async fn run(self, started: impl FnOnce(Handle)) {
         let Server { state, listener, tls, grace } = self;
         let (stop, mut stopping) = watch::channel(false);
-        let certificate = tls.as_ref().map(|(_, certificate)| Arc::clone(certificate));
-        let handle = Handle { state: Arc::clone(&state), certificate: certificate.clone(), stop: Arc::new(stop) };
-        started(handle.clone());
-        let tidy = tokio::spawn(tidy(Arc::clone(&state), certificate));
+        started(Handle { state: Arc::clone(&state), stop: Arc::new(stop) });
+        let tidy = tokio::spawn(tidy(Arc::clone(&state)));
         let free = Arc::new(Semaphore::new(state.limits.connections));
         // Every connection holds a sender; when the last is gone, nothing is left to wait for.
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
@@ -122,7 +117,7 @@ impl Server {
                     continue;
                 }
             };
-            let (state, tls, stopping, alive) = (Arc::clone(&state), tls.as_ref().map(|(a, _)| a.clone()), stopping.clone(), alive.clone());
+            let (state, tls, stopping, alive) = (Arc::clone(&state), tls.clone(), stopping.clone(), alive.clone());
             tokio::spawn(async move {
                 state.metrics.connections.inc();
                 let _ = stream.set_nodelay(true);
@@ -233,7 +228,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Stalling<S> {
 }
 
 /// What has to be looked at from time to time.
-async fn tidy(state: Arc<State>, certificate: Option<Arc<Certificate>>) {
+async fn tidy(state: Arc<State>) {
     let mut every = tokio::time::interval(LOOK);
     let mut day = today();
     loop {
@@ -243,7 +238,7 @@ async fn tidy(state: Arc<State>, certificate: Option<Arc<Certificate>>) {
             day = today();
             state.served().kept.clear();
         }
-        if let Some(certificate) = &certificate {
+        if let Some(certificate) = &state.certificate {
             certificate.look();
         }
     }
@@ -251,7 +246,7 @@ async fn tidy(state: Arc<State>, certificate: Option<Arc<Certificate>>) {
 
 /// The certificate in use; taken from its files again when they change.
 #[derive(Debug)]
-struct Certificate {
+pub(super) struct Certificate {
     files: Tls,
     current: ArcSwap<(rustls::sign::CertifiedKey, SystemTime)>,
 }
@@ -300,7 +295,7 @@ impl Certificate {
         of(&files.certificates).max(of(&files.key))
     }
 
-    fn look(&self) {
+    pub(super) fn look(&self) {
         if Certificate::changed(&self.files) == self.current.load().1 {
             return;
         }

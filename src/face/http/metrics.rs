@@ -37,7 +37,11 @@ impl Metrics {
         let outcomes = Family::<Labels, Counter>::default();
         let (in_flight, connections, index_bytes, reloads) = (Gauge::default(), Gauge::default(), Gauge::default(), Counter::default());
         registry.register("requests", "Requests answered", requests.clone());
-        registry.register("request_seconds", "Time from the first byte of a request to the answer's headers", seconds.clone());
+        registry.register(
+            "request_seconds",
+            "Time from the first byte of a request to the answer's headers, of a stream to its end",
+            seconds.clone(),
+        );
         registry.register("translations", "Answers of translate", outcomes.clone());
         registry.register("in_flight_requests", "Requests being worked on", in_flight.clone());
         registry.register("open_connections", "Connections open", connections.clone());

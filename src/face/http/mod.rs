@@ -109,10 +109,13 @@ struct State {
     fingerprint: ArcSwap<String>,
     doors: guard::Doors,
     audit: Option<audit::Audit>,
+    certificate: Option<Arc<listen::Certificate>>,
     limits: Limits,
     inline: fhir::inline::Cache,
     /// Places for files to be converted.
     converting: Arc<tokio::sync::Semaphore>,
+    /// Bytes of files that lie on the disk to be converted.
+    spooled: std::sync::atomic::AtomicU64,
     /// What else is served: the review workbench.
     others: Option<axum::Router>,
 }
@@ -126,11 +129,21 @@ impl State {
         self.served.load_full()
     }
 
-    /// Opens the index anew and swaps it in. On failure the old one goes on.
+    /// Opens everything anew that may have changed: certificates, tokens, the audit log, the index. What cannot be opened stays as it was.
     async fn reload(self: &Arc<State>) -> Result<String, String> {
         let _one = self.reloading.lock().await;
         let state = Arc::clone(self);
-        let opened = tokio::task::spawn_blocking(move || (state.open)()).await.map_err(|e| format!("the reload died: {e}"))?;
+        let open = move || {
+            if let Some(certificate) = &state.certificate {
+                certificate.look();
+            }
+            state.doors.reload().map_err(|e| e.to_string())?;
+            if let Some(audit) = &state.audit {
+                audit.reopen().map_err(|e| e.to_string())?;
+            }
+            (state.open)()
+        };
+        let opened = tokio::task::spawn_blocking(open).await.map_err(|e| format!("the reload died: {e}"))?;
         match opened {
             Ok(engine) => {
                 let fingerprint = engine.index().fingerprint();

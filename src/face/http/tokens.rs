@@ -174,6 +174,15 @@ fn write_file(path: &Path, file: &File) -> Result<(), Error> {
     let text = toml::to_string(file).map_err(|e| Error::Damaged { file: path.display().to_string(), what: e.to_string() })?;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    // Who may read the old file may read the new one.
+    #[cfg(unix)]
+    if let Ok(old) = std::fs::metadata(path) {
+        use std::os::unix::fs::MetadataExt;
+        // Where owner and group cannot be kept, the new file is readable for its owner alone.
+        if std::os::unix::fs::fchown(temporary.as_file(), Some(old.uid()), Some(old.gid())).is_ok() {
+            temporary.as_file().set_permissions(old.permissions()).map_err(failed)?;
+        }
+    }
     temporary.write_all(text.as_bytes()).and_then(|()| temporary.as_file().sync_all()).map_err(failed)?;
     temporary.persist(path).map_err(|e| failed(e.error))?;
     Ok(())
@@ -207,6 +216,16 @@ mod tests {
         let admin = add(&path, "admin", Role::Admin, Some(day("2026-12-31"))).unwrap();
         assert!(matches!(add(&path, "reader", Role::Read, None), Err(Error::Exists(_))));
         assert!(matches!(add(&path, "no blanks", Role::Read, None), Err(Error::Name(_))));
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::{MetadataExt, PermissionsExt};
+            let kept = || std::fs::metadata(&path).map(|m| (m.gid(), m.permissions().mode() & 0o777)).unwrap();
+            assert_eq!(kept().1, 0o600);
+            std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+            let before = kept();
+            add(&path, "another", Role::Read, None).unwrap();
+            assert_eq!(kept(), before, "whoever may read the file may read it still");
+        }
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains(&reader) && !text.contains(&admin), "the file keeps no token");
 

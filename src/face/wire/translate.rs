@@ -77,11 +77,22 @@ pub struct Target<'a> {
     pub score: Option<f32>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub reversed: bool,
+    /// Read backwards, half of a combination: the codes that are needed with the asked one. Those of one group are alternatives.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub together: Vec<Together<'a>>,
     /// Another row, or a reviewer, says that this is not what the source means.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub denied: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ancestor: Option<CodeAndDisplay<'a>>,
+}
+
+/// A code that is needed with another one.
+#[derive(Clone, Debug, Serialize)]
+pub struct Together<'a> {
+    pub group: u16,
+    pub code: &'a str,
+    pub display: Option<&'a str>,
 }
 
 /// Which row answered, and everything else it says.
@@ -217,6 +228,7 @@ impl<'a> Target<'a> {
             hops: target.hops.iter().map(Hop::of).collect(),
             score: target.score,
             reversed: target.reversed,
+            together: target.together().into_iter().map(|(group, c)| Together { group, code: c.code(), display: c.display() }).collect(),
             denied: target.denied,
             ancestor: target.ancestor.map(CodeAndDisplay::from),
         }

@@ -313,3 +313,28 @@ mod properties {
         }
     }
 }
+
+#[test]
+fn facts_that_cannot_be_true_of_one_patient() {
+    let age = |text: &str| Age::parse(text);
+    let facts = |sex: Option<Sex>, findings: &[u64], onset: &str, now: &str, properties: &[(&str, &str)]| Facts {
+        sex,
+        findings: findings.to_vec(),
+        age_at_onset: age(onset),
+        current_age: age(now),
+        properties: properties.iter().map(|(a, v)| ((*a).to_owned(), (*v).to_owned())).collect(),
+        ..Facts::default()
+    };
+    for (facts, can_be) in [
+        (facts(None, &[], "", "", &[]), true),
+        (facts(Some(Sex::Female), &[FEMALE], "1y", "12m", &[("a", "1"), ("b", "2"), ("a", "1")]), true),
+        (facts(Some(Sex::Female), &[MALE], "", "", &[]), false),
+        (facts(Some(Sex::Male), &[FEMALE], "", "", &[]), false),
+        (facts(None, &[MALE, FEMALE], "", "", &[]), false),
+        (facts(None, &[], "3y", "1y", &[]), false),
+        (facts(None, &[], "3y", "30y", &[]), true),
+        (facts(None, &[], "", "", &[("a", "1"), ("b", "2"), ("a", "2")]), false),
+    ] {
+        assert_eq!(facts.contradiction().is_none(), can_be, "{:?}", facts.contradiction());
+    }
+}

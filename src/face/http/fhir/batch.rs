@@ -26,9 +26,11 @@ pub(super) fn validate_codes(context: &Context<'_>, kind: Kind, p: &Parameters) 
         return Err(Failure::invalid("no validation parameter: nothing to validate"));
     }
     let mut json = Json::with_capacity(512 * entries.len());
+    let mut purse = Purse::new(context.state);
     parameters::write(&mut json, |out| {
         for entry in entries {
-            let answer = validated(context, kind, &entry.value, &shared);
+            let answer = purse.check().and_then(|()| validated(context, kind, &entry.value, &shared));
+            purse.pay(&answer);
             out.resource("validation", |o| match answer {
                 Ok(body) => o.raw(&body),
                 Err(failure) => outcome::write(o, &failure.issues),
@@ -36,6 +38,29 @@ pub(super) fn validate_codes(context: &Context<'_>, kind: Kind, p: &Parameters) 
         }
     });
     Ok(json.into_bytes())
+}
+
+/// What the answers in a batch may hold together: a small request can ask for a large answer a thousand times over.
+struct Purse {
+    left: usize,
+    most: usize,
+}
+
+impl Purse {
+    fn new(state: &State) -> Purse {
+        Purse { left: state.limits.batch_answer, most: state.limits.batch_answer }
+    }
+
+    fn check(&self) -> Result<(), Failure> {
+        if self.left > 0 {
+            return Ok(());
+        }
+        Err(Failure::too_costly(format!("the answers before this one have more than {} bytes; send fewer entries", self.most)))
+    }
+
+    fn pay(&mut self, answer: &Result<Vec<u8>, Failure>) {
+        self.left = self.left.saturating_sub(answer.as_ref().map_or(0, Vec::len));
+    }
 }
 
 fn validated(context: &Context<'_>, kind: Kind, entry: &Value, shared: &[&Parameter]) -> Result<Vec<u8>, Failure> {
@@ -93,8 +118,14 @@ pub(super) async fn answer(
         return Err(Failure::too_costly(format!("{} entries; a batch has at most {most}", bundle.entry.len())));
     }
     let mut answers = Vec::with_capacity(bundle.entry.len());
+    let mut purse = Purse::new(state);
     for entry in bundle.entry {
-        answers.push(entry_answer(state, engine, work, called, entry).await);
+        let answer = match purse.check() {
+            Ok(()) => entry_answer(state, engine, work, called, entry).await,
+            Err(spent) => Err(spent),
+        };
+        purse.pay(&answer);
+        answers.push(answer);
         // A batch of a thousand must not keep the others waiting.
         tokio::task::yield_now().await;
     }

@@ -9,7 +9,9 @@ use crate::compile;
 use crate::engine::Engine;
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::{Parameters, Value};
+use crate::face::wire::fhir::translate::MAP_URN;
 use crate::index::Index;
+use crate::model::Relationship;
 use crate::read::{Format, Severity};
 use axum::http::StatusCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,6 +32,8 @@ pub(in crate::face::http) struct Inline {
     pub asked: Option<usize>,
     /// The maps as given: what an index has no room for (scopes) is looked up here.
     pub maps: Vec<serde_json::Value>,
+    /// The one among them that the parameter `conceptMap` was, and what its groups are called in the index.
+    pub map: Option<(String, usize)>,
     /// What the code systems say beyond what an index keeps.
     pub details: Details,
 }
@@ -64,7 +68,7 @@ impl Cache {
                 _ => return Err(Failure::from(Issue::error("invalid", format!("{} must be a resource", parameter.name)))),
             };
             if let Value::Tree(resource) = std::mem::replace(&mut parameter.value, Value::Text(canonical)) {
-                resources.push((parameter.name == "valueSet", resource));
+                resources.push((matches!(parameter.name.as_str(), "valueSet" | "conceptMap"), resource));
             }
         }
         let texts: Vec<String> = resources.iter().map(|(asked, resource)| format!("{asked} {resource}")).collect();
@@ -110,9 +114,10 @@ impl Cache {
 }
 
 fn make(resources: Vec<(bool, serde_json::Value)>) -> Result<Inline, Failure> {
-    let mut inline = Inline { engine: None, value_sets: Vec::new(), asked: None, maps: Vec::new(), details: Details::default() };
+    let mut inline = Inline { engine: None, value_sets: Vec::new(), asked: None, maps: Vec::new(), map: None, details: Details::default() };
     let folder = tempfile::tempdir().map_err(|e| cannot(&e))?;
     let mut inputs = Vec::new();
+    let urls: Vec<String> = resources.iter().map(|(_, r)| r["url"].as_str().unwrap_or("").to_owned()).collect();
     for (number, (is_asked, mut resource)) in resources.into_iter().enumerate() {
         match resource.get("resourceType").and_then(|t| t.as_str()).unwrap_or("") {
             "ValueSet" => {
@@ -124,9 +129,18 @@ fn make(resources: Vec<(bool, serde_json::Value)>) -> Result<Inline, Failure> {
             }
             "CodeSystem" => inline.details.add(&resource),
             "ConceptMap" => {
+                check_relationships(&resource)?;
+                // Two maps of one id would be two halves of one map; here they are what the client says they are, two. A map is called by
+                // its address, as the client calls it, unless another one's begins with the same letters.
+                let url = &urls[number];
+                let is_one = !url.is_empty() && urls.iter().filter(|other| other.starts_with(url)).count() == 1;
+                let id = if is_one { url.clone() } else { format!("tx-resource {}", number + 1) };
+                if is_asked {
+                    inline.map = Some((id.clone(), inline.maps.len()));
+                }
                 inline.maps.push(resource.clone());
-                // Two maps of one id would be two halves of one map; here they are what the client says they are, two.
-                resource["id"] = serde_json::Value::String(format!("tx-{number}"));
+                resource["id"] = serde_json::Value::String(id);
+                name_other_maps(&mut resource);
             }
             // What else the ecosystem sends along (naming systems, supplements' owners) says nothing about codes here.
             _ => continue,
@@ -158,6 +172,43 @@ fn make(resources: Vec<(bool, serde_json::Value)>) -> Result<Inline, Failure> {
     Ok(inline)
 }
 
+/// Calls the maps for what has no row as their index calls them.
+fn name_other_maps(map: &mut serde_json::Value) {
+    for group in map["group"].as_array_mut().into_iter().flatten() {
+        for key in ["otherMap", "url"] {
+            let name = group["unmapped"][key].as_str().and_then(|name| name.strip_prefix(MAP_URN)).map(str::to_owned);
+            if let Some(name) = name {
+                group["unmapped"][key] = name.into();
+            }
+        }
+    }
+}
+
+/// Refuses words for the strength of a map that the standard does not have: what the client meant by them nobody knows.
+fn check_relationships(map: &serde_json::Value) -> Result<(), Failure> {
+    fn list(value: &serde_json::Value) -> &[serde_json::Value] {
+        value.as_array().map_or(&[], Vec::as_slice)
+    }
+    let check = |holder: &serde_json::Value| {
+        let r5 = holder["relationship"].as_str().filter(|r| !r.is_empty() && Relationship::from_code(r).is_none());
+        let is_r4 = |e: &str| e.is_empty() || e == "unmatched" || Relationship::from_r4_equivalence(e).is_some();
+        match r5.or(holder["equivalence"].as_str().filter(|e| !is_r4(e))) {
+            None => Ok(()),
+            Some(given) => {
+                let what = format!("`{}` is no relationship (R5) or equivalence (R4) of a map", super::clip(given));
+                Err(Failure::from(Issue::error("invalid", what).at("ConceptMap.group.element.target")))
+            }
+        }
+    };
+    for group in list(&map["group"]) {
+        check(&group["unmapped"])?;
+        for element in list(&group["element"]) {
+            list(&element["target"]).iter().try_for_each(check)?;
+        }
+    }
+    Ok(())
+}
+
 fn cannot(error: &std::io::Error) -> Failure {
     tracing::error!(%error, "no room for a temporary index");
     let mut failure = Failure::new(
@@ -173,7 +224,7 @@ mod tests {
     use super::*;
 
     fn kept(number: u8, weight: usize) -> Kept {
-        let inline = Inline { engine: None, value_sets: Vec::new(), asked: None, maps: Vec::new(), details: Details::default() };
+        let inline = Inline { engine: None, value_sets: Vec::new(), asked: None, maps: Vec::new(), map: None, details: Details::default() };
         Kept { key: [number; 32], inline: Arc::new(inline), weight }
     }
 

@@ -36,15 +36,20 @@ struct Context<'c> {
     engine: &'c Engine,
     /// What the request brought along as `tx-resource`.
     inline: Option<&'c inline::Inline>,
+    /// What answers from its code systems and maps, beside the loaded index.
+    own: Option<&'c Engine>,
     /// `Accept-Language`: of displays, where no parameter says it.
     language: &'c str,
     /// Versions of systems that hold for the whole request.
     pins: Pins,
-    /// What value sets may still cost.
+    /// What the request may still cost.
     work: &'c Work,
     /// What became of the translations.
     outcomes: RefCell<Vec<Outcome>>,
 }
+
+/// Parameters of one request, and codings of one concept, that are answered at once; what has more takes its time.
+const MANY: usize = 32;
 
 /// Parameters that the ecosystem sends to every operation. Those that would change an answer are handled where they do.
 const EVERYWHERE: &[&str] = &[
@@ -140,6 +145,8 @@ async fn one(
     body: Option<&[u8]>,
 ) -> Result<Answer, Failure> {
     let base = format!("/fhir/{}", version.name());
+    // As the client calls us.
+    let address = format!("{}://{host}{base}", if state.doors.is_secure() { "https" } else { "http" });
     let mut parameters = Parameters::from_query(query)?;
     if let Some(body) = body {
         // What the address says counts beside the body, but for how to print.
@@ -150,18 +157,16 @@ async fn one(
     }
     match interaction {
         Fhir::Metadata if parameters.text("mode")?.as_deref() == Some("terminology") => {
-            Ok(statements::terminology_capabilities(engine.index(), &format!("urn:xwalk:{base}")).to_string().into_bytes().into())
+            Ok(statements::terminology_capabilities(engine.index(), &format!("urn:xwalk:{base}"), &address).to_string().into_bytes().into())
         }
         Fhir::Metadata => {
             let secured = state.doors.needs_tokens();
-            Ok(statements::capability_statement(version, &format!("urn:xwalk:{base}"), secured).to_string().into_bytes().into())
+            let statement = statements::capability_statement(version, &format!("urn:xwalk:{base}"), &address, secured);
+            Ok(statement.to_string().into_bytes().into())
         }
         Fhir::Versions => Ok(statements::versions(version).into()),
         Fhir::Read(kind, id) => read(version, engine, kind, id).map(Answer::from),
-        Fhir::Search(kind) => {
-            let scheme = if state.doors.is_secure() { "https" } else { "http" };
-            search::answer(version, engine.index(), kind, &parameters, &format!("{scheme}://{host}{base}")).map(Answer::from)
-        }
+        Fhir::Search(kind) => search::answer(version, engine.index(), kind, &parameters, &address).map(Answer::from),
         Fhir::Operation(operation, instance) => {
             let inline = state.inline.take_from(&mut parameters).await?;
             let asked = Asked {
@@ -174,7 +179,9 @@ async fn one(
                 instance: instance.map(str::to_owned),
                 // What may take long must not keep those waiting who are served by the same thread.
                 is_long: inline.is_some()
-                    || matches!(operation, Operation::Expand | Operation::ValueSetValidateCode | Operation::BatchValidateCode(_)),
+                    || matches!(operation, Operation::Expand | Operation::ValueSetValidateCode | Operation::BatchValidateCode(_))
+                    || parameters.parameter.len() > MANY
+                    || parameters.parameter.iter().any(|p| matches!(&p.value, Value::CodeableConcept(c) if c.coding.len() > MANY)),
                 inline,
                 parameters,
             };
@@ -208,11 +215,14 @@ struct Asked {
 impl Asked {
     fn answer(self) -> Result<Answer, Failure> {
         let Asked { operation, parameters, state, .. } = &self;
+        let inline = self.inline.as_deref();
+        let own = inline.and_then(|i| i.engine.clone()).map(|engine| engine.with_beside(Arc::clone(&self.engine)));
         let context = Context {
             state,
             version: self.version,
             engine: &self.engine,
-            inline: self.inline.as_deref(),
+            inline,
+            own: own.as_ref(),
             language: &self.language,
             pins: Pins::read(parameters)?,
             work: &self.work,
@@ -244,7 +254,16 @@ impl Context<'_> {
 
     /// What the request brought along comes before what is loaded.
     fn engines(&self) -> impl Iterator<Item = &Engine> {
-        self.inline.iter().filter_map(|i| i.engine.as_ref()).chain(std::iter::once(self.engine))
+        self.own.into_iter().chain(std::iter::once(self.engine))
+    }
+
+    /// A system as its releases have it, where another engine has some and this one knows it from maps alone.
+    fn listed<'s>(&'s self, engine: &'s Engine, system: CodeSystem<'s>) -> (&'s Engine, CodeSystem<'s>) {
+        if !system.releases().is_empty() {
+            return (engine, system);
+        }
+        let mut all = self.engines().filter_map(|e| Some((e, e.index().system(system.alias())?)));
+        all.find(|(_, s)| !s.releases().is_empty()).unwrap_or((engine, system))
     }
 
     /// A code system by its URI or any other of its names; `uri|version` asks for a version.
@@ -282,6 +301,7 @@ impl Context<'_> {
         let mut other_versions = Vec::new();
         for engine in self.engines() {
             let Some(system) = engine.index().system(name) else { continue };
+            let (engine, system) = self.listed(engine, system);
             let version = choose(system, version)?;
             match Named::of(engine, system, version)? {
                 Some(named) => return Ok(named),
@@ -336,13 +356,23 @@ fn check_names(parameters: &Parameters, known: &[&str]) -> Result<(), Failure> {
     }
 }
 
+/// A FHIR dateTime: its day counts. Of a year or a month alone it is the first.
 fn date(parameters: &Parameters, name: &str) -> Result<Option<Date>, Failure> {
     let Some(text) = parameters.text(name)? else { return Ok(None) };
-    // FHIR dateTime: the day counts.
-    let day = text.get(..10).unwrap_or(&text);
+    let day = match text.len() {
+        4 => format!("{text}-01-01"),
+        7 => format!("{text}-01"),
+        _ => text.get(..10).unwrap_or_default().to_owned(),
+    };
+    let is_written = day.bytes().enumerate().all(|(at, b)| if matches!(at, 4 | 7) { b == b'-' } else { b.is_ascii_digit() });
+    let time = text.get(10..).unwrap_or_default();
+    let has_time = time.starts_with('T') && (text.parse::<jiff::Timestamp>().is_ok() || text.parse::<jiff::civil::DateTime>().is_ok());
     match day.parse() {
-        Ok(date) => Ok(Some(date)),
-        Err(_) => Err(Failure::from(Issue::error("invalid", format!("{name} is `{}`; say YYYY-MM-DD", clip(&text))).at(name))),
+        Ok(date) if is_written && (time.is_empty() || has_time) => Ok(Some(date)),
+        _ => {
+            let what = format!("{name} is `{}`; say YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ssZ", clip(&text));
+            Err(Failure::from(Issue::error("invalid", what).at(name)))
+        }
     }
 }
 
@@ -374,7 +404,7 @@ fn coding(value: &Value, name: &str) -> Result<Coding, Failure> {
 fn read(version: Version, engine: &Engine, kind: Kind, id: &str) -> Result<Vec<u8>, Failure> {
     let index = engine.index();
     let resource = match kind {
-        Kind::CodeSystem => index.systems().find(|s| statements::id(s.alias()) == id).map(statements::code_system),
+        Kind::CodeSystem => index.systems().flat_map(statements::code_systems).find(|s| s["id"] == id),
         Kind::ValueSet => index.systems().find(|s| statements::id(s.alias()) == id).map(statements::value_set),
         Kind::ConceptMap => index.maps().map(|m| statements::concept_map(version, m)).find(|m| m["id"] == id),
     };

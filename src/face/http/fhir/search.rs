@@ -20,6 +20,10 @@ pub(super) fn answer(version: Version, index: &Index, kind: Kind, p: &Parameters
     known.dedup();
     check_names(p, &known)?;
     let resources: Vec<serde_json::Value> = match kind {
+        // The newest release speaks for a system, unless another one is asked for.
+        Kind::CodeSystem if p.one("version")?.is_some() => {
+            index.systems().filter(|s| !s.uri().is_empty()).flat_map(statements::code_systems).collect()
+        }
         Kind::CodeSystem => index.systems().filter(|s| !s.uri().is_empty()).map(statements::code_system).collect(),
         Kind::ValueSet => index.systems().filter(|s| !s.uri().is_empty()).map(statements::value_set).collect(),
         Kind::ConceptMap => index.maps().map(|m| statements::concept_map(version, m)).collect(),

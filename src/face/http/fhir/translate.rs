@@ -2,7 +2,7 @@
 
 use super::super::reply::Failure;
 use super::versions::{Named, Said};
-use super::{Context, check_names, clip, coding, one_version, sets};
+use super::{Context, check_names, clip, coding, one_version, sets, work};
 use crate::engine::{Age, Asked, Engine, Facts, Outcome, Policy, Sex, Translation, TranslatorOptions};
 use crate::face::wire::fhir::outcome::Issue;
 use crate::face::wire::fhir::parameters::{Coding, Parameter, Parameters, Value};
@@ -48,6 +48,12 @@ const TARGET_SYSTEM: &[&str] = &["targetSystem", "targetsystem"];
 pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Parameters) -> Result<Vec<u8>, Failure> {
     check_names(p, KNOWN)?;
     let (codings, direction) = codings(context, p)?;
+    let many = |what: &str, count: usize| {
+        let most = context.state.limits.batch;
+        if count <= most { Ok(()) } else { Err(Failure::too_costly(format!("{count} {what}; a translation has at most {most}"))) }
+    };
+    many("codings", codings.len())?;
+    many("dependencies", p.all("dependency").count())?;
     let facts = facts(p)?;
     let maps = maps(context, instance, p)?;
     let policy = policy(p)?;
@@ -57,6 +63,8 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
     let mut answers = Vec::new();
     let mut refused = None;
     for coding in &codings {
+        context.work.spend(work::CODING);
+        context.work.check()?;
         match ways(context, coding, wanted.as_deref(), direction, maps.as_deref(), &scopes) {
             Ok(ways) => {
                 for mut way in ways {
@@ -77,10 +85,13 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
     }
     context.outcomes.borrow_mut().extend(answers.iter().map(|(a, _)| a.outcome));
     // Of several maps, those that have nothing to say stay silent as long as one has.
+    let says_something = |(a, _): &(Translation<'_>, bool)| !a.scenarios.is_empty() || !a.denials.is_empty();
     if answers.iter().any(|(a, _)| !a.scenarios.is_empty()) {
-        answers.retain(|(a, _)| !a.scenarios.is_empty());
+        answers.retain(says_something);
     }
-    wire::body(context.version, direction, &answers, context.state.limits.fan_out).map_err(|many| {
+    let language = p.text("displayLanguage")?.unwrap_or(context.language.into());
+    let said = wire::Said { version: context.version, direction, language: &language };
+    wire::body(said, &answers, context.state.limits.fan_out).map_err(|many| {
         Failure::too_costly(format!(
             "{} matches are more than the {} of one answer; name a map or a target system",
             many.0, context.state.limits.fan_out
@@ -165,6 +176,7 @@ fn codings(context: &Context<'_>, p: &Parameters) -> Result<(Vec<Coding>, Direct
     if codings.is_empty() || codings.iter().any(|c| c.code.is_empty()) {
         return Err(Failure::from(Issue::error("invalid", "a coding without a code cannot be translated").tx("invalid-data")));
     }
+    let codings = agreeing(context, p, codings, is_target)?;
     match (is_target, reverse) {
         (true, true) => {
             Err(Failure::from(Issue::error("invalid", "a target to go back from and reverse: give one of the two").at("reverse")))
@@ -175,6 +187,33 @@ fn codings(context: &Context<'_>, p: &Parameters) -> Result<(Vec<Coding>, Direct
     }
 }
 
+/// The codings that are of the system and version named beside them; of one that says none, that is its system.
+fn agreeing(context: &Context<'_>, p: &Parameters, codings: Vec<Coding>, is_target: bool) -> Result<Vec<Coding>, Failure> {
+    let (name, names) = if is_target { ("targetSystem", TARGET_SYSTEM) } else { ("system", SOURCE_SYSTEM) };
+    let system = text_of(p, names)?;
+    let version = if is_target { None } else { text_of(p, &["version", "sourceVersion"])? };
+    let mut agreeing = Vec::with_capacity(codings.len());
+    for mut coding in codings {
+        if let Some(system) = &system {
+            if coding.system.is_empty() {
+                coding.system.clone_from(system);
+            } else if !context.is_same(&coding.system, system) {
+                continue;
+            }
+        }
+        if let Some(version) = &version {
+            one_version(&format!("|{}", coding.version), Some(version))?;
+            coding.version.clone_from(version);
+        }
+        agreeing.push(coding);
+    }
+    if agreeing.is_empty() {
+        let what = "the coding is of another code system than the one that is named beside it";
+        return Err(Failure::from(Issue::error("invalid", what).at(name)));
+    }
+    Ok(agreeing)
+}
+
 /// The maps that were named; `None`: any that fits.
 fn maps<'c>(
     context: &'c Context<'_>,
@@ -182,10 +221,22 @@ fn maps<'c>(
     p: &Parameters,
 ) -> Result<Option<Vec<(&'c Engine, ConceptMap<'c>)>>, Failure> {
     let version = p.text("conceptMapVersion")?;
-    let url = match text_of(p, &["url"])? {
-        Some(url) => Some(url),
-        None => text_of(p, &["conceptMap"])?,
-    };
+    let url = text_of(p, &["url"])?;
+    if p.one("conceptMap")?.is_some()
+        && let (Some((id, at)), Some(inline), Some(own)) = (context.inline.and_then(|i| i.map.as_ref()), context.inline, context.own)
+    {
+        // The map that came along is the one to use; whatever else names a map has to name this one.
+        let given = |name: &str| inline.maps[*at][name].as_str().unwrap_or("");
+        let (name, inside) = url.as_deref().map_or(("", None), |u| u.split_once('|').map_or((u, None), |(u, v)| (u, Some(v))));
+        let agrees =
+            (name.is_empty() || name == given("url")) && [version.as_deref(), inside].into_iter().flatten().all(|v| v == given("version"));
+        if !agrees || instance.is_some() {
+            let what = "conceptMap is one map, and what is named beside it is another; give one of the two";
+            return Err(Failure::from(Issue::error("invalid", what).at("conceptMap")));
+        }
+        let is_group = |rest: &str| rest.is_empty() || rest.strip_prefix('-').is_some_and(|n| n.parse::<usize>().is_ok());
+        return Ok(Some(own.index().maps().filter(|m| m.id().strip_prefix(id.as_str()).is_some_and(is_group)).map(|m| (own, m)).collect()));
+    }
     if instance.is_none() && url.is_none() {
         return if version.is_some() {
             Err(Failure::from(Issue::error("invalid", "conceptMapVersion needs the url of the map").at("conceptMapVersion")))
@@ -239,6 +290,8 @@ impl<'c> Scopes<'c> {
     fn bound(&self, answer: &mut Translation<'_>, direction: Direction) {
         let scope = if direction == Direction::Forward { &self.target } else { &self.source };
         let Some(scope) = scope else { return };
+        let forward = direction == Direction::Forward;
+        answer.denials.retain(|row| if forward { row.target() } else { row.source() }.is_some_and(|c| scope.has(c)));
         if answer.targets().all(|t| scope.has(t.concept)) {
             return;
         }
@@ -306,7 +359,9 @@ fn ways<'c>(
         if (!system.is_empty() && !is(from, system)) || wanted.is_some_and(|(w, _)| !is(to, w)) {
             continue;
         }
+        let ((_, listed_from), (_, listed_to)) = (context.listed(engine, from), context.listed(engine, to));
         let release = |of: CodeSystem<'c>, version: Option<&str>| {
+            let (engine, of) = context.listed(engine, of);
             // Of a system that only maps know, no version is known that could be another one.
             let version = context.pins.choose(of, version, Said::ByQuestion)?.filter(|_| !of.releases().is_empty());
             match Named::of(engine, of, version)? {
@@ -318,10 +373,12 @@ fn ways<'c>(
         };
         let (Some(date), Some(target_date)) = (release(from, version)?, release(to, wanted.and_then(|(_, v)| v))?) else { continue };
         let (source_scope, target_scope) = if backward { (&scopes.target, &scopes.source) } else { (&scopes.source, &scopes.target) };
-        if !sets::may_hold(source_scope.as_ref(), from, Some(&coding.code)) || !sets::may_hold(target_scope.as_ref(), to, None) {
+        if !sets::may_hold(source_scope.as_ref(), listed_from, Some(&coding.code))
+            || !sets::may_hold(target_scope.as_ref(), listed_to, None)
+        {
             continue;
         }
-        if !backward && !inside_own_scope(context, &map, from, &coding.code)? {
+        if !backward && !inside_own_scope(context, &map, listed_from, &coding.code)? {
             continue;
         }
         let mut options = TranslatorOptions {
@@ -356,18 +413,15 @@ fn inside_own_scope(context: &Context<'_>, map: &ConceptMap<'_>, system: CodeSys
     match scope.and_then(|url| sets::Set::by_url(context, url).ok()) {
         // A scope that nobody has cannot be held against a code.
         None => Ok(true),
-        Some(set) => {
-            if inline.engine.is_none() {
-                return Ok(true);
-            }
-            Ok(sets::may_hold(Some(&set), system, Some(code)))
-        }
+        Some(set) => Ok(sets::may_hold(Some(&set), system, Some(code))),
     }
 }
 
 /// The facts for map rules, from `dependency`.
 fn facts(p: &Parameters) -> Result<Facts, Failure> {
     let mut facts = Facts::default();
+    // Sexes that the patient is said not to have.
+    let mut not = Vec::new();
     for dependency in p.all("dependency") {
         let Value::Part(parts) = dependency else {
             return Err(Failure::from(
@@ -379,52 +433,54 @@ fn facts(p: &Parameters) -> Result<Facts, Failure> {
         let (Some(attribute), Some(value)) = (attribute, value) else {
             return Err(Failure::from(Issue::error("required", "a dependency needs its attribute and its value").at("dependency")));
         };
-        fact(&mut facts, &attribute, value)?;
+        fact(&mut facts, &mut not, &attribute, value)?;
+    }
+    let has = |sex: &Sex| facts.sex == Some(*sex) || facts.findings.contains(if *sex == Sex::Female { &FEMALE } else { &MALE });
+    if let Some(why) = facts.contradiction().or(not.iter().any(has).then_some("a sex is said and denied")) {
+        return Err(contradiction(why));
     }
     Ok(facts)
 }
 
-fn fact(facts: &mut Facts, attribute: &str, value: &Parameter) -> Result<(), Failure> {
-    let (text, code) = spelled(&value.value);
+fn contradiction(why: &str) -> Failure {
+    Failure::from(Issue::error("invalid", format!("dependencies contradict each other: {why}")).at("dependency"))
+}
+
+fn fact(facts: &mut Facts, not: &mut Vec<Sex>, attribute: &str, value: &Parameter) -> Result<(), Failure> {
     let unusable = |why: &str| Failure::from(Issue::error("invalid", format!("a dependency cannot be used: {why}")).at("dependency"));
-    let clash = || Failure::from(Issue::error("invalid", "two dependencies contradict each other").at("dependency"));
+    let (text, code) = spelled(&value.value);
     let last = attribute.rsplit(['|', '/', ':', '#']).next().unwrap_or(attribute);
     let number = last.parse::<u64>().unwrap_or(0);
-    fn set<T: PartialEq + Copy>(place: &mut Option<T>, value: T) -> bool {
-        place.replace(value).is_none_or(|old| old == value)
+    fn set<T: PartialEq + Copy>(place: &mut Option<T>, value: T) -> Result<(), Failure> {
+        if place.replace(value).is_none_or(|old| old == value) { Ok(()) } else { Err(contradiction("one fact has two values")) }
     }
     match (last, number) {
         ("age" | "age-at-onset", _) | (_, AGE_AT_ONSET | CURRENT_AGE) => {
+            if matches!(&value.value, Value::Tree(quantity) if quantity.get("comparator").is_some()) {
+                return Err(unusable("an age is one number; a comparator says more than one"));
+            }
             let age =
                 Age::parse(&text).ok_or_else(|| unusable("an age is written 28d, 3m, 12y, or given as a Quantity in d, wk, mo, a"))?;
-            let both = last == "age";
-            let onset = !(both || number == AGE_AT_ONSET || last == "age-at-onset") || set(&mut facts.age_at_onset, age);
-            let current = !(both || number == CURRENT_AGE) || set(&mut facts.current_age, age);
-            if onset && current { Ok(()) } else { Err(clash()) }
+            if number != CURRENT_AGE {
+                set(&mut facts.age_at_onset, age)?;
+            }
+            if last == "age" || number == CURRENT_AGE {
+                set(&mut facts.current_age, age)?;
+            }
         }
-        ("sex" | "gender", _) => {
-            let sex = Sex::parse(&code).ok_or_else(|| unusable("sex is female or male"))?;
-            if set(&mut facts.sex, sex) { Ok(()) } else { Err(clash()) }
-        }
+        ("sex" | "gender", _) => set(&mut facts.sex, Sex::parse(&code).ok_or_else(|| unusable("sex is female or male"))?)?,
         (_, FEMALE | MALE) => {
             let sex = if number == FEMALE { Sex::Female } else { Sex::Male };
-            if text != "true" || set(&mut facts.sex, sex) { Ok(()) } else { Err(clash()) }
-        }
-        ("finding", _) => {
-            let id = code.parse().map_err(|_| unusable("a finding is a SNOMED CT concept"))?;
-            facts.findings.push(id);
-            Ok(())
-        }
-        _ => {
-            let attribute = attribute.strip_prefix(EXTENSION).unwrap_or(attribute);
-            let given = facts.properties.iter().find(|(a, _)| a == attribute);
-            if given.is_some_and(|(_, v)| *v != text) {
-                return Err(clash());
+            match text.as_str() {
+                "true" => set(&mut facts.sex, sex)?,
+                "false" => not.push(sex),
+                _ => return Err(unusable("a sex as an attribute is true or false")),
             }
-            facts.properties.push((attribute.to_owned(), text));
-            Ok(())
         }
+        ("finding", _) => facts.findings.push(code.parse().map_err(|_| unusable("a finding is a SNOMED CT concept"))?),
+        _ => facts.properties.push((attribute.strip_prefix(EXTENSION).unwrap_or(attribute).to_owned(), text)),
     }
+    Ok(())
 }
 
 /// A value as the reader of maps spells it (`system|code`), and its bare code.

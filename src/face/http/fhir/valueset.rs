@@ -3,7 +3,7 @@
 use super::super::reply::Failure;
 use super::code::{self, Given};
 use super::sets::Set;
-use super::{Context, check_names, clip, date, judge, number};
+use super::{Context, check_names, clip, date, judge, number, work};
 use crate::engine::search::SearchOptions;
 use crate::face::wire::fhir::answers::{self, Telling, Verdict};
 use crate::face::wire::fhir::expansion::{self, Marks, Property};
@@ -38,11 +38,21 @@ const VALIDATE: &[&str] = &[
 
 /// The value set that is meant: by address, by id (all codes of a system), or brought along.
 fn set<'c>(context: &'c Context<'_>, instance: Option<&str>, p: &Parameters) -> Result<Set<'c>, Failure> {
+    let (url, value_set) = (p.text("url")?, p.one("valueSet")?);
     if let Some(id) = instance {
         let system = context.instance_system(id)?;
-        return Set::by_url(context, &format!("{}?fhir_vs", system.uri()));
+        let own = format!("{}?fhir_vs", system.uri());
+        if value_set.is_some() || url.is_some_and(|url| url != own) {
+            return Err(two_sets());
+        }
+        return Set::by_url(context, &own);
     }
-    if let Some(url) = p.text("url")? {
+    if let (Some(url), Some(value_set)) = (&url, value_set)
+        && value_set.text().is_none_or(|other| other != *url)
+    {
+        return Err(two_sets());
+    }
+    if let Some(url) = url {
         return match p.text("valueSetVersion")? {
             Some(version) => Set::by_url(context, &format!("{url}|{version}")),
             None => Set::by_url(context, &url),
@@ -56,6 +66,10 @@ fn set<'c>(context: &'c Context<'_>, instance: Option<&str>, p: &Parameters) -> 
         }
         _ => Err(Failure::from(Issue::error("required", "which value set? Give url, or valueSet as a resource").at("url"))),
     }
+}
+
+fn two_sets() -> Failure {
+    Failure::from(Issue::error("invalid", "two value sets are named, and they are not the same; name one").at("url"))
 }
 
 pub(super) fn validate(context: &Context<'_>, instance: Option<&str>, p: &Parameters) -> Result<Vec<u8>, Failure> {
@@ -147,6 +161,9 @@ fn infer_system(context: &Context<'_>, set: &Set<'_>, p: &Parameters, code: &str
     Err(vec![answers::not_in_set("", &clip(code), &Telling::default(), set.name()), inferred])
 }
 
+/// Bytes of what somebody types to find a code.
+const LONGEST_FILTER: usize = 1_000;
+
 const EXPAND: &[&str] = &[
     "url",
     "context",
@@ -159,15 +176,20 @@ const EXPAND: &[&str] = &[
     "includeDesignations",
     "activeOnly",
     "excludeNested",
-    "excludeNotForUI",
     "excludePostCoordinated",
     "property",
-    "designation",
-    "limitedExpansion",
 ];
 
+/// Parameters that the standard has and that would change the answer, if they were heeded: `false` is what happens anyway.
+const NOT_HEEDED: &[&str] = &["excludeNotForUI", "limitedExpansion"];
+
 pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Parameters) -> Result<Vec<u8>, Failure> {
-    check_names(p, EXPAND)?;
+    check_names(p, &[EXPAND, NOT_HEEDED].concat())?;
+    for name in NOT_HEEDED {
+        if p.boolean(name)?.unwrap_or(false) {
+            return Err(Failure::from(Issue::error("not-supported", format!("{name} = true is not supported here")).at(*name)));
+        }
+    }
     let limits = &context.state.limits;
     let set = set(context, instance, p)?;
     if let Some((system, version)) = set.unknown.first() {
@@ -185,6 +207,9 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
     let day = |c: &Concept<'_>| days.iter().find(|(system, _)| *system == c.system()).map_or(date, |(_, day)| *day);
     let is_out = |c: &Concept<'_>| active && answers::is_inactive(*c, day(c));
     let filter = p.text("filter")?;
+    if filter.as_ref().is_some_and(|f| f.len() > LONGEST_FILTER) {
+        return Err(Failure::from(Issue::error("invalid", format!("a filter has at most {LONGEST_FILTER} bytes")).at("filter")));
+    }
     let costly =
         |most: usize| Failure::too_costly(format!("the expansion has more than {most} concepts; give filter, or count and offset"));
     let mut page = Page { concepts: Vec::new(), total: None, offset, is_cut: false };
@@ -192,6 +217,8 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
         // Whole systems and subtrees are searched as the question `search` is, best first. How many there are in all is known only
         // where they are few.
         (Some(text), Some((named, under))) => {
+            context.work.spend(work::SEARCH);
+            context.work.check()?;
             let end = count.filter(|c| *c > 0).map_or(limits.hits, |c| offset.saturating_add(c));
             let limit = end.min(limits.hits);
             let options = SearchOptions {
@@ -217,7 +244,7 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
         }
         // A page of a system needs no list of all its concepts.
         (None, Some((named, None))) if count.is_some_and(|c| c <= limits.expansion) => {
-            let listed = |c: &Concept<'_>| c.is_listed() && named.lists(*c) && !is_out(c);
+            let listed = |c: &Concept<'_>| context.work.spend(1) && c.is_listed() && named.lists(*c) && !is_out(c);
             page.total = Some(named.system.concepts().filter(listed).count());
             page.concepts = named.system.concepts().filter(listed).skip(offset).take(count.unwrap_or(0)).collect();
         }
@@ -243,6 +270,8 @@ pub(super) fn expand(context: &Context<'_>, instance: Option<&str>, p: &Paramete
     if page.concepts.len() > limits.expansion {
         return Err(costly(limits.expansion));
     }
+    context.work.spend(work::WRITTEN * page.concepts.len() as u64);
+    context.work.check()?;
     let telling = |c: &Concept<'_>| Telling { language: &language, date: day(c), ..Telling::default() };
     written(context, &set, p, &page, &telling)
 }
@@ -266,6 +295,7 @@ fn written<'t>(
     telling: &dyn Fn(&Concept<'_>) -> Telling<'t>,
 ) -> Result<Vec<u8>, Failure> {
     let designations = p.boolean("includeDesignations")?.unwrap_or(false);
+    let definition = p.boolean("includeDefinition")?.unwrap_or(false);
     let (date, wanted) = (date(p, "date")?, p.all("property").filter_map(Value::text).collect::<Vec<_>>());
     let mut json = Json::with_capacity(256 + 160 * page.concepts.len());
     let mut random = [0u8; 16];
@@ -288,6 +318,19 @@ fn written<'t>(
             }
         }
         o.field("status", said("status").and_then(|s| s.as_str()).unwrap_or("active"));
+        if definition {
+            match (set.resource, set.subtree()) {
+                (Some(resource), _) => o.member("compose", &resource["compose"]),
+                (None, Some((named, under))) => {
+                    let mut include = serde_json::json!({"system": named.system.uri()});
+                    if let Some(under) = under {
+                        include["filter"] = serde_json::json!([{"property": "concept", "op": "is-a", "value": under.code()}]);
+                    }
+                    o.member("compose", &serde_json::json!({"include": [include]}));
+                }
+                (None, None) => {}
+            }
+        }
         o.key("expansion").object(|e| {
             if page.is_cut {
                 e.key("extension").array(|a| {
@@ -305,7 +348,13 @@ fn written<'t>(
             if p.one("offset").is_ok_and(|o| o.is_some()) {
                 e.key("offset").number(page.offset);
             }
-            e.key("parameter").array(|a| used_parameters(a, p, set, date));
+            let mut used = Json::default();
+            used.array(|a| used_parameters(a, p, set, date));
+            let used = used.into_bytes();
+            // FHIR knows no empty arrays.
+            if used != b"[]" {
+                e.key("parameter").raw(&used);
+            }
             let marked: Vec<(Concept<'_>, Marks)> = page.concepts.iter().map(|c| (*c, marks(context, *c, &telling(c), &wanted))).collect();
             let mut named: Vec<&str> = marked.iter().flat_map(|(_, m)| &m.properties).map(|q| q.code.as_str()).collect();
             named.sort_unstable();

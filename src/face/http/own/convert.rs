@@ -23,6 +23,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, heade
 use hyper::body::Incoming;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const LEDGER: HeaderName = HeaderName::from_static("xwalk-ledger");
@@ -76,23 +77,34 @@ pub(super) async fn answer(
 ) -> Result<Response<Body>, Failure> {
     check_encoding(headers)?;
     let (mut job, wanted) = read(parameters, headers)?;
-    let place = Arc::clone(&state.converting).try_acquire_owned().map_err(|_| {
-        let issue = Issue::error("throttled", "enough files are being converted; come again");
-        let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, issue);
-        failure.retry_after = Some(10);
-        failure
-    })?;
+    let written = match job.format {
+        Some(RecordFormat::Ndjson) => stream::NDJSON,
+        Some(RecordFormat::Tsv) => HeaderValue::from_static("text/tab-separated-values"),
+        _ => CSV,
+    };
+    if state.converting.available_permits() == 0 {
+        return Err(enough());
+    }
     let folder = tempfile::Builder::new().prefix("xwalk-convert-").tempdir().map_err(|e| no_room(&e))?;
     job.input = folder.path().join("body");
     job.output = folder.path().join("records");
     job.rejects = Some(folder.path().join("rejects"));
-    spool(state, body, &job.input).await?;
+    let mut spooled = Spooled { state: Arc::clone(state), bytes: 0 };
+    spool(&mut spooled, body, &job.input).await?;
+    // Only now: who sends slowly, or reads slowly, keeps nobody's place.
+    let place = tokio::time::timeout(state.limits.idle, Arc::clone(&state.converting).acquire_owned()).await;
+    let Ok(Ok(place)) = place else { return Err(enough()) };
     let engine = state.engine();
-    let (ledger, report) = tokio::task::spawn_blocking(move || run(&job, &engine, wanted).map_err(failure))
-        .await
-        .unwrap_or_else(|_| Err(Failure::invalid("the file cannot be converted")))?;
+    // The folder and the place stay with the job, even if the client goes.
+    let convert = move || {
+        let done = run(&job, &engine, wanted).map_err(failure);
+        drop(place);
+        (done, (folder, spooled))
+    };
+    let (done, held) = tokio::task::spawn_blocking(convert).await.map_err(|_| Failure::invalid("the file cannot be converted"))?;
+    let (ledger, report) = done?;
     let (name, media) = match wanted {
-        Wanted::Records => ("records", headers.get(header::CONTENT_TYPE).cloned().unwrap_or(CSV)),
+        Wanted::Records => ("records", written),
         Wanted::Rejects => ("rejects", CSV),
         Wanted::Report => {
             let mut response = reply::ok(JSON, report);
@@ -100,11 +112,11 @@ pub(super) async fn answer(
             return Ok(response);
         }
     };
-    let path = folder.path().join(name);
+    let path = held.0.path().join(name);
     let mut response = match tokio::fs::File::open(&path).await {
         Ok(file) => {
             let length = file.metadata().await.map_err(|e| no_room(&e))?.len();
-            let mut response = Response::new(Body::from_stream(pieces(file, (folder, busy, place))));
+            let mut response = Response::new(Body::from_stream(pieces(file, (held, busy))));
             response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
             response
         }
@@ -130,12 +142,41 @@ fn pieces<H: Send + 'static>(file: tokio::fs::File, held: H) -> impl futures_uti
     })
 }
 
+/// No place for another file.
+fn enough() -> Failure {
+    let issue = Issue::error("throttled", "enough files are being converted; come again");
+    let mut failure = Failure::new(StatusCode::SERVICE_UNAVAILABLE, issue);
+    failure.retry_after = Some(10);
+    failure
+}
+
+/// Bytes of a file on the disk, counted as long as it lies there.
+struct Spooled {
+    state: Arc<State>,
+    bytes: u64,
+}
+
+impl Spooled {
+    /// `false`: all files together are too large.
+    fn add(&mut self, bytes: u64) -> bool {
+        self.bytes += bytes;
+        self.state.spooled.fetch_add(bytes, Ordering::Relaxed) + bytes <= self.state.limits.files
+    }
+}
+
+impl Drop for Spooled {
+    fn drop(&mut self) {
+        self.state.spooled.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
 /// Lays the body down.
-async fn spool(state: &State, body: Incoming, path: &Path) -> Result<(), Failure> {
+async fn spool(spooled: &mut Spooled, body: Incoming, path: &Path) -> Result<(), Failure> {
+    let limits = spooled.state.limits.clone();
     let mut file = tokio::fs::File::create(path).await.map_err(|e| no_room(&e))?;
     let mut chunks = Chunks { body };
-    let (mut length, most) = (0u64, state.limits.file);
-    while let Some(bytes) = stream::next(&mut chunks, &state.limits).await? {
+    let (mut length, most) = (0u64, limits.file);
+    while let Some(bytes) = stream::next(&mut chunks, &limits).await? {
         if length == 0 && (bytes.starts_with(&[0x1f, 0x8b]) || bytes.starts_with(&[0x28, 0xb5, 0x2f, 0xfd])) {
             // What it unfolds to cannot be known beforehand.
             let issue = Issue::error("not-supported", "compressed files are not taken; send it as it is");
@@ -149,6 +190,9 @@ async fn spool(state: &State, body: Incoming, path: &Path) -> Result<(), Failure
         if length > most {
             let what = format!("the file is larger than {most} bytes; send it in parts, or use `xwalk convert`");
             return Err(Failure::new(StatusCode::PAYLOAD_TOO_LARGE, Issue::error("too-long", what)));
+        }
+        if !spooled.add(bytes.len() as u64) {
+            return Err(enough());
         }
         file.write_all(&bytes).await.map_err(|e| no_room(&e))?;
     }

@@ -318,6 +318,9 @@ impl Subject<'_> {
             }
         }
         facts.findings_complete = self.with_complete.unwrap_or(facts.findings_complete);
-        Ok(facts)
+        match facts.contradiction() {
+            None => Ok(facts),
+            Some(why) => Err(Failure::invalid(format!("the facts contradict each other: {why}"))),
+        }
     }
 }

@@ -12,6 +12,8 @@ pub(super) struct Splitter {
     depth: u32,
     in_string: bool,
     escaped: bool,
+    /// A comma was the last that was seen of an array: another element has to come.
+    after_comma: bool,
     state: Shape,
     longest: usize,
 }
@@ -43,7 +45,17 @@ pub(super) enum Error {
 impl Splitter {
     /// No subject may be longer than `longest`.
     pub fn new(longest: usize) -> Splitter {
-        Splitter { buffer: Vec::new(), done: 0, seen: 0, depth: 0, in_string: false, escaped: false, state: Shape::Unknown, longest }
+        Splitter {
+            buffer: Vec::new(),
+            done: 0,
+            seen: 0,
+            depth: 0,
+            in_string: false,
+            escaped: false,
+            after_comma: false,
+            state: Shape::Unknown,
+            longest,
+        }
     }
 
     /// More of the body has come.
@@ -52,6 +64,11 @@ impl Splitter {
         self.seen -= self.done;
         self.done = 0;
         self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Nothing but blanks has come.
+    pub fn is_blank(&self) -> bool {
+        self.state == Shape::Unknown
     }
 
     /// Whether answers are to be a JSON array too.
@@ -132,6 +149,9 @@ impl Splitter {
                 b']' => {
                     self.state = Shape::Ended;
                     let blank = self.buffer[self.done..at].trim_ascii().is_empty();
+                    if blank && self.after_comma {
+                        return Err(Error::Unbalanced);
+                    }
                     if blank {
                         self.done = self.seen;
                         return Ok(None);
@@ -156,6 +176,7 @@ impl Splitter {
         if self.buffer[from..at].trim_ascii().is_empty() && !last {
             return Err(Error::Unbalanced);
         }
+        self.after_comma = !last;
         Ok(Some((from, at)))
     }
 }
@@ -197,6 +218,7 @@ mod tests {
         for step in [1, 7, 1000] {
             assert_eq!(all(b"[1,2", step), Err(Error::Torn));
             assert_eq!(all(b"[1,,2]", step), Err(Error::Unbalanced));
+            assert_eq!(all(b"[1, ]", step), Err(Error::Unbalanced));
             assert_eq!(all(b"[1}]", step), Err(Error::Unbalanced));
             assert_eq!(all(b"[1] 2", step), Err(Error::Trailing));
             assert_eq!(all(&[b"\"", &[b'x'; 100][..]].concat(), step), Err(Error::TooLong(64)));

@@ -16,8 +16,12 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
 use std::sync::Arc;
+use std::time::Duration;
 
-const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+pub(super) const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
+
+/// How long nothing has to come for what is answered to go out.
+const PAUSE: Duration = Duration::from_millis(50);
 
 pub(super) async fn answer(
     state: Arc<State>,
@@ -28,6 +32,7 @@ pub(super) async fn answer(
     id: &HeaderValue,
 ) -> Result<Response<Body>, Failure> {
     check_encoding(&parts.headers)?;
+    let mut is_lines = false;
     if let Some(kind) = parts.headers.get(header::CONTENT_TYPE).and_then(|h| h.to_str().ok()) {
         let kind = kind.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
         if !matches!(kind.as_str(), "application/json" | "application/x-ndjson" | "application/ndjson" | "application/jsonl" | "text/plain")
@@ -35,6 +40,8 @@ pub(super) async fn answer(
             let issue = Issue::error("not-supported", "send application/json (an array) or application/x-ndjson");
             return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, issue));
         }
+        // Of lines there may be none.
+        is_lines = kind != "application/json";
     }
     let served = state.served();
     // A question that cannot be asked is refused before its subjects are read.
@@ -43,12 +50,16 @@ pub(super) async fn answer(
     // What is the same for all subjects, as the beginning of each question.
     let asked = parts.uri.path_and_query().filter(|_| question.is_plain()).map(|a| format!("POST {a}\n").into_bytes());
     let (chunks, id) = (Chunks { body }, id.to_str().unwrap_or_default().to_owned());
-    let mut work = Work { splitter, chunks, served, asked, question, state, id, ended: false, first: true, _busy: busy };
+    let mut work = Work { splitter, chunks, served, asked, question, state, id, ended: false, first: true, busy };
     let first = work.portion().await?;
+    if work.ended && work.splitter.is_blank() && !is_lines {
+        return Err(Failure::invalid("there is no body; send an array, or application/x-ndjson"));
+    }
     let media = if work.splitter.is_array() { JSON } else { NDJSON };
     if work.ended {
         return Ok(reply::ok(media, first));
     }
+    let later = work.busy.later();
     let rest = futures_util::stream::unfold(work, |mut work| async move {
         if work.ended {
             return None;
@@ -62,6 +73,7 @@ pub(super) async fn answer(
     let first = futures_util::stream::once(std::future::ready(Ok(Bytes::from(first))));
     let mut response = Response::new(Body::from_stream(futures_util::StreamExt::chain(first, rest)));
     response.headers_mut().insert(header::CONTENT_TYPE, media);
+    response.extensions_mut().insert(later);
     Ok(response)
 }
 
@@ -87,7 +99,7 @@ struct Work {
     /// No answer is written yet.
     first: bool,
     /// The stream counts as a request in work until it ends.
-    _busy: Busy,
+    busy: Busy,
 }
 
 impl Work {
@@ -104,7 +116,17 @@ impl Work {
                 self.end(&mut out);
                 return Ok(out);
             }
-            match next(&mut self.chunks, &self.state.limits).await? {
+            // Whoever waits for these answers before he asks on must get them.
+            let more = next(&mut self.chunks, &self.state.limits);
+            let more = if out.is_empty() {
+                more.await
+            } else {
+                match tokio::time::timeout(PAUSE, more).await {
+                    Ok(more) => more,
+                    Err(_) => return Ok(out),
+                }
+            };
+            match more? {
                 Some(bytes) => self.splitter.push(&bytes),
                 None => body_ended = true,
             }
@@ -161,6 +183,7 @@ impl Work {
 
     fn end(&mut self, out: &mut Vec<u8>) {
         self.ended = true;
+        self.busy.ended(StatusCode::OK);
         if self.splitter.is_array() {
             out.extend_from_slice(if self.first { b"[]" } else { b"]" });
         }
@@ -178,6 +201,7 @@ impl Work {
             self.ended = true;
             out.push(b'\n');
         }
+        self.busy.ended(failure.status);
         out
     }
 }

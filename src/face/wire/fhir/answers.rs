@@ -26,18 +26,49 @@ impl Wanted {
     }
 }
 
-/// The text to show in a language: the first designation that is in it, else the display.
+/// The text to show in the first of some languages (`fr;q=0.5, de`) that it has one in, else the display.
 pub fn display<'i>(concept: Concept<'i>, date: Option<Date>, language: &str) -> Option<&'i str> {
-    let wanted = language.split(['-', ',', ';']).next().unwrap_or("").trim();
-    let default = |d: &Designation<'_>| d.language.is_empty() || d.language.starts_with("en");
-    if !wanted.is_empty()
-        && wanted != "*"
-        && (!wanted.eq_ignore_ascii_case("en") || !concept.designations().any(|d| default(&d)))
-        && let Some(found) = concept.designations().find(|d| speaks(d, wanted))
-    {
-        return Some(found.text);
+    let own = || date.map_or_else(|| concept.display(), |d| concept.display_on(d));
+    if language.is_empty() {
+        return own();
     }
-    date.map_or_else(|| concept.display(), |d| concept.display_on(d))
+    let default = |d: &Designation<'_>| d.language.is_empty() || d.language.starts_with("en");
+    for wanted in by_preference(language) {
+        if wanted == "*" || (wanted == "en" && concept.designations().any(|d| default(&d))) {
+            return own();
+        }
+        if let Some(found) = concept.designations().find(|d| speaks(d, &wanted)) {
+            return Some(found.text);
+        }
+    }
+    own()
+}
+
+/// The languages of `fr;q=0.5, de-AT, es;q=0` without their regions, the most wanted first ([RFC 9110, 12.5.4]).
+///
+/// [RFC 9110, 12.5.4]: https://www.rfc-editor.org/rfc/rfc9110#section-12.5.4
+fn by_preference(languages: &str) -> Vec<String> {
+    let mut all: Vec<(f32, String)> = languages
+        .split(',')
+        .take(MOST_LANGUAGES)
+        .filter_map(|one| {
+            let mut parts = one.split(';');
+            let tag = primary(parts.next()?);
+            let weight = parts.find_map(|p| p.trim().strip_prefix("q=")?.trim().parse::<f32>().ok()).unwrap_or(1.0);
+            (!tag.is_empty() && weight > 0.0).then_some((weight, tag))
+        })
+        .collect();
+    // Stable: of two that are wanted alike, the one that was named first.
+    all.sort_by(|a, b| b.0.total_cmp(&a.0));
+    all.into_iter().map(|(_, tag)| tag).collect()
+}
+
+/// Nobody reads more languages than these.
+const MOST_LANGUAGES: usize = 32;
+
+/// The language without its region: `de` of `de-AT`.
+fn primary(tag: &str) -> String {
+    tag.split('-').next().unwrap_or("").trim().to_ascii_lowercase()
 }
 
 /// Listed as retired, or no longer in the newest release (on a date: not in the release of that day).
@@ -367,9 +398,8 @@ fn told(issue: &ValidationIssue<'_>) -> String {
 
 /// Whether a designation is in one of the languages of `en, en-AU;q=0.4`; its own is English where it says none.
 fn speaks(designation: &Designation<'_>, languages: &str) -> bool {
-    let primary = |tag: &str| tag.split(['-', ';']).next().unwrap_or("").trim().to_ascii_lowercase();
     let own = if designation.language.is_empty() { "en".to_owned() } else { primary(designation.language) };
-    languages.split(',').map(primary).any(|wanted| wanted == own || wanted == "*")
+    by_preference(languages).iter().any(|wanted| *wanted == own || wanted == "*")
 }
 
 /// Equal but for case and blanks.

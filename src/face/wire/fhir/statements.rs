@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 /// The version of the terminology-ecosystem test cases that the service is held to.
 const TEST_VERSION: &str = "1.9.6";
 /// The day of the last change that clients of the FHIR side can see.
-const DATE: &str = "2026-11-22";
+const DATE: &str = "2026-12-01";
 
 /// `GET /metadata`.
-pub fn capability_statement(version: Version, base: &str, secured: bool) -> Value {
+pub fn capability_statement(version: Version, base: &str, address: &str, secured: bool) -> Value {
     let definition = |resource: &str, name: &str| format!("http://hl7.org/fhir/OperationDefinition/{resource}-{name}");
     let operations = |resource: &str, names: &[&str]| -> Vec<Value> {
         names.iter().map(|name| json!({"name": name, "definition": definition(resource, name)})).collect()
@@ -49,14 +49,14 @@ pub fn capability_statement(version: Version, base: &str, secured: bool) -> Valu
         "kind": "instance",
         "instantiates": ["http://hl7.org/fhir/CapabilityStatement/terminology-server"],
         "software": {"name": "xwalk", "version": env!("CARGO_PKG_VERSION"), "releaseDate": DATE},
-        "implementation": {"description": "xwalk", "url": base},
+        "implementation": {"description": "xwalk", "url": address},
         "fhirVersion": version.number(),
         "format": ["application/fhir+json"],
         "rest": [{
             "mode": "server",
             "security": security,
             "resource": [
-                resource("CodeSystem", &["lookup", "validate-code", "subsumes"]),
+                resource("CodeSystem", &["lookup", "validate-code", "subsumes", "batch-validate-code"]),
                 resource("ValueSet", &["expand", "validate-code", "batch-validate-code"]),
                 resource("ConceptMap", &["translate"]),
             ],
@@ -123,7 +123,7 @@ pub fn search_parameters(version: Version, resource: &str) -> &'static [Criterio
 }
 
 /// `GET /metadata?mode=terminology`.
-pub fn terminology_capabilities(index: &Index, base: &str) -> Value {
+pub fn terminology_capabilities(index: &Index, base: &str, address: &str) -> Value {
     let systems: Vec<Value> = index
         .systems()
         .filter(|s| !s.uri().is_empty() && !s.version().is_empty())
@@ -158,10 +158,9 @@ pub fn terminology_capabilities(index: &Index, base: &str) -> Value {
         "date": DATE,
         "kind": "instance",
         "software": {"name": "xwalk", "version": env!("CARGO_PKG_VERSION")},
-        "implementation": {"description": "xwalk", "url": base},
+        "implementation": {"description": "xwalk", "url": address},
         "codeSystem": systems,
         "expansion": {"hierarchical": false, "paging": true, "parameter": parameters.map(|name| json!({"name": name}))},
-        "codeSearch": "in-compose-or-expansion",
         "validateCode": {"translations": false},
         "translation": {"needsMap": false},
     })
@@ -184,6 +183,20 @@ pub fn code_system(system: CodeSystem<'_>) -> Value {
     });
     drop_empty(&mut value);
     value
+}
+
+/// The same of each of its releases, the newest first. An older one is told by its version alone: an index holds all releases as one.
+pub fn code_systems(system: CodeSystem<'_>) -> impl Iterator<Item = Value> {
+    let older = system.releases().iter().rev().filter(move |r| r.version != system.version()).map(move |release| {
+        let mut value = code_system(system);
+        value["id"] = id(&format!("{}-{}", system.alias(), release.version)).into();
+        value["version"] = release.version.as_str().into();
+        if let Value::Object(members) = &mut value {
+            members.remove("count");
+        }
+        value
+    });
+    std::iter::once(code_system(system)).chain(older)
 }
 
 /// The value set of all codes of a system.

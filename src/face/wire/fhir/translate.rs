@@ -12,10 +12,11 @@
 //! extensions `repair` and `state`; steps to a successor in `hop`.
 
 use super::parameters::{self, Parts, write_coding};
-use super::{EXTENSION, Json, Version};
+use super::{EXTENSION, Json, Version, answers};
 use crate::engine::{Hop, Origin, Outcome, Repair, Scenario, Target, TargetState, Translation};
-use crate::index::{Concept, ConceptMap};
+use crate::index::{Concept, ConceptMap, Index, Row};
 use crate::model::{MapKind, Relationship};
+use std::collections::HashSet;
 
 /// `result` where every match says that there is no target. The ecosystem's requirements page says true, the base standard and its newest
 /// reference server say that it is true only if a match is a translation.
@@ -34,6 +35,15 @@ pub enum Direction {
     FromTarget,
 }
 
+/// How to say it.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<'l> {
+    pub version: Version,
+    pub direction: Direction,
+    /// Of displays.
+    pub language: &'l str,
+}
+
 /// What own maps without a URL are called: `urn:xwalk:map:` and their id.
 pub const MAP_URN: &str = "urn:xwalk:map:";
 
@@ -44,9 +54,11 @@ pub struct TooMany(pub usize);
 /// The Parameters of `$translate`: the answers of all maps and codings that were asked.
 ///
 /// Each answer says whether it comes from resources that the client brought along.
-pub fn body(version: Version, direction: Direction, asked: &[(Translation<'_>, bool)], most: usize) -> Result<Vec<u8>, TooMany> {
+pub fn body(said: Said<'_>, asked: &[(Translation<'_>, bool)], most: usize) -> Result<Vec<u8>, TooMany> {
+    let version = said.version;
     let answers = || asked.iter().map(|(t, _)| t);
-    let matches: usize = answers().flat_map(|t| &t.scenarios).map(|s| combinations(s).unwrap_or_else(|| options(s))).sum();
+    let translations: usize = answers().flat_map(|t| &t.scenarios).map(|s| combinations(s).unwrap_or_else(|| options(s))).sum();
+    let matches = translations + answers().map(|t| t.denials.len()).sum::<usize>();
     if matches > most {
         return Err(TooMany(matches));
     }
@@ -77,11 +89,12 @@ pub fn body(version: Version, direction: Direction, asked: &[(Translation<'_>, b
             if answer.outcome == Outcome::NoMap {
                 no_map(p, version, answer);
             }
+            let mut place = Place { said, answer, scenario: 0, is_only: answer.scenarios.len() <= 1, is_own: *is_own };
             for (number, scenario) in answer.scenarios.iter().enumerate() {
-                let place =
-                    Place { version, direction, answer, scenario: number + 1, is_only: answer.scenarios.len() == 1, is_own: *is_own };
+                place.scenario = number + 1;
                 place.matches(p, scenario);
             }
+            answer.denials.iter().for_each(|row| place.denied(p, *row));
         }
     }))
 }
@@ -113,22 +126,24 @@ fn in_words(r: &Repair) -> String {
 
 /// What a person should know of a translation that there is: the standard's place for it is `message`, beside a true `result`.
 fn warnings<'t, 'i: 't>(answers: impl Iterator<Item = &'t Translation<'i>>) -> String {
-    let mut said: Vec<String> = Vec::new();
-    for t in answers {
-        let own = Some(t.message.to_string()).filter(|m| !m.is_empty());
-        for text in t.repairs.iter().map(in_words).chain(own) {
-            if !said.contains(&text) {
-                said.push(text);
-            }
-        }
+    let own = |t: &Translation<'_>| Some(t.message.to_string()).filter(|m| !m.is_empty());
+    each_once(answers.flat_map(|t| t.repairs.iter().map(in_words).chain(own(t))))
+}
+
+/// Sentences one after another, the same one only once.
+fn each_once(sentences: impl Iterator<Item = String>) -> String {
+    let mut seen = HashSet::new();
+    let mut said = String::new();
+    for text in sentences.filter(|text| seen.insert(text.clone())) {
+        said.push_str(if said.is_empty() { "" } else { "; " });
+        said.push_str(&text);
     }
-    said.join("; ")
+    said
 }
 
 /// Why there is no translation, in one sentence for a person.
 fn message<'t, 'i: 't>(answers: impl Iterator<Item = &'t Translation<'i>>) -> String {
-    let mut said: Vec<String> = Vec::new();
-    for t in answers {
+    let said = each_once(answers.map(|t| {
         let mut text = match t.outcome {
             _ if !t.message.is_empty() => t.message.to_string(),
             Outcome::NoMap => "the map says that there is no target".to_owned(),
@@ -143,11 +158,9 @@ fn message<'t, 'i: 't>(answers: impl Iterator<Item = &'t Translation<'i>>) -> St
         if !near.is_empty() {
             text.push_str(&format!("; near to it: {}", near.join(", ")));
         }
-        if !said.contains(&text) {
-            said.push(text);
-        }
-    }
-    if said.is_empty() { "no map leads from this system to what was asked for".to_owned() } else { said.join("; ") }
+        text
+    }));
+    if said.is_empty() { "no map leads from this system to what was asked for".to_owned() } else { said }
 }
 
 /// The canonical of a map, with its version.
@@ -175,8 +188,7 @@ fn no_map(p: &mut Parts<'_>, version: Version, answer: &Translation<'_>) {
 
 /// Where matches stand in the answer.
 struct Place<'a, 'i> {
-    version: Version,
-    direction: Direction,
+    said: Said<'a>,
     answer: &'a Translation<'i>,
     scenario: usize,
     is_only: bool,
@@ -211,34 +223,35 @@ impl<'i> Place<'_, 'i> {
     fn matched(&self, p: &mut Parts<'_>, target: &Target<'i>, others: &[&Target<'i>], place: Option<(usize, usize)>) {
         // A whole is as close as its loosest part is stated to be; together they are still only what the map says of each.
         let relationship = others.iter().fold(target.relationship, |r, o| if o.relationship == r { r } else { Relationship::RelatedTo });
-        let relationship = if self.direction == Direction::FromTarget { relationship.inverse() } else { relationship };
+        let relationship = if self.said.direction == Direction::FromTarget { relationship.inverse() } else { relationship };
         p.part_with(
             "match",
             |o| self.extensions(o, target, place),
             |m| {
-                match self.version {
+                match self.said.version {
                     Version::R4 => m.text("equivalence", "valueCode", relationship.r4_equivalence()),
                     Version::R5 => m.text("relationship", "valueCode", relationship.code()),
                 }
-                let found = |m: &mut Parts<'_>, name, t: &Target<'_>| {
-                    // What the client brought along it knows, names and all; only what its map itself says is told.
-                    let stated = || t.origin.row().map(|r| r.detail().target_display).filter(|d| !d.is_empty());
-                    let named = || t.concept.display().filter(|_| !self.is_own);
-                    let display = named().or_else(stated).unwrap_or("");
+                let found = |m: &mut Parts<'_>, name, t: &Target<'i>| {
+                    let display = self.display(t.concept, t.origin.row());
                     m.coding(name, t.concept.system().uri(), t.concept.code(), display);
                 };
-                match self.direction {
+                match self.said.direction {
                     Direction::FromTarget => {
                         if let Some(asked) = self.answer.source {
-                            m.coding("concept", asked.system().uri(), asked.code(), asked.display().filter(|_| !self.is_own).unwrap_or(""));
+                            m.coding("concept", asked.system().uri(), asked.code(), self.display(asked, None));
                         }
                         found(m, "source", target);
+                        // What the asked code is only half of.
+                        for (group, other) in target.together() {
+                            self.product(m, &format!("{EXTENSION}group:{group}"), |v| self.coded(v, other));
+                        }
                     }
                     _ => found(m, "concept", target),
                 }
                 for (at, other) in others.iter().enumerate() {
                     self.product(m, &format!("{EXTENSION}group:{}", at + 2), |v| {
-                        found(v, if self.version == Version::R4 { "concept" } else { "value" }, other);
+                        found(v, self.value_name(), other);
                     });
                 }
                 self.said_by_the_row(m, target);
@@ -247,42 +260,98 @@ impl<'i> Place<'_, 'i> {
         );
     }
 
+    /// A row that says what the source is not: no translation, and told nevertheless.
+    fn denied(&self, p: &mut Parts<'_>, row: Row<'i>) {
+        let backward = self.said.direction != Direction::Forward;
+        let Some(concept) = (if backward { row.source() } else { row.target() }) else { return };
+        // Another row of the same map has it as a translation, and says there that it is denied.
+        if self.answer.targets().any(|t| t.concept.code() == concept.code()) {
+            return;
+        }
+        let strength = Relationship::NotRelatedTo;
+        p.part("match", |m| {
+            match self.said.version {
+                Version::R4 => m.text("equivalence", "valueCode", strength.r4_equivalence()),
+                Version::R5 => m.text("relationship", "valueCode", strength.code()),
+            }
+            if let (Direction::FromTarget, Some(asked)) = (self.said.direction, self.answer.source) {
+                m.coding("concept", asked.system().uri(), asked.code(), self.display(asked, None));
+            }
+            let name = if self.said.direction == Direction::FromTarget { "source" } else { "concept" };
+            m.coding(name, concept.system().uri(), concept.code(), self.display(concept, Some(row)));
+            origin_map(m, Some(row.map()));
+        });
+    }
+
+    /// What the client brought along it knows, names and all; only what its map itself says is told, and what it asks for by language.
+    fn display(&self, concept: Concept<'i>, row: Option<Row<'i>>) -> &'i str {
+        let is_own = self.is_own && std::ptr::eq(concept.system().index(), self.answer.source_system.index());
+        let named = answers::display(concept, None, self.said.language);
+        let named = named.filter(|_| !is_own || named != concept.display());
+        let stated = || row.map(|r| r.detail().target_display).filter(|_| self.said.direction == Direction::Forward);
+        named.or_else(stated).unwrap_or("")
+    }
+
+    fn value_name(&self) -> &'static str {
+        if self.said.version == Version::R4 { "concept" } else { "value" }
+    }
+
+    fn coded(&self, v: &mut Parts<'_>, concept: Concept<'i>) {
+        v.coding(self.value_name(), concept.system().uri(), concept.code(), self.display(concept, None));
+    }
+
     fn product(&self, m: &mut Parts<'_>, attribute: &str, value: impl FnOnce(&mut Parts<'_>)) {
         m.part("product", |v| {
-            v.text(if self.version == Version::R4 { "element" } else { "attribute" }, "valueUri", attribute);
+            v.text(if self.said.version == Version::R4 { "element" } else { "attribute" }, "valueUri", attribute);
             value(v);
         });
+    }
+
+    /// A value as an index keeps it, `system|code` or a text. The index that has the system knows the display.
+    fn value(&self, v: &mut Parts<'_>, index: &Index, value: &str) {
+        let coded = value.rsplit_once('|').filter(|(system, _)| system.contains("://") || system.starts_with("urn:"));
+        match (coded, self.said.version) {
+            (Some((system, code)), _) => {
+                let display = index.system(system).and_then(|s| s.concept(code)).and_then(|c| c.display());
+                v.coding(self.value_name(), system, code, display.unwrap_or(""));
+            }
+            (None, Version::R4) => {
+                let (system, code) = value.rsplit_once('|').unwrap_or(("", value));
+                v.coding("concept", system, code, "");
+            }
+            (None, Version::R5) => v.text_if("value", "valueString", value),
+        }
     }
 
     /// Products and conditions that the row itself states.
     fn said_by_the_row(&self, m: &mut Parts<'_>, target: &Target<'_>) {
         let Some(row) = target.origin.row() else { return };
-        let detail = row.detail();
+        let (detail, index) = (row.detail(), target.concept.system().index());
         for stated in detail.product.split(" AND ").filter(|s| !s.is_empty()) {
             let (attribute, value) = stated.split_once('=').unwrap_or((stated, ""));
-            self.product(m, attribute, |v| match self.version {
-                Version::R4 => {
-                    let (system, code) = value.rsplit_once('|').unwrap_or(("", value));
-                    v.coding("concept", system, code, "");
-                }
-                Version::R5 => v.text("value", "valueString", value),
-            });
+            self.product(m, attribute, |v| self.value(v, index, value));
         }
         // R4 has no room for conditions in a match; there the extension `rule` has them.
-        if detail.rule.is_empty() || self.version == Version::R4 {
+        if detail.rule.is_empty() || self.said.version == Version::R4 {
             return;
         }
+        let depends_on = |m: &mut Parts<'_>, attribute: &str, value: &dyn Fn(&mut Parts<'_>)| {
+            m.part("dependsOn", |v| {
+                v.text("attribute", "valueUri", attribute);
+                value(v);
+            });
+        };
         if row.map().kind() == MapKind::Rules {
-            depends_on(m, &format!("{EXTENSION}rule"), detail.rule);
+            depends_on(m, &format!("{EXTENSION}rule"), &|v| v.text("value", "valueString", detail.rule));
         } else {
             for stated in detail.rule.split(" AND ") {
                 let (attribute, value) = stated.split_once('=').unwrap_or((stated, ""));
-                depends_on(m, attribute, value);
+                depends_on(m, attribute, &|v| self.value(v, index, value));
             }
         }
     }
 
-    fn extensions(&self, json: &mut Json, target: &Target<'_>, place: Option<(usize, usize)>) {
+    fn extensions(&self, json: &mut Json, target: &Target<'i>, place: Option<(usize, usize)>) {
         let row = target.origin.row();
         json.key("extension").array(|a| {
             if !self.is_only {
@@ -294,6 +363,25 @@ impl<'i> Place<'_, 'i> {
             }
             if target.state != TargetState::Valid {
                 extension(a, "state", |e| e.field("valueCode", target.state.code()));
+            }
+            if self.said.direction == Direction::Reverse {
+                for (group, other) in target.together() {
+                    extension(a, "together", |e| {
+                        e.key("extension").array(|parts| {
+                            for (name, value) in [("group", None), ("code", Some(other))] {
+                                parts.object(|o| {
+                                    o.field("url", name);
+                                    match value {
+                                        None => o.key("valuePositiveInt").number(group),
+                                        Some(c) => o.key("valueCoding").object(|v| {
+                                            write_coding(v, c.system().uri(), c.code(), self.display(c, None));
+                                        }),
+                                    }
+                                });
+                            }
+                        });
+                    });
+                }
             }
             if target.denied {
                 extension(a, "denied", |e| e.key("valueBoolean").bool(true));
@@ -307,8 +395,11 @@ impl<'i> Place<'_, 'i> {
             }
             target.hops.iter().for_each(|h| hop(a, h));
             let Some(detail) = row.map(|r| r.detail()) else { return };
-            let texts =
-                [("rule", detail.rule, self.version == Version::R4), ("advice", detail.advice, true), ("comment", detail.comment, true)];
+            let texts = [
+                ("rule", detail.rule, self.said.version == Version::R4),
+                ("advice", detail.advice, true),
+                ("comment", detail.comment, true),
+            ];
             for (name, text, _) in texts.into_iter().filter(|(_, text, here)| *here && !text.is_empty()) {
                 extension(a, name, |e| e.field("valueString", text));
             }
@@ -333,12 +424,5 @@ fn hop(a: &mut Json, hop: &Hop<'_>) {
             part("relationship", &|e| e.field("valueCode", hop.relationship.code()));
             part("originMap", &|e| e.field("valueCanonical", &canonical(hop.row.map())));
         });
-    });
-}
-
-fn depends_on(m: &mut Parts<'_>, attribute: &str, value: &str) {
-    m.part("dependsOn", |v| {
-        v.text("attribute", "valueUri", attribute);
-        v.text_if("value", "valueString", value);
     });
 }
