@@ -1,10 +1,11 @@
 //! Looks at every byte of an index, and at what the bytes say of each other.
 
 use super::codes::SystemPart;
-use super::edges::MapPart;
+use super::edges::{MapPart, turn};
 use super::format::{Column, HEADER_LENGTH, Lists, NONE, Now, date_number};
 use super::slots::{self, Found};
 use super::{CodeSystem, ConceptMap, Index};
+use crate::model::MapKind;
 use crate::model::rule::Rule;
 use fst::Streamer;
 use zerocopy::little_endian::U32;
@@ -142,7 +143,13 @@ fn system_faults(system: CodeSystem<'_>, part: &SystemPart, faults: &mut Faults)
 fn map_faults(map: ConceptMap<'_>, part: &MapPart, faults: &mut Faults) {
     let (sources, targets) = (map.source().len(), map.target().len());
     let rows = part.rows.as_slice();
-    faults.unless(rows.is_sorted_by_key(|r| (r.source.get(), r.line.get())), || "the rows are out of order".into());
+    let in_order = match map.kind() {
+        MapKind::Rules => rows.is_sorted_by_key(|r| (r.source.get(), turn(part.programs.as_ref(), r))),
+        MapKind::Gem => rows.is_sorted_by_key(|r| (r.source.get(), r.line.get())),
+        // The lines of RF2 have no order.
+        MapKind::Table | MapKind::Succession => rows.is_sorted_by_key(|r| r.source.get()),
+    };
+    faults.unless(in_order, || "the rows are out of order".into());
     let offsets = part.source_offsets.as_slice();
     faults.unless(offsets.len() == sources as usize + 1, || "the offsets by source are not as many as the sources".into());
     let mut by_target = 0;
