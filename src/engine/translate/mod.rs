@@ -14,7 +14,7 @@ mod seventh;
 use super::answer::{Message, Origin, Outcome, Policy, Repair, Scenario, Scenarios, Target, TargetState, Translation, coverage};
 use super::search::{SearchOptions, Searcher};
 use super::{Engine, Refusal, succession, suggest};
-use crate::index::{CodeSystem, Concept, ConceptMap};
+use crate::index::{CodeSystem, Concept, ConceptMap, Now};
 use crate::model::rule::Facts;
 use crate::model::{Date, MapKind, Relationship, Status, compare_versions};
 use decided::Decided;
@@ -167,6 +167,9 @@ impl<'e> Translator<'e> {
     /// Translates one code.
     pub fn translate(&self, asked: &Asked<'_>) -> Translation<'e> {
         let index = self.engine.index();
+        let found = self.source.concept_as_given(asked.code);
+        // Before anything is written: while the processor waits for where the rows lie, it lays out the answer.
+        let speaking = found.map_or(&self.maps[..], |(source, _)| self.speaking(source));
         let mut t = Translation {
             source_system: self.source,
             given: asked.code.into(),
@@ -182,7 +185,7 @@ impl<'e> Translator<'e> {
             map: None,
             message: Message::None,
         };
-        match self.source.concept_as_given(asked.code) {
+        match found {
             Some((source, is_printed)) => {
                 t.source = Some(source);
                 if !is_printed {
@@ -211,7 +214,7 @@ impl<'e> Translator<'e> {
         if self.source == self.target && self.maps.is_empty() {
             self.as_it_is(source, asked.date, &mut t);
         } else {
-            self.by_maps(source, asked, &mut t);
+            self.by_maps(speaking, source, asked, &mut t);
         }
         if t.outcome == Outcome::Unmapped {
             self.beyond_rows(source, asked, &mut t);
@@ -275,10 +278,16 @@ impl<'e> Translator<'e> {
         }
     }
 
-    /// The first map that has rows for the source answers.
-    fn by_maps(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) {
+    /// The maps from the first one on that has rows for the source.
+    fn speaking(&self, source: Concept<'e>) -> &[ConceptMap<'e>] {
+        let first = self.maps.iter().position(|map| self.options.reverse || scenarios::speaks(*map, source));
+        &self.maps[first.unwrap_or(self.maps.len())..]
+    }
+
+    /// The first of these maps that has rows for the source answers.
+    fn by_maps(&self, maps: &[ConceptMap<'e>], source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) {
         t.map = self.maps.first().copied();
-        for &map in &self.maps {
+        for &map in maps {
             if let Some(reading) = self.reading(map, source, asked) {
                 t.map = Some(map);
                 return t.take(reading);
@@ -387,12 +396,20 @@ impl<'e> Translator<'e> {
             Outcome::Approximate | Outcome::Combination => !self.options.strict,
             _ => false,
         };
-        t.automatic = may && t.targets().all(|o| vouched(o) && self.is_recordable(o, asked));
+        let (mut automatic, mut denied, mut lapsed) = (may, None, None);
+        for target in t.targets() {
+            automatic = automatic && vouched(target) && self.is_recordable(target, asked);
+            if target.denied {
+                denied = denied.or(Some(target.concept));
+            }
+            if target.state != TargetState::Valid && !is_all_there_is(target) {
+                lapsed = lapsed.or(Some((target.concept, target.state)));
+            }
+        }
+        t.automatic = automatic;
         if t.outcome == Outcome::Choice || !t.message.is_empty() {
             return;
         }
-        let denied = t.targets().find(|o| o.denied).map(|o| o.concept);
-        let lapsed = t.targets().find(|o| o.state != TargetState::Valid && !is_all_there_is(o)).map(|o| (o.concept, o.state));
         t.message = match (denied, lapsed, dated) {
             (Some(target), ..) => Message::Denied(target),
             (None, Some((target, _)), Some(date)) => format!("{} is not valid on {date}", target.code()).into(),
@@ -456,13 +473,16 @@ fn outcome(scenarios: &[Scenario<'_>]) -> Outcome {
 
 /// Whether a target is still a code: on a date, else by the newest release.
 fn state(concept: Concept<'_>, date: Option<Date>) -> TargetState {
-    if !concept.is_listed() {
-        return TargetState::Unlisted;
-    }
-    match concept.recordable_on(date) {
-        Some(Status::Valid) => TargetState::Valid,
-        Some(Status::Header) => TargetState::Header,
-        _ => TargetState::Expired,
+    match (concept.now(), date) {
+        (Now::Unlisted, _) => TargetState::Unlisted,
+        (Now::Valid, None) => TargetState::Valid,
+        (Now::Header, None) => TargetState::Header,
+        (Now::Gone, None) => TargetState::Expired,
+        (_, Some(date)) => match concept.status_on(date) {
+            Some(Status::Valid) => TargetState::Valid,
+            Some(Status::Header) => TargetState::Header,
+            Some(Status::Inactive) | None => TargetState::Expired,
+        },
     }
 }
 
