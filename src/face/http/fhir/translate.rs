@@ -9,7 +9,7 @@ use crate::face::wire::fhir::parameters::{Coding, Parameter, Parameters, Value};
 use crate::face::wire::fhir::translate::{self as wire, Direction, MAP_URN};
 use crate::face::wire::fhir::{EXTENSION, Version, statements};
 use crate::index::{CodeSystem, ConceptMap};
-use crate::model::rule::{AGE_AT_ONSET, CURRENT_AGE, FEMALE, MALE};
+use crate::model::rule::{AGE_AT_ONSET, CURRENT_AGE, FEMALE, MALE, finding};
 use crate::model::{Date, MapKind, compare_versions};
 
 const KNOWN: &[&str] = &[
@@ -80,7 +80,8 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
     if answers.iter().any(|(a, _)| !a.scenarios.is_empty()) {
         answers.retain(|(a, _)| !a.scenarios.is_empty());
     }
-    wire::body(context.version, direction, &answers, context.state.limits.fan_out).map_err(|many| {
+    let unknown = context.engine.unknown_findings(&facts);
+    wire::body(context.version, direction, &answers, &unknown, context.state.limits.fan_out).map_err(|many| {
         Failure::too_costly(format!(
             "{} matches are more than the {} of one answer; name a map or a target system",
             many.0, context.state.limits.fan_out
@@ -411,7 +412,7 @@ fn fact(facts: &mut Facts, attribute: &str, value: &Parameter) -> Result<(), Fai
             if text != "true" || set(&mut facts.sex, sex) { Ok(()) } else { Err(clash()) }
         }
         ("finding", _) => {
-            let id = code.parse().map_err(|_| unusable("a finding is a SNOMED CT concept"))?;
+            let id = finding(&code).ok_or_else(|| unusable("a finding is a SNOMED CT concept: digits and a check digit"))?;
             facts.findings.push(id);
             Ok(())
         }
