@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench snomed` (Linux; some 2 GB of scratch space in the temporary folder). The release is generated
 //! ([`xwalk::releases::generate`]): 360,000 active concepts, 1.6 million descriptions, 1.2 million is-a rows, 250,000 extended map rows. Questions
-//! are drawn uniformly at random; rivals answer the same questions from the same rows.
+//! are drawn uniformly at random, each another place of the file, unless said otherwise; rivals answer the same questions from the same rows.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use std::collections::HashMap;
@@ -122,6 +122,12 @@ fn translate(c: &mut Criterion, engine: &Engine) {
         let answer = |code: &&str| translator.translate(&Asked { facts: &facts, ..Asked::code(black_box(code)) }).targets().count();
         b.iter(|| asked.iter().map(answer).sum::<usize>());
     });
+    // A column of records: a thousand codes, the n-th an n-th as often as the first, each text where its record was just read.
+    let often = zipf(&asked[..1000], &mut random);
+    group.bench_function("xwalk, a thousand codes asked again and again", |b| {
+        let answer = |code: &String| translator.translate(&Asked { facts: &facts, ..Asked::code(black_box(code)) }).targets().count();
+        b.iter(|| often.iter().map(answer).sum::<usize>());
+    });
     // What a program does that keeps the rules as text: finds the rows, parses and evaluates each rule.
     group.bench_function("HashMap of rows, rules parsed each time", |b| {
         let true_rows = |code: &&str| {
@@ -133,6 +139,23 @@ fn translate(c: &mut Criterion, engine: &Engine) {
         b.iter(|| asked.iter().map(true_rows).sum::<usize>());
     });
     group.finish();
+}
+
+/// Draws codes so that the n-th comes an n-th as often as the first.
+fn zipf(codes: &[&str], random: &mut Prng) -> Vec<String> {
+    let sums: Vec<f64> = (1..=codes.len())
+        .scan(0.0, |sum, n| {
+            *sum += 1.0 / n as f64;
+            Some(*sum)
+        })
+        .collect();
+    let draw = |random: &mut Prng| random.below(1 << 30) as f64 / f64::from(1 << 30) * sums[codes.len() - 1];
+    (0..QUESTIONS)
+        .map(|_| {
+            let drawn = draw(random);
+            codes[sums.partition_point(|sum| *sum <= drawn)].to_owned()
+        })
+        .collect()
 }
 
 criterion_group!(benches, snomed);

@@ -3,7 +3,7 @@
 use super::arena::hash;
 use super::odd;
 use super::system::{Places, SystemBuilder};
-use crate::index::{ConceptColumns, DetailField, DetailFields, MapColumns, MapMeta, NONE, RowRecord};
+use crate::index::{ConceptColumns, DetailField, DetailFields, MapColumns, MapMeta, NONE, RowRecord, turn};
 use crate::model::MapKind;
 use crate::model::rule::Rule;
 use crate::read::{At, Finding, MapRelease, Severity, TargetDetail, TargetRow};
@@ -259,6 +259,10 @@ impl MapBuilder {
         if !self.undecided.is_empty() {
             self.rows.append(&mut self.undecided);
             self.sort();
+        }
+        if self.meta.kind == MapKind::Rules {
+            // Stable: what is tried together stays as in the file.
+            self.rows.sort_by_key(|r| (r.record.source.get(), turn(&self.programs, &r.record)));
         }
         let rows: Vec<RowRecord> = self.rows.into_iter().map(|row| row.record).collect();
         let mut source_offsets = vec![0u32; sources.place.len() + 1];

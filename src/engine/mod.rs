@@ -25,7 +25,7 @@ pub use overlay::{Decided, Decision, Overlay, Question};
 pub use translate::{Asked, Translator, TranslatorOptions, Upheld, lapse, repairs_in_words};
 
 use crate::index::{CodeSystem, Concept, ConceptMap, Index};
-use crate::model::Date;
+use crate::model::{Date, rule};
 use std::sync::Arc;
 
 /// A question that cannot be asked: the caller's mistake, said so that it can be mended. HTTP answers it with 4xx.
@@ -163,6 +163,18 @@ impl Engine {
     /// Prepares to translate any number of codes from one system to another.
     pub fn translator(&self, options: TranslatorOptions) -> Result<Translator<'_>, Refusal> {
         Translator::new(self, options)
+    }
+
+    /// Says of findings that no release knows, by their places, that they are no kind of anything: a rule about a kind of finding is not true
+    /// because of them.
+    pub fn unknown_findings(&self, facts: &Facts) -> Vec<String> {
+        let Some(snomed) = self.index.system("snomed").filter(|_| !facts.findings.is_empty()) else { return Vec::new() };
+        let known = |id: u64| [rule::FEMALE, rule::MALE].contains(&id) || snomed.concept(&id.to_string()).is_some_and(|c| c.is_listed());
+        let unknown = facts.findings.iter().enumerate().filter(|(_, id)| !known(**id));
+        let said = |at: usize| {
+            format!("finding {at} is in no loaded release of SNOMED CT ({}); of no rule's finding is it a kind", snomed.version())
+        };
+        unknown.map(|(at, _)| said(at + 1)).collect()
     }
 
     pub(crate) fn overlay(&self) -> Option<&Arc<dyn Overlay>> {

@@ -7,6 +7,7 @@
 
 use crate::model::rule::{Facts, IsA, Need, Program, Truth};
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// What a group needs to know of a row.
 #[derive(Clone, Copy, Debug)]
@@ -15,39 +16,14 @@ pub struct RuleRow<'a> {
     /// The smallest is tried first. Rows of one priority are alternatives.
     pub priority: u16,
     pub has_target: bool,
-    pub condition: Condition<'a>,
+    /// When it holds. A rule that could not be read is never decided by machine.
+    pub rule: Program<'a>,
 }
 
-/// When a row holds.
-#[derive(Clone, Copy, Debug)]
-pub enum Condition<'a> {
-    /// No rule is stated: always.
-    None,
-    Program(Program<'a>),
-    /// A rule that could not be parsed; never decided by machine.
-    Unreadable,
-}
-
-impl Condition<'_> {
-    pub fn truth(&self, facts: &Facts, is_a: IsA<'_>) -> Truth {
-        match self {
-            Condition::None => Truth::True,
-            Condition::Program(program) => program.truth(facts, is_a),
-            Condition::Unreadable => Truth::Unknown,
-        }
-    }
-
-    /// The facts that keep it from being decided.
-    pub fn needs(&self, facts: &Facts, is_a: IsA<'_>) -> Vec<Need> {
-        match self {
-            Condition::None => Vec::new(),
-            Condition::Program(program) => program.needs(facts, is_a),
-            Condition::Unreadable => vec![Need::Rule],
-        }
-    }
-
-    pub(super) fn is_otherwise(&self) -> bool {
-        matches!(self, Condition::Program(program) if program.is_otherwise())
+impl RuleRow<'_> {
+    /// Rows of one turn are tried together, OTHERWISE after its equals.
+    fn turn(&self) -> (u16, u16, bool) {
+        (self.group, self.priority, self.rule.is_otherwise())
     }
 }
 
@@ -75,43 +51,40 @@ pub enum Verdict {
     Choice(Places),
 }
 
-/// Decides every group of one source, in the order of the group numbers (which may have gaps). The rows may come in any order.
-pub fn decide(rows: &[RuleRow<'_>], facts: &Facts, is_a: IsA<'_>) -> SmallVec<[GroupVerdict; 2]> {
-    let mut order: SmallVec<[usize; 16]> = (0..rows.len()).collect();
-    // A stable sort: rows of one priority stay as in the file.
-    order.sort_by_key(|&i| (rows[i].group, rows[i].priority));
-    order
-        .chunk_by(|&a, &b| rows[a].group == rows[b].group)
-        .map(|group| GroupVerdict { group: rows[group[0]].group, verdict: decide_group(rows, group, facts, is_a) })
-        .collect()
+/// Decides every group of one source, in the order of the group numbers (which may have gaps). The rows come as an index keeps them, in the
+/// order in which they are tried: by group, by priority, and OTHERWISE after its equals.
+pub fn decide<'r>(rows: &'r [RuleRow<'r>], facts: &'r Facts, is_a: IsA<'r>) -> impl Iterator<Item = GroupVerdict> + 'r {
+    let mut start = 0;
+    rows.chunk_by(|a, b| a.group == b.group).map(move |group| {
+        let places = start..start + group.len();
+        start = places.end;
+        GroupVerdict { group: group[0].group, verdict: decide_group(rows, places, facts, is_a) }
+    })
 }
 
-fn decide_group(rows: &[RuleRow<'_>], group: &[usize], facts: &Facts, is_a: IsA<'_>) -> Verdict {
-    let mut tried = 0;
-    for level in group.chunk_by(|&a, &b| rows[a].priority == rows[b].priority) {
-        // OTHERWISE is for when nothing before it held, wherever the file puts it among its equals.
-        for otherwise in [false, true] {
-            let mut holding = Places::new();
-            let mut needs = Vec::new();
-            for &row in level.iter().filter(|&&row| rows[row].condition.is_otherwise() == otherwise) {
-                match rows[row].condition.truth(facts, is_a) {
-                    Truth::True => holding.push(row),
-                    Truth::False => {}
-                    Truth::Unknown => needs.extend(rows[row].condition.needs(facts, is_a).into_iter().map(|need| (row, need))),
+fn decide_group(rows: &[RuleRow<'_>], group: Range<usize>, facts: &Facts, is_a: IsA<'_>) -> Verdict {
+    let truth = |place: &usize| rows[*place].rule.truth(facts, is_a);
+    let mut tried = group.start;
+    for level in rows[group.clone()].chunk_by(|a, b| a.turn() == b.turn()) {
+        let places = tried..tried + level.len();
+        let mut holding = Places::new();
+        for place in places.clone() {
+            match truth(&place) {
+                Truth::True => holding.push(place),
+                Truth::False => {}
+                Truth::Unknown => {
+                    let needs = places.flat_map(|place| rows[place].rule.needs(facts, is_a).into_iter().map(move |need| (place, need)));
+                    let open = (tried..group.end).filter(|place| truth(place) != Truth::False);
+                    return Verdict::Needs { needs: needs.collect(), open: open.collect() };
                 }
             }
-            if !needs.is_empty() {
-                let is_open = |row: &usize| rows[*row].condition.truth(facts, is_a) != Truth::False;
-                return Verdict::Needs { needs, open: group[tried..].iter().copied().filter(is_open).collect() };
-            }
-            match *holding {
-                [] => {}
-                [row] if rows[row].has_target => return Verdict::Target(row),
-                _ if holding.iter().all(|&row| !rows[row].has_target) => return Verdict::NoCode(holding[0]),
-                _ => return Verdict::Choice(holding),
-            }
         }
-        tried += level.len();
+        match holding[..] {
+            [] => tried = places.end,
+            [row] if rows[row].has_target => return Verdict::Target(row),
+            _ if holding.iter().all(|&row| !rows[row].has_target) => return Verdict::NoCode(holding[0]),
+            _ => return Verdict::Choice(holding),
+        }
     }
     Verdict::NoRule
 }
@@ -139,11 +112,11 @@ mod tests {
                 group: *group,
                 priority: *priority,
                 has_target: target != "-",
-                condition: rule.as_ref().map_or(Condition::Unreadable, |rule| Condition::Program(rule.as_program())),
+                rule: rule.as_ref().map_or(Program::new(&[]), Rule::as_program),
             })
             .collect();
+        assert!(rows.is_sorted_by_key(RuleRow::turn), "{expect}");
         let got: Vec<String> = decide(&rows, facts, &|_, _| false)
-            .into_iter()
             .map(|GroupVerdict { group, verdict }| {
                 let names = |rows: &[usize]| rows.iter().map(|&r| parsed[r].2.as_str()).collect::<Vec<_>>().join("|");
                 let said = match verdict {
@@ -222,15 +195,15 @@ mod tests {
     #[test]
     fn rows_of_one_priority_are_alternatives() {
         check("1 1 A TRUE\n1 1 B TRUE", &nothing(), "1: choice A|B");
-        check("1 1 X OTHERWISE TRUE\n1 1 B IFA 248153007", &of(Sex::Male), "1: B");
-        check("1 1 X OTHERWISE TRUE\n1 1 B IFA 248153007", &nothing(), "1: sex of X|B");
-        check("1 1 X OTHERWISE TRUE\n1 1 B IFA 248153007", &of(Sex::Female), "1: X");
+        check("1 1 B IFA 248153007\n1 1 X OTHERWISE TRUE", &of(Sex::Male), "1: B");
+        check("1 1 B IFA 248153007\n1 1 X OTHERWISE TRUE", &nothing(), "1: sex of B|X");
+        check("1 1 B IFA 248153007\n1 1 X OTHERWISE TRUE", &of(Sex::Female), "1: X");
     }
 
     #[test]
     fn no_rule_holds() {
         check("1 1 M IFA 248153007 |Male|", &of(Sex::Female), "1: no rule");
-        check("2 2 B TRUE\n1 1 M IFA 248153007 |Male|", &of(Sex::Female), "1: no rule; 2: B");
+        check("1 1 M IFA 248153007 |Male|\n2 2 B TRUE", &of(Sex::Female), "1: no rule; 2: B");
     }
 
     mod properties {
@@ -258,13 +231,14 @@ mod tests {
                 rows in prop::collection::vec((1u16..5, any::<bool>(), 0u8..4), 1..12), female: bool,
             ) {
                 // Priorities unique, in the order of the list.
-                let rows: Vec<(u16, u16, bool, u8)> = rows.into_iter().enumerate().map(|(i, (g, t, r))| (g, i as u16 + 1, t, r)).collect();
+                let mut rows: Vec<(u16, u16, bool, u8)> = rows.into_iter().enumerate().map(|(i, (g, t, r))| (g, i as u16 + 1, t, r)).collect();
+                rows.sort();
                 let sex = if female { Sex::Female } else { Sex::Male };
                 let rules = ["IFA 248152002", "IFA 248153007", "TRUE", "OTHERWISE TRUE"].map(|r| Rule::parse(r).unwrap());
                 let asked: Vec<RuleRow<'_>> = rows
                     .iter()
                     .map(|&(group, priority, has_target, rule)| RuleRow {
-                        group, priority, has_target, condition: Condition::Program(rules[usize::from(rule)].as_program()),
+                        group, priority, has_target, rule: rules[usize::from(rule)].as_program(),
                     })
                     .collect();
                 let got: Vec<(u16, Option<(u16, bool)>)> = decide(&asked, &of(sex), &|_, _| false)

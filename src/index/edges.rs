@@ -4,6 +4,7 @@ use super::concept::Concept;
 use super::format::{self, Bytes, Column, Kind, Lists, NONE, RowRecord, Section, Toc};
 use super::writer::{DETAIL_FIELDS, DetailField, MapMeta};
 use super::{CodeSystem, Error, Index, codes};
+use crate::model::rule::Program;
 use crate::model::{Date, GemFlags, MapKind, Relationship};
 use std::sync::Arc;
 use zerocopy::little_endian::U32;
@@ -117,7 +118,7 @@ impl<'i> ConceptMap<'i> {
         self.part().rows.as_slice().iter().map(move |record| Row { map, record })
     }
 
-    /// The rows of a source, in the order of the file.
+    /// The rows of a source, in the order of the file; those of a map with rules in the order in which the rules are tried.
     pub fn rows_of(&self, source: Concept<'_>) -> impl ExactSizeIterator<Item = Row<'i>> + Clone + use<'i> {
         let (map, part) = (*self, self.part());
         let rows = part.source_offsets.range(source.ordinal()).map_or(&[][..], |range| part.rows.slice(range));
@@ -130,6 +131,24 @@ impl<'i> ConceptMap<'i> {
         let rows = part.rows.as_slice();
         part.by_target.get(target.ordinal()).iter().filter_map(move |at| Some(Row { map, record: rows.get(at.get() as usize)? }))
     }
+}
+
+/// The rule of a row among the programs of its map.
+fn program<'p>(programs: &'p [u8], row: &RowRecord) -> Option<&'p [u8]> {
+    let at = row.program.get();
+    if at == NONE {
+        return None;
+    }
+    let rest = programs.get(at as usize..).unwrap_or(&[]);
+    let program = rest.split_first_chunk::<2>().and_then(|(length, rest)| rest.get(..usize::from(u16::from_le_bytes(*length))));
+    Some(program.unwrap_or(&[]))
+}
+
+/// By this the rows of one source with rules are sorted: as they are tried. OTHERWISE is for when nothing before it held, wherever its file
+/// puts it among its equals.
+pub(crate) fn turn(programs: &[u8], row: &RowRecord) -> (u16, u16, bool) {
+    let is_otherwise = program(programs, row).is_some_and(|bytes| Program::new(bytes).is_otherwise());
+    (row.group.get(), row.priority.get(), is_otherwise)
 }
 
 /// One row of a map, as its release has it.
@@ -191,13 +210,7 @@ impl<'i> Row<'i> {
     /// The rule, parsed when the index was made ([`crate::model::rule`]). `None`: there is no rule; empty: there is one that could not be
     /// parsed.
     pub fn program(&self) -> Option<&'i [u8]> {
-        let at = self.record.program.get();
-        if at == NONE {
-            return None;
-        }
-        let rest = self.map.part().programs.as_ref().get(at as usize..).unwrap_or(&[]);
-        let program = rest.split_first_chunk::<2>().and_then(|(length, rest)| rest.get(..usize::from(u16::from_le_bytes(*length))));
-        Some(program.unwrap_or(&[]))
+        program(self.map.part().programs.as_ref(), self.record)
     }
 
     /// When it holds, from and to, both included; most rows do not say.

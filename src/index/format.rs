@@ -18,7 +18,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 /// Changed whenever a byte of an index means something else.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 pub(super) const MAGIC: [u8; 8] = *b"xwalkidx";
 /// Sections begin at multiples of it.
 pub(super) const LINE: u64 = 64;
@@ -108,7 +108,7 @@ kinds! {
     Terms = 35 System "search postings",
     CodeSlots = 36 System "code slots",
     CodePilots = 37 System "code pilots",
-    // A map: rows in the order of source, then of the file.
+    // A map: rows in the order of source, then of the file; those of rules in the order in which they are tried.
     Rows = 48 Map "rows",
     SourceOffsets = 49 Map "rows by source",
     TargetOffsets = 50 Map "targets",

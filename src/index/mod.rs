@@ -30,6 +30,7 @@ mod writer;
 pub use codes::CodeSystem;
 pub use concept::{Concept, Designation, Note};
 pub use diff::{ChangedConcept, ChangedRow, Diff, MapDiff, SystemDiff};
+pub(crate) use edges::turn;
 pub use edges::{ConceptMap, Detail, Row};
 pub use format::FORMAT_VERSION;
 pub(crate) use format::{ALWAYS, DesignationRecord, NONE, NoteRecord, Now, RowRecord, ValidityRecord};

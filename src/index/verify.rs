@@ -1,10 +1,11 @@
 //! Looks at every byte of an index, and at what the bytes say of each other.
 
 use super::codes::SystemPart;
-use super::edges::MapPart;
+use super::edges::{MapPart, turn};
 use super::format::{Column, HEADER_LENGTH, Lists, NONE, Now, date_number};
 use super::slots::{self, Found};
 use super::{CodeSystem, ConceptMap, Index};
+use crate::model::MapKind;
 use crate::model::rule::Rule;
 use fst::Streamer;
 use zerocopy::little_endian::U32;
@@ -142,10 +143,16 @@ fn system_faults(system: CodeSystem<'_>, part: &SystemPart, faults: &mut Faults)
 fn map_faults(map: ConceptMap<'_>, part: &MapPart, faults: &mut Faults) {
     let (sources, targets) = (map.source().len(), map.target().len());
     let rows = part.rows.as_slice();
-    // As in the file, or by their places where the order of a file means nothing (RF2).
-    let as_in_file = rows.is_sorted_by_key(|r| (r.source.get(), r.line.get()));
-    let by_place = || rows.is_sorted_by_key(|r| (r.source.get(), r.scenario.get(), r.group.get(), r.priority.get(), r.target.get()));
-    faults.unless(as_in_file || by_place(), || "the rows are out of order".into());
+    let in_order = match map.kind() {
+        MapKind::Rules => rows.is_sorted_by_key(|r| (r.source.get(), turn(part.programs.as_ref(), r))),
+        MapKind::Gem => rows.is_sorted_by_key(|r| (r.source.get(), r.line.get())),
+        // As in the file, or by their places where the order of a file means nothing (RF2).
+        MapKind::Table | MapKind::Succession => {
+            rows.is_sorted_by_key(|r| (r.source.get(), r.line.get()))
+                || rows.is_sorted_by_key(|r| (r.source.get(), r.scenario.get(), r.group.get(), r.priority.get(), r.target.get()))
+        }
+    };
+    faults.unless(in_order, || "the rows are out of order".into());
     let offsets = part.source_offsets.as_slice();
     faults.unless(offsets.len() == sources as usize + 1, || "the offsets by source are not as many as the sources".into());
     let mut by_target = 0;

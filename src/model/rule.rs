@@ -236,6 +236,8 @@ pub enum Clause<'a> {
         attribute: &'a str,
         value: &'a str,
     },
+    /// What is no condition of the language.
+    Unreadable,
 }
 
 /// Whether the first concept is the second or a kind of it.
@@ -245,6 +247,7 @@ impl Clause<'_> {
     pub fn truth(&self, facts: &Facts, is_a: IsA<'_>) -> Truth {
         match *self {
             Clause::Always | Clause::Otherwise => Truth::True,
+            Clause::Unreadable => Truth::Unknown,
             Clause::AgeAtOnset(comparison, limit) => facts.age_at_onset.map_or(Truth::Unknown, |age| age.compare(comparison, limit)),
             Clause::CurrentAge(comparison, limit) => facts.current_age.map_or(Truth::Unknown, |age| age.compare(comparison, limit)),
             Clause::Sex(sex) => facts.sex().map_or(Truth::Unknown, |given| (given == sex).into()),
@@ -271,6 +274,7 @@ impl Clause<'_> {
             Clause::Sex(_) => Need::Sex,
             Clause::Finding(id) => Need::Finding(id),
             Clause::Property { attribute, .. } => Need::Property(attribute.to_owned()),
+            Clause::Unreadable => Need::Rule,
         })
     }
 }
@@ -286,6 +290,7 @@ impl std::fmt::Display for Clause<'_> {
             Clause::Sex(Sex::Male) => write!(f, "IFA {MALE}"),
             Clause::Finding(id) => write!(f, "IFA {id}"),
             Clause::Property { attribute, value } => write!(f, "{attribute}={}", property_value(value).unwrap_or(value.into())),
+            Clause::Unreadable => write!(f, "{}", Need::Rule),
         }
     }
 }
@@ -330,30 +335,24 @@ pub struct Program<'a> {
     bytes: &'a [u8],
 }
 
-/// Bytes that are no rule program.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a rule program, at byte {at}; verify the index and build it again")]
-pub struct Corrupt {
-    pub at: usize,
-}
-
 impl<'a> Program<'a> {
-    /// Checks bytes and takes them as a program. Bytes that pass evaluate without panic.
-    pub fn new(bytes: &'a [u8]) -> Result<Program<'a>, Corrupt> {
-        let mut rest = bytes;
-        if rest.is_empty() {
-            return Err(Corrupt { at: 0 });
-        }
-        while !rest.is_empty() {
-            let at = bytes.len() - rest.len();
-            decode(&mut rest).ok_or(Corrupt { at })?;
-        }
-        Ok(Program { bytes })
+    /// `TRUE`, and what holds where no rule is stated.
+    pub const ALWAYS: Program<'static> = Program { bytes: &[tag::ALWAYS] };
+
+    /// Takes bytes as a program. What is none, the empty one among them, is never decided by machine: it waits for a person.
+    pub fn new(bytes: &'a [u8]) -> Program<'a> {
+        Program { bytes }
     }
 
+    /// The conditions; where the bytes are none, [`Clause::Unreadable`] ends them.
     pub fn clauses(&self) -> impl Iterator<Item = Clause<'a>> + use<'a> {
-        let mut rest = self.bytes;
-        std::iter::from_fn(move || if rest.is_empty() { None } else { decode(&mut rest) })
+        let mut rest = Some(self.bytes);
+        std::iter::from_fn(move || {
+            let mut bytes = rest.take()?;
+            let clause = decode(&mut bytes).unwrap_or(Clause::Unreadable);
+            rest = Some(bytes).filter(|bytes| !bytes.is_empty() && clause != Clause::Unreadable);
+            Some(clause)
+        })
     }
 
     /// Whether this is `OTHERWISE TRUE`.
@@ -433,6 +432,8 @@ fn encode(clause: &Clause<'_>, out: &mut Vec<u8>) {
                 out.extend(text.as_bytes());
             }
         }
+        // No text is read as one.
+        Clause::Unreadable => {}
     }
 }
 

@@ -21,7 +21,7 @@ use hashbrown::HashMap;
 
 use super::names::system_alias;
 use super::source::visit_path;
-use super::tabular::{Findings, Row, rows};
+use super::tabular::{Findings, Row, rows, rows_and_torn};
 use super::{
     At, ConceptRow, Finding, MapHandle, MapRelease, Severity, Sink, SystemHandle, SystemRelease, TargetDetail, TargetRow, Unmapped,
 };
@@ -82,6 +82,8 @@ struct Download {
     absent: HashMap<u32, Vec<u32>>,
     /// What `Maps to value` and its like say beside the targets, by source.
     values: HashMap<u32, Vec<String>>,
+    /// Where a row about a source stands that could not be read; one is enough.
+    left_out: BTreeMap<u32, At>,
     successions: BTreeMap<u16, MapHandle>,
 }
 
@@ -186,21 +188,32 @@ impl Download {
 
     fn relationships(&mut self, input: &mut dyn BufRead, findings: &mut Findings<'_>) -> io::Result<()> {
         let columns = ["concept_id_1", "concept_id_2", "relationship_id", "?invalid_reason"];
-        rows(input, columns, findings, &mut |row, findings| {
-            let [_, _, relationship, invalid] = row.fields;
+        rows_and_torn(input, columns, findings, &mut |row, findings| {
+            let [_, second, relationship, invalid] = row.fields;
+            if row.torn {
+                // The first id is whole where a second one follows it; the relationship may be cut.
+                if !second.is_empty() && ["Maps to value", "Maps to unit"].iter().any(|whole| whole.starts_with(relationship)) {
+                    self.leave_out(&row);
+                }
+                return;
+            }
             let is_value = matches!(relationship, "Maps to value" | "Maps to unit");
             if !(is_value || matches!(relationship, "Maps to" | "Concept replaced by" | "Is a")) || !invalid.is_empty() {
                 return;
             }
             if is_value {
-                let (Some(source), Some(value)) = (number(&row, 0, findings), number(&row, 1, findings)) else { return };
+                let (Some(source), Some(value)) = (number(&row, 0, findings), number(&row, 1, findings)) else {
+                    return self.leave_out(&row);
+                };
                 let place = self.concepts.get(&value).copied();
                 let coding = place.map_or_else(|| format!("omop|{value}"), |place| self.coding(place));
                 return self.values.entry(source).or_default().push(format!("{relationship}={coding}"));
             }
             let (Some(from), Some(to)) = (self.place(&row, 0, findings), self.place(&row, 1, findings)) else {
-                if let ("Maps to", Ok(source), Ok(target)) = (relationship, row.fields[0].parse(), row.fields[1].parse()) {
-                    self.absent.entry(source).or_default().push(target);
+                match (row.fields[0].parse(), row.fields[1].parse()) {
+                    _ if relationship != "Maps to" => {}
+                    (Ok(source), Ok(target)) => self.absent.entry(source).or_default().push(target),
+                    _ => self.leave_out(&row),
                 }
                 return;
             };
@@ -239,6 +252,12 @@ impl Download {
         })
     }
 
+    fn leave_out(&mut self, row: &Row<'_, 4>) {
+        if let Ok(source) = row.fields[0].parse() {
+            self.left_out.entry(source).or_insert(row.at(0));
+        }
+    }
+
     /// Tells the `Maps to` rows: a source with several targets has them in groups of one scenario.
     fn maps(&mut self, sink: &mut dyn Sink) {
         self.maps_to.sort_unstable();
@@ -258,6 +277,12 @@ impl Download {
             let (source_alias, target_alias) = (&source_system.alias, &target_system.alias);
             let (id, title) = (format!("omop-{source_alias}-{target_alias}"), format!("OMOP: {source_alias} maps to {target_alias}"));
             let map = sink.map(&release(id, title, source_system, target_system, MapKind::Table));
+            // All targets of a source are meant together, wherever they lie: what was lost is a part of every answer.
+            for (source, at) in &self.left_out {
+                if let Some(place) = self.concepts.get(source).filter(|place| place.vocabulary == from) {
+                    sink.row_left_out(map, self.code(*place), 0, *at);
+                }
+            }
             for of_one in of_pair.chunk_by(|a, b| a.source == b.source) {
                 let source = of_one[0].source;
                 let others = all.get(&source).into_iter().flatten().filter(|row| row.vocabularies.1 != to);

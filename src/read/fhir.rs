@@ -1,4 +1,4 @@
-//! FHIR CodeSystem and ConceptMap, R4 and R5, as JSON: one resource, a Bundle or a list of them, or one a line.
+//! FHIR CodeSystem and ConceptMap, R4 and R5, as JSON: one resource, a Bundle or a list of them, one a line, or a package of them.
 //!
 //! [R5 ConceptMap](https://hl7.org/fhir/R5/conceptmap.html), [R4 ConceptMap](https://hl7.org/fhir/R4/conceptmap.html),
 //! [CodeSystem](https://hl7.org/fhir/R5/codesystem.html). The two versions are told apart row by row: R4 says `equivalence` (and
@@ -14,11 +14,12 @@ mod code_system;
 mod concept_map;
 
 use std::io::{self, BufRead};
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::source::read_to_vec;
+use super::source::{read_to_vec, visit_path};
 use super::{At, Finding, Severity, Sink};
 
 /// Reads the resources of a file.
@@ -40,6 +41,35 @@ pub fn read(input: &mut dyn BufRead, file: &str, sink: &mut dyn Sink) -> io::Res
             _ => unreadable(&error, At { line: 1, column: 1 }, file, sink),
         }
     }
+    Ok(())
+}
+
+/// Reads a package ([FHIR NPM packages](https://hl7.org/fhir/packages.html)): the resources in its folder `package`. What stands in folders
+/// beside or below it are examples and the like. Most of a package is of other types, which is said once.
+pub fn read_package(path: &Path, sink: &mut dyn Sink) -> io::Result<()> {
+    let is_resource = |name: &str| {
+        let mut parts = name.rsplit('/');
+        let file = parts.next().unwrap_or_default();
+        file.ends_with(".json") && !file.starts_with('.') && file != "package.json" && parts.next() == Some("package")
+    };
+    let (mut read, mut others) = (0, 0);
+    visit_path(path, &is_resource, &mut |name, input| {
+        sink.begin(name);
+        let bytes = read_to_vec(input)?;
+        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+        match serde_json::from_slice::<Resource>(bytes) {
+            Ok(found) if !matches!(found.kind.as_str(), "CodeSystem" | "ConceptMap" | "Bundle") => others += 1,
+            _ => {
+                read += 1;
+                if let Err(error) = resource(bytes, bytes, name, sink) {
+                    unreadable(&error, At { line: 1, column: 1 }, name, sink);
+                }
+            }
+        }
+        Ok(())
+    })?;
+    let file = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    say_others(read, others, &file, sink);
     Ok(())
 }
 
@@ -94,6 +124,11 @@ fn several<'b>(resources: impl Iterator<Item = &'b RawValue>, whole: &[u8], file
             unreadable(&error, Places::new(whole).of(json.get()).unwrap_or_default(), file, sink);
         }
     }
+    say_others(read, others, file, sink);
+}
+
+/// Says how many of several resources were passed over.
+fn say_others(read: usize, others: usize, file: &str, sink: &mut dyn Sink) {
     if others > 0 || read == 0 {
         let severity = if read == 0 { Severity::Error } else { Severity::Note };
         let what = format!("{read} resources are CodeSystem or ConceptMap, {others} are neither");

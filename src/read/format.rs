@@ -24,6 +24,7 @@ pub enum Format {
     Athena,
     NlmIcd9Snomed,
     Fhir,
+    FhirPackage,
     Sssom,
     Umls,
     Table,
@@ -47,6 +48,7 @@ const NAMES: &[(Format, &str)] = &[
     (Format::Athena, "athena"),
     (Format::NlmIcd9Snomed, "nlm-icd9-snomed"),
     (Format::Fhir, "fhir"),
+    (Format::FhirPackage, "fhir-package"),
     (Format::Sssom, "sssom"),
     (Format::Umls, "umls"),
     (Format::Table, "table"),
@@ -69,7 +71,7 @@ impl Format {
 
     /// Whether a release of this format is several files that only make sense together.
     pub fn is_folder(self) -> bool {
-        matches!(self, Format::Rf2 | Format::Athena | Format::Umls)
+        matches!(self, Format::Rf2 | Format::Athena | Format::Umls | Format::FhirPackage)
     }
 }
 
@@ -124,6 +126,7 @@ pub fn read_folder(format: Format, path: &std::path::Path, given: Given<'_>, sin
         (Format::Rf2, Given::Nothing) => rf2::read(&[path], &rf2::Options::default(), sink),
         (Format::Athena, Given::Nothing) => athena::read(path, sink),
         (Format::Umls, Given::Nothing) => umls::read(path, sink),
+        (Format::FhirPackage, Given::Nothing) => fhir::read_package(path, sink),
         _ => Err(io::Error::new(io::ErrorKind::InvalidInput, format!("the format {} is not read from a folder", format.name()))),
     }
 }

@@ -1,10 +1,11 @@
-//! Where bytes come from: a file, a folder, or bytes at hand; plain or inside .zip, .gz or .zst.
+//! Where bytes come from: a file, a folder, or bytes at hand; plain or inside .zip, .tgz, .gz or .zst.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Seek};
 use std::path::Path;
 
-/// Visits the files of a release, each with its name and its decompressed bytes, in the order of their names.
+/// Visits the files of a release, each with its name and its decompressed bytes, in the order of their names; the members of a .tgz, which is
+/// one stream, in the order in which they stand there.
 ///
 /// The name is the path as given, with the members of an archive behind it (`cms_2017_dx.zip/icd10cm_order_2017.txt`); it is what
 /// findings carry. `wanted` is asked first, so that members nobody wants are not decompressed. An error names the file.
@@ -79,6 +80,18 @@ fn visit_reader<R: BufRead + Seek>(
             }
         }
         Ok(())
+    } else if is_tar(name) {
+        let mut tar = tar::Archive::new(flate2::bufread::MultiGzDecoder::new(reader));
+        for member in tar.entries().map_err(|e| at(name, e))? {
+            let member = member.map_err(|e| at(name, e))?;
+            let inner = format!("{name}/{}", String::from_utf8_lossy(&member.path_bytes()));
+            if member.header().entry_type().is_file() && wanted(&inner) {
+                visit(&inner, &mut BufReader::with_capacity(1 << 17, member)).map_err(|e| at(&inner, e))?;
+            }
+        }
+        // The checksum stands behind the last member.
+        io::copy(&mut tar.into_inner(), &mut io::sink()).map_err(|e| at(name, e))?;
+        Ok(())
     } else if lower.ends_with(".gz") {
         let name = unpacked(3);
         if wanted(&name) {
@@ -98,6 +111,12 @@ fn visit_reader<R: BufRead + Seek>(
     } else {
         Ok(())
     }
+}
+
+/// Whether a file is a compressed tar by its name.
+pub(crate) fn is_tar(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    lower.ends_with(".tgz") || lower.ends_with(".tar.gz")
 }
 
 /// An error that says which file it is about, once.
@@ -121,6 +140,8 @@ mod tests {
     use super::*;
     use std::io::Write;
 
+    /// Longer than the field for names in a tar.
+    static LONG_NAME: std::sync::LazyLock<String> = std::sync::LazyLock::new(|| format!("a/{}/codes.txt", "long".repeat(40)));
     const TEXT: &[u8] = b"A000    Cholera\nA001    Cholera, other\n";
 
     fn zip_of(members: &[(&str, &[u8])]) -> Vec<u8> {
@@ -136,6 +157,17 @@ mod tests {
         let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
         gz.write_all(bytes).unwrap();
         gz.finish().unwrap()
+    }
+
+    fn tgz_of(members: &[(&str, &[u8])]) -> Vec<u8> {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (name, bytes) in members {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(bytes.len() as u64);
+            header.set_mode(0o644);
+            tar.append_data(&mut header, name, *bytes).unwrap();
+        }
+        gz_of(&tar.into_inner().unwrap())
     }
 
     fn visited(name: &str, bytes: &[u8], wanted: &str) -> io::Result<Vec<(String, Vec<u8>)>> {
@@ -155,6 +187,8 @@ mod tests {
             ("codes.txt.gz", gz_of(TEXT), "codes.txt"),
             ("codes.txt.zst", zst, "codes.txt"),
             ("codes.ZIP", zip_of(&[("a/codes.txt", TEXT)]), "codes.ZIP/a/codes.txt"),
+            ("codes.tgz", tgz_of(&[("a/codes.txt", TEXT)]), "codes.tgz/a/codes.txt"),
+            ("codes.tar.gz", tgz_of(&[(&LONG_NAME, TEXT)]), &format!("codes.tar.gz/{}", &*LONG_NAME)),
         ] {
             assert_eq!(visited(name, &bytes, "codes").unwrap(), [(inside.to_owned(), TEXT.to_vec())], "{name}");
         }
@@ -185,7 +219,12 @@ mod tests {
     #[test]
     fn archives_that_are_cut_off() {
         let zst = zstd::encode_all(TEXT, 3).unwrap();
-        for (name, bytes) in [("codes.txt.gz", gz_of(TEXT)), ("codes.txt.zst", zst), ("codes.zip", zip_of(&[("codes.txt", TEXT)]))] {
+        for (name, bytes) in [
+            ("codes.txt.gz", gz_of(TEXT)),
+            ("codes.txt.zst", zst),
+            ("codes.zip", zip_of(&[("codes.txt", TEXT)])),
+            ("codes.tgz", tgz_of(&[("codes.txt", TEXT), ("z.txt", TEXT)])),
+        ] {
             for length in 1..bytes.len() {
                 let error = visited(name, &bytes[..length], "codes").expect_err(name).to_string();
                 assert!(error.starts_with("codes."), "{name} cut to {length}: {error}");

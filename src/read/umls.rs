@@ -40,9 +40,14 @@ fn read_from(packages: Packages<'_>, sink: &mut dyn Sink) -> io::Result<()> {
             seen.push(table);
             let mut findings = Findings::new(name, sink);
             match table {
-                "MRSAT.RRF" => each::<13>(input, &mut findings, &mut |line, fields, _| sets.attribute(line, &fields))?,
-                "MRMAP.RRF" => each::<26>(input, &mut findings, &mut |line, fields, findings| {
+                "MRSAT.RRF" => each::<13>(input, &mut findings, &mut |_, fields, whole, _| {
+                    if whole {
+                        sets.attribute(&fields);
+                    }
+                })?,
+                "MRMAP.RRF" => each::<26>(input, &mut findings, &mut |line, fields, whole, findings| {
                     let row = UmlsRow {
+                        whole,
                         set: fields[0],
                         group: fields[2],
                         rank: fields[3],
@@ -60,10 +65,10 @@ fn read_from(packages: Packages<'_>, sink: &mut dyn Sink) -> io::Result<()> {
                     }
                     sets.row(line, &row, findings);
                 })?,
-                _ => each::<11>(input, &mut findings, &mut |line, fields, findings| {
+                _ => each::<11>(input, &mut findings, &mut |line, fields, whole, findings| {
                     let (columns, types) = ([5, 9], [fields[5], fields[9]]);
                     let (set, from, relationship, to) = (fields[0], fields[4], fields[6], fields[8]);
-                    let row = UmlsRow { set, from, relationship, to, types, columns, ..UmlsRow::default() };
+                    let row = UmlsRow { whole, set, from, relationship, to, types, columns, ..UmlsRow::default() };
                     if !sets.in_full.contains(row.set) {
                         sets.row(line, &row, findings);
                     }
@@ -91,11 +96,12 @@ fn bars(text: &str) -> Cow<'_, str> {
     if text.contains("&#") { Cow::Owned(text.replace("&#x7C;", "|").replace("&#x7c;", "|")) } else { Cow::Borrowed(text) }
 }
 
-/// Hands out the fields of every line that has as many as its table.
+/// Hands out the fields of every line, and whether it has as many as its table. One that has not is said; the fields before the tear are as
+/// written, one that the tear has cut and those behind it are empty.
 fn each<const N: usize>(
     input: &mut dyn BufRead,
     findings: &mut Findings<'_>,
-    row: &mut dyn FnMut(u64, [&str; N], &mut Findings<'_>),
+    row: &mut dyn FnMut(u64, [&str; N], bool, &mut Findings<'_>),
 ) -> io::Result<()> {
     let mut lines = Lines::new(input);
     while let Some((number, line)) = lines.next(findings)? {
@@ -107,9 +113,10 @@ fn each<const N: usize>(
             }
             count += 1;
         }
-        if count == N {
-            row(number, fields, findings);
-        } else if !line.is_empty() {
+        if line.is_empty() {
+            continue;
+        }
+        if count != N {
             let what = format!("{count} fields where the table has {N}");
             findings.warn(
                 "lines with another number of fields",
@@ -118,13 +125,20 @@ fn each<const N: usize>(
                 what,
                 "the line is left out; is this the table its name says?",
             );
+            // A line that was cut off may end within a field.
+            if let Some(last) = fields.get_mut(count - 1).filter(|_| !line.ends_with('|')) {
+                *last = "";
+            }
         }
+        row(number, fields, count == N, findings);
     }
     Ok(())
 }
 
 #[derive(Default)]
 struct UmlsRow<'a> {
+    /// Its line has as many fields as the table.
+    whole: bool,
     set: &'a str,
     group: &'a str,
     rank: &'a str,
@@ -179,7 +193,7 @@ impl Sets {
     }
 
     /// `CUI|LUI|SUI|METAUI|STYPE|CODE|ATUI|SATUI|ATN|SAB|ATV|SUPPRESS|CVF|`
-    fn attribute(&mut self, _line: u64, fields: &[&str; 13]) {
+    fn attribute(&mut self, fields: &[&str; 13]) {
         let (cui, name, value) = (fields[0], fields[8], fields[10]);
         if matches!(name, "FROMVSAB" | "TOVSAB" | "FROMRSAB" | "TORSAB" | "MAPSETVERSION" | "MAPSETNAME") {
             self.attributes.entry(cui.to_owned()).or_default().insert(name.to_owned(), value.to_owned());
@@ -187,7 +201,15 @@ impl Sets {
     }
 
     fn row(&mut self, line: u64, row: &UmlsRow<'_>, findings: &mut Findings<'_>) {
+        // A line that was cut off before its set and its source says of nobody that a row is lost.
+        if !row.whole && (row.set.is_empty() || row.from.is_empty()) {
+            return;
+        }
         let Some(map) = self.map(row.set, line, findings) else { return };
+        if !row.whole {
+            let at = At { line, column: row.columns[0] as u32 };
+            return findings.sink.row_left_out(map.handle, row.from, 0, at);
+        }
         let to = if row.to == NO_TARGET { "" } else { row.to };
         for (at, expression) in [row.from, to].into_iter().enumerate() {
             let is_expression = row.types[at].starts_with("BOOLEAN_EXPRESSION") || row.types[at].contains("LIST");

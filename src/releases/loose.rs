@@ -11,7 +11,7 @@ use super::{Error, Release, Subject};
 use crate::model::{Date, MapKind};
 use crate::read::Format;
 use crate::read::recognise::{Content, HEAD, Recognised, recognise};
-use crate::read::source::visit_path;
+use crate::read::source::{is_tar, visit_path};
 
 /// The releases in the given files and folders, and the names of what was passed over.
 pub fn from_files(paths: &[PathBuf]) -> Result<(Vec<Source>, Vec<String>), Error> {
@@ -70,6 +70,11 @@ fn recognised_in(path: &Path, sources: &mut Vec<Source>, passed_over: &mut Passe
     if let Some((_, whole)) = found.iter().find(|(_, r)| whole && r.format.is_folder()) {
         return source_of(path, None, whole).map(|source| sources.push(source)).map_err(io);
     }
+    // A package of FHIR is one release, whatever lies in it.
+    if is_tar(&path.to_string_lossy()) && found.iter().any(|(_, r)| r.format == Format::Fhir) {
+        let package = Recognised { format: Format::FhirPackage, content: Content::Itself, version: None };
+        return source_of(path, None, &package).map(|source| sources.push(source)).map_err(io);
+    }
     // The files of RF2 are put together wherever they come from; these find each other in their folder only.
     let alone = found.iter().find(|(_, r)| !path.is_dir() && matches!(r.format, Format::Athena | Format::Umls));
     if let Some((name, table)) = alone {
@@ -91,7 +96,7 @@ fn recognised_in(path: &Path, sources: &mut Vec<Source>, passed_over: &mut Passe
 }
 
 fn is_archive(path: &Path) -> bool {
-    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip"))
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip")) || is_tar(&path.to_string_lossy())
 }
 
 fn head(input: &mut dyn BufRead) -> std::io::Result<Vec<u8>> {
@@ -215,6 +220,27 @@ mod tests {
         let error = from_files(&[table]).expect_err("a table").to_string();
         assert!(error.contains("CONCEPT.csv is one table") && error.contains("athena") && error.contains("folder"), "{error}");
         assert_eq!(from_files(&[folder.path().to_owned()]).expect("a download").0.len(), 1);
+    }
+
+    #[test]
+    fn a_package_of_fhir_is_one_release() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let package = folder.path().join("example.terminology-1.0.0.tgz");
+        let file = std::fs::File::create(&package).expect("a file");
+        let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(file, flate2::Compression::fast()));
+        for (name, text) in [
+            ("package/package.json", r#"{"name": "example.terminology", "version": "1.0.0"}"#),
+            ("package/CodeSystem-a.json", r#"{"resourceType": "CodeSystem", "url": "a"}"#),
+            ("package/CodeSystem-b.json", r#"{"resourceType": "CodeSystem", "url": "b"}"#),
+        ] {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(text.len() as u64);
+            tar.append_data(&mut header, name, text.as_bytes()).expect("a member");
+        }
+        tar.into_inner().expect("a tar").finish().expect("a package");
+        let (sources, passed_over) = from_files(&[folder.path().to_owned()]).expect("a release");
+        let said: Vec<_> = sources.iter().map(|s| (s.release.id.as_str(), s.release.format, s.release.member.as_deref())).collect();
+        assert_eq!((said, passed_over), (vec![("example.terminology-1.0.0.tgz", Format::FhirPackage, None)], vec![]));
     }
 
     #[test]

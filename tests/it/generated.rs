@@ -282,6 +282,9 @@ fn full_and_snapshot_give_the_same_index() {
             engine
         });
         let seed = shape.seed;
+        for engine in [&snapshot, &full] {
+            assert_eq!(engine.index().verify().damage, [""; 0], "seed {seed}");
+        }
         // Whatever has a fixed size a concept or row is as large, word for word and posting for posting.
         let history = ["releases and maps", "validities", "validity offsets"];
         let sizes = |engine: &Engine| -> Vec<(String, u64)> {

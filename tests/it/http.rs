@@ -431,3 +431,41 @@ fn bad_input_is_4xx_and_says_what_to_mend() {
     let xml = post(&service, "/fhir/r4/ConceptMap/$translate", "application/fhir+xml", "<Parameters/>");
     assert_eq!(xml.status, 415);
 }
+
+/// A slip with a good check digit is another finding, which no rule asks for: told wherever findings are given, and not repeated.
+#[test]
+fn findings_that_no_release_knows_are_said() {
+    let of_itself = |id: &str, text: &str| kit::of_itself(id, Format::Fhir, text);
+    let snomed =
+        r#"{"resourceType": "CodeSystem", "url": "http://snomed.info/sct", "concept": [{"code": "138875005"}, {"code": "73211009"}]}"#;
+    let rules = r#"{"resourceType": "ConceptMap", "id": "m", "group": [{"source": "http://snomed.info/sct", "target": "icd10cm",
+        "element": [{"code": "73211009", "target": [{"code": "E11.9", "relationship": "equivalent"}]}]}]}"#;
+    let engine = kit::engine(&[of_itself("s", snomed), of_itself("m", rules)]);
+    let service = serve_with(Box::new(move || Ok(engine.clone())), |_| ());
+    let unknown = "is in no loaded release of SNOMED CT (); of no rule's finding is it a kind";
+    let path = "/v1/translate?from=snomed&to=icd10cm";
+    let asked = get(&service, &format!("{path}&code=73211009&with=snomed|138875005&with=snomed|22298006")).json();
+    assert_eq!((&asked["outcome"], &asked["warnings"]), (&json!("exact"), &json!([format!("with: finding 2 {unknown}")])), "{asked}");
+    let known = get(&service, &format!("{path}&code=73211009&with=snomed|138875005&with=snomed|248152002")).json();
+    assert_eq!(known["warnings"], Value::Null, "{known}");
+    let subject = r#"{"code": "73211009", "with": ["snomed|22298006"]}"#;
+    let one = post(&service, path, "application/x-ndjson", &format!("\"73211009\"\n{subject}\n"));
+    let warned: Vec<bool> = one.body.lines().map(|line| line.contains(&format!("with: finding 1 {unknown}"))).collect();
+    assert_eq!(warned, [false, true], "{}", one.body);
+    for version in ["r4", "r5"] {
+        let body = |finding: &str| {
+            json!({"resourceType": "Parameters", "parameter": [
+                {"name": if version == "r4" { "code" } else { "sourceCode" }, "valueCode": "73211009"},
+                {"name": "system", "valueUri": "http://snomed.info/sct"}, {"name": "targetSystem", "valueUri": "icd10cm"},
+                {"name": "dependency", "part": [{"name": "attribute", "valueUri": "finding"}, {"name": "value", "valueCode": finding}]}]})
+            .to_string()
+        };
+        let ask =
+            |finding: &str| post(&service, &format!("/fhir/{version}/ConceptMap/$translate"), "application/fhir+json", &body(finding));
+        let told = ask("22298006");
+        assert_eq!(told.parameter("result")["valueBoolean"], true, "{}", told.body);
+        assert_eq!(told.parameter("message")["valueString"], format!("finding 1 {unknown}"), "{}", told.body);
+        assert_eq!(ask("138875005").parameter("message"), Value::Null);
+        assert_eq!(ask("22298007").status, 400);
+    }
+}

@@ -47,6 +47,11 @@ pub fn map(id: &str, (source, target): (&str, &str), version: &str, kind: MapKin
     }
 }
 
+/// A release that says itself what it is, from text.
+pub fn of_itself(id: &str, format: Format, text: &str) -> Input {
+    Input { content: Content::SelfDescribed, ..system(id, "", "", "", format, text) }
+}
+
 /// An ICD-10 order file: code, whether it may be recorded, title.
 pub fn order<F: Copy + Into<u8>>(rows: &[(&str, F, &str)]) -> String {
     let line = |(at, (code, flag, title)): (usize, &(&str, F, &str))| {

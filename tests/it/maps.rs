@@ -3,7 +3,7 @@
 use crate::kit;
 use std::collections::BTreeSet;
 use xwalk::compile::{Bytes, Content, Input};
-use xwalk::engine::{Asked, Engine, Translation, TranslatorOptions};
+use xwalk::engine::{Asked, Engine, Facts, Sex, Translation, TranslatorOptions};
 use xwalk::model::MapKind;
 use xwalk::read::{Format, MapRelease, Severity, Unmapped, table};
 
@@ -139,6 +139,93 @@ fn a_source_that_lost_a_row_answers_nothing_by_itself() {
     let needs = engine.translator(options).expect("a translator").translate(&Asked::code("a")).needs;
     let needs: Vec<_> = needs.iter().map(|need| (need.fact.as_str(), need.rule.as_str())).collect();
     assert_eq!(needs, [("rule", "a row was left out: line 2 of payer.csv")]);
+}
+
+/// An engine over the tables of a download.
+fn built_folder(format: Format, files: &[(&str, &str)]) -> Engine {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, text) in files {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    }
+    let (id, content, bytes) = (String::from("download"), Content::SelfDescribed, Bytes::Path(folder.path().to_owned()));
+    kit::engine(&[Input { file: id.clone(), id, format, content, sha256: String::new(), bytes, member: None, precedence: 0 }])
+}
+
+/// One row, whole or torn, of a download costs its source its certainty, and no other.
+#[test]
+fn a_download_that_lost_a_row_answers_nothing_by_itself_for_its_source() {
+    let said = |engine: &Engine, (from, to): (&str, &str), code: &str| {
+        let options = TranslatorOptions { from: from.into(), to: to.into(), ..Default::default() };
+        let t = engine.translator(options).expect("a translator").translate(&Asked::code(code));
+        (t.outcome.code(), t.automatic)
+    };
+    let sets = "C1||||C|1|A||FROMVSAB|S|SNOMEDCT_US_2023|N||\nC1||||C|1|A||TOVSAB|S|ICD10CM_2024|N||\n";
+    let mrsat = sets.to_owned() + &sets.replace("C1|", "C2|").replace("ICD10CM_2024", "ICD9CM_2014");
+    let row = |from: &str, to: &str| format!("C1|S|1|1|AT1||1|9|{from}|SCTID|||RO||2||{to}|ICD|||TRUE|A|K||||\n");
+    let cut = |from: &str, to: &str, length: usize| row(from, to)[..length].to_owned() + "\n";
+    // Cut behind its source; within its source, which says of nobody that a row is lost; with a bar too many.
+    let mrmap = row("138875005", "A00.0")
+        + &cut("138875005", "A00.1", 45)
+        + &row("116680003", "A00.0")
+        + &cut("116680003", "A00.1", 24)
+        + &row("73211009", "A00.0")
+        + &row("73211009", "A00.1|");
+    let simple = "C2|S|AT1||138875005|SCTID|SY||001.0|ICD||\nC2|S|AT1||138875005|SCTID|SY|\nC2|S|AT1||116680003|SCTID|SY||001.0|ICD||\n";
+    let engine = built_folder(Format::Umls, &[("MRSAT.RRF", &mrsat), ("MRMAP.RRF", &mrmap), ("MRSMAP.RRF", simple)]);
+    let ten = ("snomed", "icd10cm");
+    assert_eq!(said(&engine, ten, "138875005"), ("needs-facts", false));
+    assert_eq!(said(&engine, ten, "116680003"), ("approximate", true));
+    assert_eq!(said(&engine, ten, "73211009"), ("needs-facts", false));
+    let nine = ("snomed", "icd9cm");
+    assert_eq!(said(&engine, nine, "138875005"), ("needs-facts", false));
+    assert_eq!(said(&engine, nine, "116680003"), ("exact", true));
+
+    let concept = |id: u32, vocabulary: &str, code: &str| format!("{id}\tName\t{vocabulary}\tclass\t{code}\t19700101\t20991231\t\n");
+    let concepts: String = [(1, "A00.0"), (2, "A00.1"), (3, "A00.9"), (4, "A01.00"), (5, "A01.01"), (6, "A01.02")]
+        .map(|(id, code)| concept(id, "ICD10CM", code))
+        .concat()
+        + &concept(11, "SNOMED", "138875005")
+        + &concept(12, "SNOMED", "116680003");
+    let header =
+        "concept_id\tconcept_name\tvocabulary_id\tconcept_class_id\tconcept_code\tvalid_start_date\tvalid_end_date\tinvalid_reason\n";
+    let all: String = (1..=6).map(|id| format!("{id}\t11\tMaps to\t19700101\t20991231\t\n")).collect();
+    // Torn behind the relationship, and within it; of another relationship; within the target, where the source may be cut too.
+    let lost = "1\t12\tMaps to\t1970\n2\t12\tMap\n3\t12\tIs a\t1970\n4\n5\ttwelve\tMaps to\t19700101\t20991231\t\n\
+        6\ttwelve\tMaps to value\t19700101\t20991231\t\n";
+    let rows = format!("concept_id_1\tconcept_id_2\trelationship_id\tvalid_start_date\tvalid_end_date\tinvalid_reason\n{all}{lost}");
+    let engine = built_folder(Format::Athena, &[("CONCEPT.csv", &(header.to_owned() + &concepts)), ("CONCEPT_RELATIONSHIP.csv", &rows)]);
+    for (code, expect) in [
+        ("A00.0", ("needs-facts", false)),
+        ("A00.1", ("needs-facts", false)),
+        ("A00.9", ("approximate", true)),
+        ("A01.00", ("approximate", true)),
+        ("A01.01", ("needs-facts", false)),
+        ("A01.02", ("needs-facts", false)),
+    ] {
+        assert_eq!(said(&engine, ("icd10cm", "snomed"), code), expect, "{code}");
+    }
+}
+
+/// Wherever the file has them, the rows of a source stand in the order in which its rules are tried.
+#[test]
+fn rows_with_rules_stand_in_the_order_in_which_they_are_tried() {
+    let columns = "header = false\ncolumns = { source = 1, target = 2, group = 3, priority = 4, rule = 5 }";
+    let layout: table::Layout = toml::from_str(columns).expect("a layout");
+    let rows = "a,B,2,1,TRUE\na,X,1,2,OTHERWISE TRUE\na,M,1,2,IFA 248153007\na,F,1,1,IFA 248152002\nb,I10,1,1,TRUE\n";
+    let release = MapRelease { kind: MapKind::Rules, target: "there".into(), ..payer() };
+    let (engine, said) = built_as(&[("rules.csv", rows, Format::Table, Content::Table(release, layout))]);
+    assert_eq!(said, []);
+    let map = engine.map("payer").expect("the map");
+    let order: Vec<_> = map.rows_of(map.source().concept("a").expect("a code")).map(|row| row.target().expect("a target").code()).collect();
+    assert_eq!(order, ["F", "M", "X", "B"]);
+    assert_eq!(engine.index().verify().damage, [""; 0]);
+    let translator = engine.translator(TranslatorOptions { from: "local".into(), to: "there".into(), ..Default::default() });
+    let translator = translator.expect("a translator");
+    for (sex, expect) in [(Some(Sex::Female), "F B"), (Some(Sex::Male), "M B"), (None, "F M X B")] {
+        let facts = Facts { sex, ..Facts::default() };
+        let t = translator.translate(&Asked { facts: &facts, ..Asked::code("a") });
+        assert_eq!(t.targets().map(|o| o.concept.code()).collect::<Vec<_>>().join(" "), expect, "{sex:?}");
+    }
 }
 
 /// Half of a combination is no answer, nor is one code of a choice.

@@ -15,7 +15,7 @@ mod seventh;
 use super::answer::{Message, Origin, Outcome, Policy, Repair, Scenario, Scenarios, Target, TargetState, Translation, coverage};
 use super::search::{SearchOptions, Searcher};
 use super::{Engine, Refusal, succession, suggest};
-use crate::index::{CodeSystem, Concept, ConceptMap};
+use crate::index::{CodeSystem, Concept, ConceptMap, Now};
 use crate::model::rule::Facts;
 use crate::model::{Date, MapKind, Relationship, Status, compare_versions};
 use decided::Decided;
@@ -172,6 +172,10 @@ impl<'e> Translator<'e> {
 
     /// Translates one code.
     pub fn translate(&self, asked: &Asked<'_>) -> Translation<'e> {
+        // As the releases have it, wherever they are.
+        let found = self.listed_source.unwrap_or(self.source).concept_as_given(asked.code);
+        // Before anything is written: while the processor waits for where the rows lie, it lays out the answer.
+        let first = found.map_or(0, |(source, _)| self.first_speaking(source));
         let mut t = Translation {
             source_system: self.source,
             given: asked.code.into(),
@@ -188,8 +192,7 @@ impl<'e> Translator<'e> {
             map: None,
             message: Message::None,
         };
-        // As the releases have it, wherever they are.
-        match self.listed_source.unwrap_or(self.source).concept_as_given(asked.code) {
+        match found {
             Some((source, is_printed)) => {
                 t.source = Some(source);
                 if !is_printed {
@@ -218,7 +221,7 @@ impl<'e> Translator<'e> {
         if self.source == self.target && self.maps.is_empty() {
             self.as_it_is(source, asked.date, &mut t);
         } else {
-            self.by_maps(source, asked, &mut t);
+            self.by_maps(first, source, asked, &mut t);
         }
         if t.outcome == Outcome::Unmapped {
             self.beyond_rows(source, asked, &mut t);
@@ -297,11 +300,20 @@ impl<'e> Translator<'e> {
         }
     }
 
-    /// The first map that has rows for the source answers.
-    fn by_maps(&self, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) {
+    /// The place of the first map that has rows for the source.
+    fn first_speaking(&self, source: Concept<'e>) -> usize {
+        let speaks = |map: &ConceptMap<'e>| beside::in_index(map.source().index(), source).is_some_and(|own| scenarios::speaks(*map, own));
+        self.maps.iter().position(|map| self.options.reverse || speaks(map)).unwrap_or(self.maps.len())
+    }
+
+    /// The first map that has rows for the source answers; no map before the `first` has any.
+    fn by_maps(&self, first: usize, source: Concept<'e>, asked: &Asked<'_>, t: &mut Translation<'e>) {
         t.map = self.maps.first().copied();
-        for &map in &self.maps {
+        for (at, &map) in self.maps.iter().enumerate() {
             t.denials.extend(scenarios::denials(map, source, self.options.reverse, scenarios::When(asked.date)));
+            if at < first {
+                continue;
+            }
             if let Some(reading) = self.reading(map, source, asked) {
                 t.map = Some(map);
                 return t.take(reading);
@@ -418,12 +430,20 @@ impl<'e> Translator<'e> {
             Outcome::Approximate | Outcome::Combination => !self.options.strict,
             _ => false,
         };
-        t.automatic = may && t.targets().all(|o| vouched(o) && self.is_recordable(o, asked));
+        let (mut automatic, mut denied, mut lapsed) = (may, None, None);
+        for target in t.targets() {
+            automatic = automatic && vouched(target) && self.is_recordable(target, asked);
+            if target.denied {
+                denied = denied.or(Some(target.concept));
+            }
+            if target.state != TargetState::Valid && !self.is_all_there_is(target) {
+                lapsed = lapsed.or(Some((target.concept, target.state)));
+            }
+        }
+        t.automatic = automatic;
         if t.outcome == Outcome::Choice || !t.message.is_empty() {
             return;
         }
-        let denied = t.targets().find(|o| o.denied).map(|o| o.concept);
-        let lapsed = t.targets().find(|o| o.state != TargetState::Valid && !self.is_all_there_is(o)).map(|o| (o.concept, o.state));
         t.message = match (denied, lapsed, dated) {
             (Some(target), ..) => Message::Denied(target),
             (None, Some((target, _)), Some(date)) => format!("{} is not valid on {date}", target.code()).into(),
@@ -487,13 +507,16 @@ fn outcome(scenarios: &[Scenario<'_>]) -> Outcome {
 
 /// Whether a target is still a code: on a date, else by the newest release.
 fn state(concept: Concept<'_>, date: Option<Date>) -> TargetState {
-    if !concept.is_listed() {
-        return TargetState::Unlisted;
-    }
-    match concept.recordable_on(date) {
-        Some(Status::Valid) => TargetState::Valid,
-        Some(Status::Header) => TargetState::Header,
-        _ => TargetState::Expired,
+    match (concept.now(), date) {
+        (Now::Unlisted, _) => TargetState::Unlisted,
+        (Now::Valid, None) => TargetState::Valid,
+        (Now::Header, None) => TargetState::Header,
+        (Now::Gone, None) => TargetState::Expired,
+        (_, Some(date)) => match concept.status_on(date) {
+            Some(Status::Valid) => TargetState::Valid,
+            Some(Status::Header) => TargetState::Header,
+            Some(Status::Inactive) | None => TargetState::Expired,
+        },
     }
 }
 

@@ -1,12 +1,12 @@
 //! From the rows of a source to scenarios, groups and options.
 
 use super::super::answer::{Group, Message, Need, Origin, Outcome, Scenario, Scenarios, Target};
-use super::super::rules::{Condition, RuleRow, Verdict, decide};
+use super::super::rules::{RuleRow, Verdict, decide};
 use super::{beside, fold, seventh, state};
 use crate::index::{CodeSystem, Concept, ConceptMap, Row};
 use crate::model::rule::{self, Facts, Program};
 use crate::model::{Date, MapKind, Relationship};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
 /// What a map says of a source: the part of an answer that its rows alone decide.
 #[derive(Debug)]
@@ -52,6 +52,11 @@ pub(super) fn none_holds(map: ConceptMap<'_>, source: Concept<'_>, when: When) -
     Some(format!("no row of {}|{} for {} holds on {}{until}", map.id(), map.version(), source.code(), when.day()))
 }
 
+/// Whether a map has rows for a source, other than such as say what it is not.
+pub(super) fn speaks(map: ConceptMap<'_>, source: Concept<'_>) -> bool {
+    map.rows_of(source).any(|row| !is_denial(row))
+}
+
 /// The rows of a source, as its map means them. `None`: the map has none that holds, or none but such as say what the source is not.
 ///
 /// `findings` is the system of co-existing findings, in which their kinds are looked up.
@@ -62,10 +67,10 @@ pub(super) fn of_rows<'e>(
     facts: &Facts,
     findings: Option<CodeSystem<'e>>,
 ) -> Option<Reading<'e>> {
-    let rows = map.rows_of(source);
-    if rows.len() == 0 || rows.clone().all(is_denial) {
+    if !speaks(map, source) {
         return None;
     }
+    let rows = map.rows_of(source);
     if may_be_dated(map) && !rows.clone().all(|row| when.holds(&row)) {
         let all = rows.len();
         let holding: Vec<Row<'e>> = rows.filter(|row| when.holds(row)).collect();
@@ -81,7 +86,7 @@ pub(super) fn of_rows<'e>(
         MapKind::Gem | MapKind::Succession => Some(by_flags(rows)),
         MapKind::Table if rows.clone().all(|row| row.program().is_none()) => Some(by_flags(rows)),
         MapKind::Table => Some(by_conditions(&rows.collect::<Vec<_>>(), facts, &kinds(findings))),
-        MapKind::Rules => Some(by_rules(&rows.collect::<SmallVec<[Row<'e>; 4]>>(), facts, &kinds(findings))),
+        MapKind::Rules => Some(by_rules(rows, facts, &kinds(findings))),
     }
 }
 
@@ -180,12 +185,12 @@ fn by_conditions<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Re
     let mut needs = Vec::new();
     let mut holding = Vec::with_capacity(rows.len());
     for &row in rows {
-        let condition = condition(row);
-        let truth = if condition.is_otherwise() { otherwise(rows, row, facts, is_a) } else { condition.truth(facts, is_a) };
+        let rule = rule_of(row);
+        let truth = if rule.is_otherwise() { otherwise(rows, row, facts, is_a) } else { rule.truth(facts, is_a) };
         match truth {
             rule::Truth::False => continue,
             rule::Truth::True => {}
-            rule::Truth::Unknown => condition.needs(facts, is_a).iter().for_each(|need| say(&mut needs, need, row)),
+            rule::Truth::Unknown => rule.needs(facts, is_a).iter().for_each(|need| say(&mut needs, need, row)),
         }
         holding.push(row);
     }
@@ -204,8 +209,8 @@ fn by_conditions<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Re
 /// Whether none of the other rows of its group holds.
 fn otherwise(rows: &[Row<'_>], row: Row<'_>, facts: &Facts, is_a: rule::IsA<'_>) -> rule::Truth {
     let beside = rows.iter().filter(|other| (other.scenario(), other.group()) == (row.scenario(), row.group()));
-    let conditions = beside.map(|other| condition(*other)).filter(|other| !other.is_otherwise());
-    let truths: Vec<rule::Truth> = conditions.map(|other| other.truth(facts, is_a)).collect();
+    let rules = beside.map(|other| rule_of(*other)).filter(|other| !other.is_otherwise());
+    let truths: Vec<rule::Truth> = rules.map(|other| other.truth(facts, is_a)).collect();
     match (truths.contains(&rule::Truth::True), truths.contains(&rule::Truth::Unknown)) {
         (true, _) => rule::Truth::False,
         (false, true) => rule::Truth::Unknown,
@@ -214,62 +219,64 @@ fn otherwise(rows: &[Row<'_>], row: Row<'_>, facts: &Facts, is_a: rule::IsA<'_>)
 }
 
 /// An extended map: in every group the first row whose rule holds, all groups together.
-fn by_rules<'e>(rows: &[Row<'e>], facts: &Facts, is_a: rule::IsA<'_>) -> Reading<'e> {
-    let asked: SmallVec<[RuleRow<'e>; 4]> = rows
-        .iter()
-        .map(|&row| RuleRow { group: row.group(), priority: row.priority(), has_target: !row.is_no_map(), condition: condition(row) })
-        .collect();
+fn by_rules<'e>(rows: impl ExactSizeIterator<Item = Row<'e>> + Clone, facts: &Facts, is_a: rule::IsA<'_>) -> Reading<'e> {
+    let as_asked =
+        |row: Row<'e>| RuleRow { group: row.group(), priority: row.priority(), has_target: !row.is_no_map(), rule: rule_of(row) };
+    let asked: SmallVec<[RuleRow<'e>; 4]> = rows.clone().map(as_asked).collect();
+    let as_target = |place: usize| {
+        let row = rows.clone().nth(place)?;
+        let concept = row.target().filter(|_| row.relationship() != Relationship::NotRelatedTo)?;
+        Some(target(concept, row.relationship(), row.priority(), Origin::Row(row)))
+    };
     let mut needs = Vec::new();
-    let mut scenario = Scenario::default();
-    let mut message = Message::None;
+    let mut groups = SmallVec::new();
+    // The last group that gives no code, and the row that says so.
+    let mut without = None;
     let mut says_nothing = true;
     for decided in decide(&asked, facts, is_a) {
         says_nothing &= matches!(decided.verdict, Verdict::NoRule);
-        let options = match decided.verdict {
-            Verdict::Target(row) => smallvec![row],
-            Verdict::Choice(rows) => rows,
-            Verdict::NoCode(row) => {
-                // In the map's own words, why.
-                message = Message::Advice(rows[row].detail().advice);
+        let mut options: SmallVec<[Target<'e>; 1]> = match decided.verdict {
+            Verdict::Target(place) => as_target(place).into_iter().collect(),
+            Verdict::Choice(places) => places.into_iter().filter_map(as_target).collect(),
+            Verdict::NoCode(place) => {
+                without = Some((decided.group, rows.clone().nth(place)));
                 continue;
             }
             Verdict::NoRule => {
-                message = Message::Words(format!("no rule of group {} holds under the given facts", decided.group));
+                without = Some((decided.group, None));
                 continue;
             }
             Verdict::Needs { needs: open_needs, open } => {
-                open_needs.iter().for_each(|(row, need)| say(&mut needs, need, rows[*row]));
-                open
+                for (place, need) in &open_needs {
+                    rows.clone().nth(*place).into_iter().for_each(|row| say(&mut needs, need, row));
+                }
+                open.into_iter().filter_map(as_target).collect()
             }
         };
-        let as_target = |row: Row<'e>| {
-            let concept = row.target().filter(|_| row.relationship() != Relationship::NotRelatedTo)?;
-            Some(target(concept, row.relationship(), row.priority(), Origin::Row(row)))
-        };
-        let mut options: SmallVec<[Target<'e>; 1]> = options.into_iter().filter_map(|at| as_target(rows[at])).collect();
-        number(&mut options);
-        scenario.groups.push(Group { options });
+        if !options.is_empty() {
+            number(&mut options);
+            groups.push(Group { options });
+        }
     }
-    let waits = !needs.is_empty();
-    scenario.groups.retain(|group| !group.options.is_empty());
-    let scenarios = if scenario.groups.is_empty() { Scenarios::new() } else { Scenarios::from_buf([scenario]) };
-    let outcome = match (waits, scenarios.is_empty()) {
-        (true, _) => Outcome::NeedsFacts,
-        (false, true) if says_nothing => Outcome::Unmapped,
-        (false, true) => Outcome::NoMap,
-        (false, false) => Outcome::Choice,
+    let scenarios = if groups.is_empty() { Scenarios::new() } else { Scenarios::from_buf([Scenario { groups }]) };
+    let outcome = match (needs.is_empty(), scenarios.is_empty()) {
+        (false, _) => Outcome::NeedsFacts,
+        (true, true) if says_nothing => Outcome::Unmapped,
+        (true, true) => Outcome::NoMap,
+        (true, false) => Outcome::Choice,
     };
-    if !matches!(outcome, Outcome::NoMap | Outcome::Unmapped) {
-        message = Message::None;
-    }
+    let message = match without.filter(|_| matches!(outcome, Outcome::NoMap | Outcome::Unmapped)) {
+        None => Message::None,
+        // In the map's own words, why.
+        Some((_, Some(row))) => Message::Advice(row.detail().advice),
+        Some((group, None)) => Message::Words(format!("no rule of group {group} holds under the given facts")),
+    };
     Reading { scenarios, needs, outcome, message }
 }
 
-fn condition(row: Row<'_>) -> Condition<'_> {
-    match row.program() {
-        None => Condition::None,
-        Some(program) => Program::new(program).map_or(Condition::Unreadable, Condition::Program),
-    }
+/// The rule of a row; one that could not be read is never decided.
+fn rule_of(row: Row<'_>) -> Program<'_> {
+    row.program().map_or(Program::ALWAYS, Program::new)
 }
 
 /// Notes that a row waits for a fact, once.
@@ -336,8 +343,8 @@ fn needs_others(row: Row<'_>) -> bool {
 
 /// Whether a row holds under a rule only: `OTHERWISE` is one, `TRUE` is none.
 fn is_conditional(row: Row<'_>) -> bool {
-    let condition = condition(row);
-    condition.is_otherwise() || condition.truth(&Facts::default(), &|_, _| false) != rule::Truth::True
+    let rule = rule_of(row);
+    rule.is_otherwise() || rule.truth(&Facts::default(), &|_, _| false) != rule::Truth::True
 }
 
 pub(super) fn target<'e>(concept: Concept<'e>, relationship: Relationship, priority: u16, origin: Origin<'e>) -> Target<'e> {

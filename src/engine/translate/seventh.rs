@@ -14,7 +14,7 @@ use crate::model::{Date, Relationship};
 pub(super) fn spell_out(reading: &mut Reading<'_>, date: Option<Date>) {
     let mut open = None;
     for group in reading.scenarios.iter_mut().flat_map(|s| &mut s.groups) {
-        if group.options.iter().all(|o| o.state != TargetState::Unlisted) {
+        if !group.options.iter().any(|o| o.state == TargetState::Unlisted && is_open(o.concept)) {
             continue;
         }
         for option in std::mem::take(&mut group.options) {
@@ -33,6 +33,10 @@ pub(super) fn spell_out(reading: &mut Reading<'_>, date: Option<Date>) {
     if let Some(open) = open.filter(|_| reading.message.is_empty()) {
         reading.message = format!("{open} leaves its last character open; choose the code that says which").into();
     }
+}
+
+fn is_open(concept: Concept<'_>) -> bool {
+    concept.code().ends_with('?')
 }
 
 /// The codes that an open one stands for: those that may be recorded on a date, else by the newest release; if there is none, all there were.

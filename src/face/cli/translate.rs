@@ -2,7 +2,7 @@
 
 use super::page::{Ink, Paint, Table, count};
 use super::{Session, Verdict, options, subjects};
-use crate::engine::{Age, Asked, Engine, Facts, Policy, Sex, TranslatorOptions};
+use crate::engine::{Age, Asked, Facts, Policy, Sex, TranslatorOptions};
 use crate::face::wire::{Group, Hop, Origin, Repair, Scenario, Suggestion, Target, TranslateAnswer};
 use crate::model::rule;
 use anyhow::{Result, anyhow, bail};
@@ -91,7 +91,7 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     };
     let opened = session.engine()?;
     let engine = options::deciding(&opened, args.decisions.as_deref(), policy == Policy::Decision)?;
-    say_unknown(&facts, &engine, session);
+    engine.unknown_findings(&facts).iter().for_each(|unknown| session.warn(&format!("--with: {unknown}")));
     let translator = engine.translator(options)?;
     let mut out = session.output();
     let most = if args.all { usize::MAX } else { MOST_TARGETS };
@@ -132,19 +132,6 @@ fn facts(args: &Args) -> Result<Facts> {
         bail!("the facts contradict each other: {why}");
     }
     Ok(facts)
-}
-
-/// Says of findings that no release knows that they are no kind of anything: a rule about a kind of finding is not true because of them.
-fn say_unknown(facts: &Facts, engine: &Engine, session: &Session) {
-    let Ok(snomed) = engine.system("snomed") else { return };
-    let known = |id: u64| [rule::FEMALE, rule::MALE].contains(&id) || snomed.concept(&id.to_string()).is_some_and(|c| c.is_listed());
-    for (at, _) in facts.findings.iter().enumerate().filter(|(_, id)| !known(**id)) {
-        let version = snomed.version();
-        session.warn(&format!(
-            "--with: finding {} is in no loaded release of SNOMED CT ({version}); of no rule's finding is it a kind",
-            at + 1
-        ));
-    }
 }
 
 fn text(a: &TranslateAnswer<'_>, paint: Paint, most: usize) -> String {

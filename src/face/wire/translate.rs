@@ -29,6 +29,9 @@ pub struct TranslateAnswer<'a> {
     pub map: Option<Map<'a>>,
     #[serde(serialize_with = "as_text")]
     pub message: &'a engine::Message<'a>,
+    /// What is odd in the question itself: findings that no release knows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 fn as_list<T: Serialize, S: Serializer>(list: &[T], serializer: S) -> Result<S::Ok, S::Error> {
@@ -275,6 +278,7 @@ impl<'a> TranslateAnswer<'a> {
             nearest: suggestions(&answer.nearest),
             map: answer.map.map(Map::from),
             message: &answer.message,
+            warnings: Vec::new(),
         }
     }
 }

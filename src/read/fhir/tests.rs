@@ -12,6 +12,43 @@ fn rows(sink: &Collected) -> Vec<(u64, &str, Option<&str>, Relationship)> {
     sink.targets.iter().map(|t| (t.line, t.source.as_str(), t.target.as_deref(), t.relationship)).collect()
 }
 
+/// Of a package counts what lies in its folder itself, and only what is of these types.
+#[test]
+fn packages() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write("package/package.json", r#"{"name": "example", "version": "1.0.0", "fhirVersions": ["4.0.1"]}"#);
+    write("package/.index.json", r#"{"files": [{"filename": "ConceptMap-local.json", "resourceType": "ConceptMap"}]}"#);
+    write("package/ConceptMap-local.json", R4);
+    write("package/StructureDefinition-x.json", r#"{"resourceType": "StructureDefinition"}"#);
+    write("package/torn.json", "{\"resourceType\": \"CodeSystem\",\n");
+    write("package/example/ConceptMap-example.json", R4);
+    write("other/ConceptMap-other.json", R4);
+    let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    tar.append_dir_all("", folder.path()).unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let packed = elsewhere.path().join("example-1.0.0.tgz");
+    std::fs::write(&packed, tar.into_inner().unwrap().finish().unwrap()).unwrap();
+    for path in [packed.as_path(), folder.path()] {
+        let mut sink = Collected::default();
+        read_package(path, &mut sink).unwrap();
+        assert_eq!(sink.maps.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(), ["local"], "{path:?}");
+        let torn: Vec<_> = sink.findings.iter().filter(|f| f.file.ends_with("/package/torn.json")).map(|f| (f.line, f.severity)).collect();
+        assert_eq!(torn, [(2, Severity::Error)], "{:?}", sink.findings);
+        let others = sink.findings.last().unwrap();
+        let what = "2 resources are CodeSystem or ConceptMap, 1 are neither";
+        assert_eq!((others.severity, others.what.as_str()), (Severity::Note, what));
+    }
+    std::fs::remove_dir_all(folder.path().join("package")).unwrap();
+    let mut sink = Collected::default();
+    read_package(folder.path(), &mut sink).unwrap();
+    assert_eq!((sink.maps.len(), sink.findings[0].severity), (0, Severity::Error), "{:?}", sink.findings);
+}
+
 const R4: &str = r#"{
   "resourceType": "ConceptMap", "id": "local", "url": "http://example.org/cm/local", "version": "2", "title": "Local",
   "group": [{

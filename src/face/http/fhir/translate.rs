@@ -9,7 +9,7 @@ use crate::face::wire::fhir::parameters::{Coding, Parameter, Parameters, Value};
 use crate::face::wire::fhir::translate::{self as wire, Direction, MAP_URN};
 use crate::face::wire::fhir::{EXTENSION, Version, statements};
 use crate::index::{CodeSystem, ConceptMap};
-use crate::model::rule::{AGE_AT_ONSET, CURRENT_AGE, FEMALE, MALE};
+use crate::model::rule::{AGE_AT_ONSET, CURRENT_AGE, FEMALE, MALE, finding};
 use crate::model::{Date, MapKind, compare_versions};
 
 const KNOWN: &[&str] = &[
@@ -91,7 +91,8 @@ pub(super) fn translate(context: &Context<'_>, instance: Option<&str>, p: &Param
     }
     let language = p.text("displayLanguage")?.unwrap_or(context.language.into());
     let said = wire::Said { version: context.version, direction, language: &language };
-    wire::body(said, &answers, context.state.limits.fan_out).map_err(|many| {
+    let unknown = context.engine.unknown_findings(&facts);
+    wire::body(said, &answers, &unknown, context.state.limits.fan_out).map_err(|many| {
         Failure::too_costly(format!(
             "{} matches are more than the {} of one answer; name a map or a target system",
             many.0, context.state.limits.fan_out
@@ -477,7 +478,10 @@ fn fact(facts: &mut Facts, not: &mut Vec<Sex>, attribute: &str, value: &Paramete
                 _ => return Err(unusable("a sex as an attribute is true or false")),
             }
         }
-        ("finding", _) => facts.findings.push(code.parse().map_err(|_| unusable("a finding is a SNOMED CT concept"))?),
+        ("finding", _) => {
+            let id = finding(&code).ok_or_else(|| unusable("a finding is a SNOMED CT concept: digits and a check digit"))?;
+            facts.findings.push(id);
+        }
         _ => facts.properties.push((attribute.strip_prefix(EXTENSION).unwrap_or(attribute).to_owned(), text)),
     }
     Ok(())

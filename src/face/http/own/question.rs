@@ -172,7 +172,7 @@ impl Question {
     /// Who answers: prepared once for any number of subjects.
     pub fn asker<'e>(&self, engine: &'e Engine) -> Result<Asker<'e>, Failure> {
         Ok(match self.own {
-            Own::Translate => Asker::Translate(engine.translator(self.translator.clone())?),
+            Own::Translate => Asker::Translate(engine, engine.translator(self.translator.clone())?),
             Own::Search => Asker::Search(engine.searcher(engine.system(&self.system)?, self.search.clone())?),
             _ => Asker::System(engine, engine.system(&self.system)?),
         })
@@ -193,7 +193,7 @@ impl Question {
 }
 
 pub(super) enum Asker<'e> {
-    Translate(Translator<'e>),
+    Translate(&'e Engine, Translator<'e>),
     Search(Searcher<'e>),
     System(&'e Engine, CodeSystem<'e>),
 }
@@ -252,7 +252,7 @@ impl Asker<'_> {
     ) -> Result<Option<Outcome>, Failure> {
         let code = || s.code.as_deref().filter(|c| !c.trim().is_empty()).ok_or_else(|| required("code"));
         match (self, question.own) {
-            (Asker::Translate(translator), _) => {
+            (Asker::Translate(engine, translator), _) => {
                 let answer = translator.translate(&Asked {
                     code: code()?,
                     date,
@@ -260,7 +260,8 @@ impl Asker<'_> {
                     text: s.text.as_deref().or(question.subject.text.as_deref()),
                 });
                 state.metrics.outcome(answer.outcome);
-                write(&TranslateAnswer::of(&answer), out)?;
+                let warnings = engine.unknown_findings(facts).into_iter().map(|unknown| format!("with: {unknown}")).collect();
+                write(&TranslateAnswer { warnings, ..TranslateAnswer::of(&answer) }, out)?;
                 return Ok(Some(answer.outcome));
             }
             (Asker::Search(searcher), _) => {

@@ -53,8 +53,8 @@ pub struct TooMany(pub usize);
 
 /// The Parameters of `$translate`: the answers of all maps and codings that were asked.
 ///
-/// Each answer says whether it comes from resources that the client brought along.
-pub fn body(said: Said<'_>, asked: &[(Translation<'_>, bool)], most: usize) -> Result<Vec<u8>, TooMany> {
+/// Each answer says whether it comes from resources that the client brought along. `odd` is what the question itself should not have said.
+pub fn body(said: Said<'_>, asked: &[(Translation<'_>, bool)], odd: &[String], most: usize) -> Result<Vec<u8>, TooMany> {
     let version = said.version;
     let answers = || asked.iter().map(|(t, _)| t);
     let translations: usize = answers().flat_map(|t| &t.scenarios).map(|s| combinations(s).unwrap_or_else(|| options(s))).sum();
@@ -84,7 +84,8 @@ pub fn body(said: Said<'_>, asked: &[(Translation<'_>, bool)], most: usize) -> R
             o.key("valueBoolean").bool(result);
         });
         let told = if result { warnings(answers()) } else { message(answers()) };
-        p.text_if("message", "valueString", &told);
+        let told: Vec<&str> = std::iter::once(&told).filter(|told| !told.is_empty()).chain(odd).map(String::as_str).collect();
+        p.text_if("message", "valueString", &told.join("; "));
         for (answer, is_own) in asked {
             if answer.outcome == Outcome::NoMap {
                 no_map(p, version, answer);
