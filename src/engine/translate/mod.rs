@@ -142,7 +142,9 @@ impl<'e> Translator<'e> {
         } else {
             Vec::new()
         };
-        let findings = engine.beside().unwrap_or(engine).index().system("snomed");
+        let findings = engine.index().system("snomed");
+        let findings =
+            findings.filter(|own| !own.releases().is_empty()).or(engine.beside().and_then(|e| e.index().system("snomed"))).or(findings);
         // Of words alone: a searcher that hops asks translators.
         let words = SearchOptions {
             limit: beyond::MOST_CANDIDATES,
