@@ -510,11 +510,12 @@ fn depends_on_waits_for_its_property() {
     let side = |value: &str| Facts { properties: vec![("side".into(), value.into())], ..Facts::default() };
     assert_eq!(told(&ask(&engine, &options, "a", &Facts::default())), "needs-facts x|y; side; side");
     assert_eq!(told(&ask(&engine, &options, "a", &side("left"))), "exact! x");
-    assert_eq!(told(&ask(&engine, &options, "a", &side("up"))), "no-map");
+    // No row holds: the map says nothing of it, neither a code nor that there is none.
+    assert_eq!(told(&ask(&engine, &options, "a", &side("up"))), "unmapped");
     // One condition, though it reads like two.
     assert_eq!(told(&ask(&engine, &options, "b", &Facts::default())), "needs-facts x; side");
     assert_eq!(told(&ask(&engine, &options, "b", &side("left AND age=3"))), "exact! x");
-    assert_eq!(told(&ask(&engine, &options, "b", &side("left"))), "no-map");
+    assert_eq!(told(&ask(&engine, &options, "b", &side("left"))), "unmapped");
     // What a rule cannot hold is for a person.
     assert_eq!(told(&ask(&engine, &options, "c", &side("the \"left\" AND x=3"))), "needs-facts x; rule");
 }

@@ -282,7 +282,8 @@ impl<'e> Translator<'e> {
             return;
         }
         // Of a system without a release nobody knows the codes; what its maps say of those that they do not name holds for this one.
-        let may_be_one = self.source.releases().is_empty() && !code.is_empty() && !self.options.reverse;
+        let is_unlisted = self.listed_source.is_none() && self.source.releases().is_empty();
+        let may_be_one = is_unlisted && !code.is_empty() && !self.options.reverse;
         let why = std::mem::replace(&mut t.message, Message::None);
         if may_be_one && self.by_unmapped_rule(code, None, asked, t) {
             t.nearest.clear();

@@ -232,9 +232,7 @@ fn by_rules<'e>(rows: impl ExactSizeIterator<Item = Row<'e>> + Clone, facts: &Fa
     let mut groups = SmallVec::new();
     // The last group that gives no code, and the row that says so.
     let mut without = None;
-    let mut says_nothing = true;
     for decided in decide(&asked, facts, is_a) {
-        says_nothing &= matches!(decided.verdict, Verdict::NoRule);
         let mut options: SmallVec<[Target<'e>; 1]> = match decided.verdict {
             Verdict::Target(place) => as_target(place).into_iter().collect(),
             Verdict::Choice(places) => places.into_iter().filter_map(as_target).collect(),
@@ -261,11 +259,10 @@ fn by_rules<'e>(rows: impl ExactSizeIterator<Item = Row<'e>> + Clone, facts: &Fa
     let scenarios = if groups.is_empty() { Scenarios::new() } else { Scenarios::from_buf([Scenario { groups }]) };
     let outcome = match (needs.is_empty(), scenarios.is_empty()) {
         (false, _) => Outcome::NeedsFacts,
-        (true, true) if says_nothing => Outcome::Unmapped,
         (true, true) => Outcome::NoMap,
         (true, false) => Outcome::Choice,
     };
-    let message = match without.filter(|_| matches!(outcome, Outcome::NoMap | Outcome::Unmapped)) {
+    let message = match without.filter(|_| outcome == Outcome::NoMap) {
         None => Message::None,
         // In the map's own words, why.
         Some((_, Some(row))) => Message::Advice(row.detail().advice),
