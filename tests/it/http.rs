@@ -329,6 +329,42 @@ fn a_long_stream_comes_back_in_order_and_whole() {
     }
     let torn = post(&service, "/v1/validate?system=icd10cm", "application/json", "[\"A00\", ");
     assert_eq!(torn.status, 400, "what fits into one portion has a status: {}", torn.body);
+    let body = format!("[{}", "\"001.8\",".repeat(500));
+    let torn = post(&service, "/v1/translate?from=icd9cm&to=icd10cm", "application/json", &body);
+    assert_eq!(torn.status, 200, "a portion is full by its bytes, too: {}", torn.body);
+    let answers: Vec<Value> = serde_json::from_str(&torn.body).expect("an array");
+    assert_eq!(answers.last().expect("an error")["error"]["status"], 400);
+}
+
+#[test]
+fn texts_objects_and_errors_stand_in_their_order_kept_or_not() {
+    let service = serve(|_| ());
+    let subjects: Vec<Value> = (0..100)
+        .map(|i| match i % 7 {
+            0 => json!("001.0"),
+            1 => json!({"code": "001.8"}),
+            2 => json!({"cod": "001.8"}),
+            3 => json!("001.9"),
+            4 => json!(5),
+            5 => json!(""),
+            _ => json!(format!("001.{i}")),
+        })
+        .collect();
+    let ask = |subjects: &[Value]| {
+        let body = Value::from(subjects).to_string();
+        let reply = post(&service, "/v1/translate?from=icd9cm&to=icd10cm", "application/json", &body);
+        let mut answers: Vec<Value> = serde_json::from_str(&reply.body).expect("an array");
+        answers.iter_mut().filter_map(|a| a["error"].as_object_mut()).for_each(|e| drop(e.remove("request_id")));
+        answers
+    };
+    let first = ask(&subjects);
+    assert_eq!(first.len(), subjects.len());
+    assert_eq!(ask(&subjects), first, "what is kept is what was answered");
+    for (subject, answer) in subjects.iter().zip(&first) {
+        assert_eq!(ask(std::slice::from_ref(subject)), std::slice::from_ref(answer), "{subject}");
+        let code = subject.as_str().filter(|c| !c.is_empty());
+        assert!(code.is_none_or(|c| answer["source"]["given"] == c), "{subject}: {answer}");
+    }
 }
 
 #[test]

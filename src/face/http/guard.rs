@@ -203,11 +203,11 @@ fn kept(state: &State, route: &Route<'_>, parts: &axum::http::request::Parts) ->
         Route::Fhir(_, Fhir::Operation(..)) if check_accept(parts).is_ok() => reply::FHIR_JSON,
         _ => return None,
     };
-    let (body, outcome) = with_question(parts, |question| state.served.load().kept.find(question))??;
-    if let Some(outcome) = outcome {
+    let found = with_question(parts, |question| state.served.load().kept.find(question))??;
+    if let Some(outcome) = found.outcome {
         state.metrics.outcome(outcome);
     }
-    let mut response = Response::new(Body::from(body));
+    let mut response = Response::new(Body::from(Bytes::from(found)));
     response.headers_mut().insert(header::CONTENT_TYPE, media);
     Some(response)
 }

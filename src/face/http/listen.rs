@@ -159,7 +159,6 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(limits.header_time)
         .max_header_size(limits.headers)
-        .max_headers(64)
         // Who closes his half after the request still wants the answer.
         .half_close(true);
     let shared = Arc::clone(&state);

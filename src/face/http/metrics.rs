@@ -72,6 +72,13 @@ impl Metrics {
         self.outcomes[outcome as usize].inc();
     }
 
+    /// So many of each.
+    pub fn outcomes(&self, numbers: &[u64; Outcome::ALL.len()]) {
+        for (counter, number) in self.outcomes.iter().zip(numbers) {
+            counter.inc_by(*number);
+        }
+    }
+
     /// Another index is being served.
     pub fn index(&self, fingerprint: &str, bytes: u64) {
         self.index_bytes.set(bytes as f64);

@@ -215,7 +215,7 @@ impl<'p> Fhir<'p> {
             return Fhir::Unknown;
         }
         // `$` may come escaped.
-        let operation = |name: &str| name.strip_prefix('$').or_else(|| name.strip_prefix("%24")).map(str::to_owned);
+        let operation = |name: &'p str| name.strip_prefix('$').or_else(|| name.strip_prefix("%24"));
         let kind = match (first, second) {
             ("", None) => return Fhir::Batch,
             ("metadata", None) => return Fhir::Metadata,
@@ -227,9 +227,9 @@ impl<'p> Fhir<'p> {
         };
         match (second.map(|s| (s, operation(s))), third.map(operation)) {
             (None | Some(("", None)), None) => Fhir::Search(kind),
-            (Some((_, Some(name))), None) => kind.operation(&name).map_or(Fhir::Unknown, |o| Fhir::Operation(o, None)),
+            (Some((_, Some(name))), None) => kind.operation(name).map_or(Fhir::Unknown, |o| Fhir::Operation(o, None)),
             (Some((id, None)), None) => Fhir::Read(kind, id),
-            (Some((id, None)), Some(Some(name))) => kind.operation(&name).map_or(Fhir::Unknown, |o| Fhir::Operation(o, Some(id))),
+            (Some((id, None)), Some(Some(name))) => kind.operation(name).map_or(Fhir::Unknown, |o| Fhir::Operation(o, Some(id))),
             _ => Fhir::Unknown,
         }
     }

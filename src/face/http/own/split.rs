@@ -2,6 +2,8 @@
 //!
 //! Only as much of JSON is understood as it takes to find where an element ends; whether the element is good JSON is for its reader.
 
+use std::ops::Range;
+
 /// A body being cut.
 pub(super) struct Splitter {
     buffer: Vec<u8>,
@@ -59,8 +61,9 @@ impl Splitter {
         matches!(self.state, Shape::Array | Shape::Ended)
     }
 
-    /// The next whole subject; `None`: more of the body is needed. At the `end` of the body what is left is a line.
-    pub fn next(&mut self, end: bool) -> Result<Option<&[u8]>, Error> {
+    /// Where the next whole subject is, until more is pushed; `None`: more of the body is needed. At the `end` of the body what is left
+    /// is a line.
+    pub fn next(&mut self, end: bool) -> Result<Option<Range<usize>>, Error> {
         if self.state == Shape::Unknown {
             let blanks = self.buffer[self.done..].iter().take_while(|b| b.is_ascii_whitespace() || matches!(b, 0xef | 0xbb | 0xbf)).count();
             self.done += blanks;
@@ -75,17 +78,21 @@ impl Splitter {
                 Some(_) => self.state = Shape::Lines,
             }
         }
-        let range = match self.state {
-            Shape::Lines => self.line(end)?,
-            Shape::Array => self.element(end)?,
-            Shape::Ended if self.buffer[self.seen..].iter().all(u8::is_ascii_whitespace) => None,
-            Shape::Ended => return Err(Error::Trailing),
-            Shape::Unknown => None,
-        };
-        Ok(range.map(|(from, to)| self.buffer[from..to].trim_ascii()))
+        match self.state {
+            Shape::Lines => self.line(end),
+            Shape::Array => self.element(end),
+            Shape::Ended if self.buffer[self.seen..].iter().all(u8::is_ascii_whitespace) => Ok(None),
+            Shape::Ended => Err(Error::Trailing),
+            Shape::Unknown => Ok(None),
+        }
     }
 
-    fn line(&mut self, end: bool) -> Result<Option<(usize, usize)>, Error> {
+    /// The subject there.
+    pub fn subject(&self, at: Range<usize>) -> &[u8] {
+        self.buffer[at].trim_ascii()
+    }
+
+    fn line(&mut self, end: bool) -> Result<Option<Range<usize>>, Error> {
         loop {
             let from = self.done;
             let to = match memchr::memchr(b'\n', &self.buffer[self.seen..]) {
@@ -102,7 +109,7 @@ impl Splitter {
             self.done = (to + 1).min(self.buffer.len());
             self.seen = self.done;
             if !self.buffer[from..to].trim_ascii().is_empty() {
-                return Ok(Some((from, to)));
+                return Ok(Some(from..to));
             }
             if self.done == self.buffer.len() {
                 return Ok(None);
@@ -110,7 +117,7 @@ impl Splitter {
         }
     }
 
-    fn element(&mut self, end: bool) -> Result<Option<(usize, usize)>, Error> {
+    fn element(&mut self, end: bool) -> Result<Option<Range<usize>>, Error> {
         while let Some(&byte) = self.buffer.get(self.seen) {
             let at = self.seen;
             self.seen += 1;
@@ -147,7 +154,7 @@ impl Splitter {
         if end { Err(Error::Torn) } else { Ok(None) }
     }
 
-    fn cut(&mut self, at: usize, last: bool) -> Result<Option<(usize, usize)>, Error> {
+    fn cut(&mut self, at: usize, last: bool) -> Result<Option<Range<usize>>, Error> {
         let from = self.done;
         self.done = at + 1;
         if at - from > self.longest {
@@ -156,7 +163,7 @@ impl Splitter {
         if self.buffer[from..at].trim_ascii().is_empty() && !last {
             return Err(Error::Unbalanced);
         }
-        Ok(Some((from, at)))
+        Ok(Some(from..at))
     }
 }
 
@@ -171,12 +178,12 @@ mod tests {
         let mut found = Vec::new();
         for piece in body.chunks(step.max(1)) {
             splitter.push(piece);
-            while let Some(item) = splitter.next(false)? {
-                found.push(String::from_utf8_lossy(item).into_owned());
+            while let Some(at) = splitter.next(false)? {
+                found.push(String::from_utf8_lossy(splitter.subject(at)).into_owned());
             }
         }
-        while let Some(item) = splitter.next(true)? {
-            found.push(String::from_utf8_lossy(item).into_owned());
+        while let Some(at) = splitter.next(true)? {
+            found.push(String::from_utf8_lossy(splitter.subject(at)).into_owned());
         }
         Ok(found)
     }

@@ -6,17 +6,22 @@
 
 use super::super::State;
 use super::super::guard::{Busy, Chunks, check_encoding};
-use super::super::kept::Served;
+use super::super::kept::{Found, Served, TOGETHER};
 use super::super::limits::Limits;
 use super::super::reply::{self, Failure, JSON, Spelling};
-use super::question::Question;
+use super::question::{Asker, Question};
 use super::split::Splitter;
+use crate::engine::Outcome;
 use crate::face::wire::fhir::outcome::Issue;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, Response, StatusCode, header, request::Parts};
 use hyper::body::Incoming;
+use smallvec::SmallVec;
+use std::ops::Range;
 use std::sync::Arc;
 
+/// Bytes of a portion, more or less: few enough to be in the processor's cache still when they are sent.
+const PORTION: usize = 64 << 10;
 const NDJSON: HeaderValue = HeaderValue::from_static("application/x-ndjson");
 
 pub(super) async fn answer(
@@ -93,7 +98,7 @@ struct Work {
 impl Work {
     /// The next answers: all that fit into a portion, or all that are left.
     async fn portion(&mut self) -> Result<Vec<u8>, Failure> {
-        let mut out = Vec::with_capacity(64 << 10);
+        let mut out = Vec::with_capacity(PORTION + PORTION / 4);
         let mut left = self.question.portion();
         let mut body_ended = false;
         loop {
@@ -114,48 +119,83 @@ impl Work {
     /// Answers the subjects that have arrived whole; `true`: the portion is full.
     fn answer_whole(&mut self, out: &mut Vec<u8>, left: &mut usize, body_ended: bool) -> Result<bool, Failure> {
         let asker = self.question.asker(&self.served.engine)?;
-        let common = self.asked.as_ref().map_or(0, Vec::len);
+        let mut outcomes = [0; Outcome::ALL.len()];
+        let mut there = SmallVec::<[Range<usize>; TOGETHER]>::new();
+        let mut questions = Vec::with_capacity(1024);
         loop {
-            if *left == 0 {
-                return Ok(true);
+            there.clear();
+            while there.len() < TOGETHER.min(*left) {
+                match self.splitter.next(body_ended) {
+                    Ok(Some(at)) => there.push(at),
+                    Ok(None) => break,
+                    Err(error) => return Err(Failure::invalid(error.to_string())),
+                }
             }
-            let item = match self.splitter.next(body_ended) {
-                Ok(Some(item)) => item,
-                Ok(None) => return Ok(false),
-                Err(error) => return Err(Failure::invalid(error.to_string())),
-            };
-            *left -= 1;
-            // The place of the bracket or comma; for lines a blank, which JSON does not mind.
-            let before = out.len();
-            out.push(b' ');
-            // A bare text says nothing but the code.
-            let asked = self.asked.as_mut().filter(|_| item.first() == Some(&b'"')).map(|asked| {
-                asked.truncate(common);
-                asked.extend_from_slice(item);
-                &*asked
-            });
-            match asked.and_then(|asked| self.served.kept.append(asked, out)) {
-                Some(outcome) => outcome.into_iter().for_each(|o| self.state.metrics.outcome(o)),
-                None => match asker.item(&self.question, item, &self.state, out) {
-                    Ok(outcome) => {
-                        if let Some(asked) = asked {
-                            self.served.kept.keep(asked, &out[before + 1..], outcome);
-                        }
+            let is_all = there.len() < TOGETHER.min(*left);
+            *left -= there.len();
+            // Given back all together at the end: between two copies it would keep the second waiting for the first.
+            let kept = self.kept(&there, &mut questions);
+            for (at, kept) in there.drain(..).zip(&kept) {
+                // The place of the bracket or comma; for lines a blank, which JSON does not mind.
+                let before = out.len();
+                out.push(b' ');
+                match kept {
+                    Some(found) => {
+                        out.extend_from_slice(found.as_ref());
+                        found.outcome.into_iter().for_each(|o| outcomes[o as usize] += 1);
                     }
-                    Err(failure) => {
-                        out.truncate(before + 1);
-                        out.extend_from_slice(b"{\"error\":");
-                        out.extend_from_slice(&failure.body(Spelling::Problem, &self.id));
-                        out.push(b'}');
-                    }
-                },
+                    None => self.answer_anew(&asker, at, out),
+                }
+                match (self.splitter.is_array(), self.first) {
+                    (true, true) => out[before] = b'[',
+                    (true, false) => out[before] = b',',
+                    (false, _) => out.push(b'\n'),
+                }
+                self.first = false;
             }
-            match (self.splitter.is_array(), self.first) {
-                (true, true) => out[before] = b'[',
-                (true, false) => out[before] = b',',
-                (false, _) => out.push(b'\n'),
+            let is_full = *left == 0 || out.len() >= PORTION;
+            if is_all || is_full {
+                self.state.metrics.outcomes(&outcomes);
+                return Ok(is_full);
             }
-            self.first = false;
+        }
+    }
+
+    /// What is kept for these subjects.
+    fn kept(&self, there: &[Range<usize>], questions: &mut Vec<u8>) -> [Option<Found>; TOGETHER] {
+        questions.clear();
+        let each: [Range<usize>; TOGETHER] = std::array::from_fn(|i| {
+            let from = questions.len();
+            if let Some(question) = there.get(i).and_then(|at| self.question_of(self.splitter.subject(at.clone()))) {
+                question.iter().for_each(|part| questions.extend_from_slice(part));
+            }
+            from..questions.len()
+        });
+        self.served.kept.find_all(each.map(|q| &questions[q]))
+    }
+
+    /// The question under which the answer about a subject may be kept: a bare text says nothing but the code.
+    fn question_of<'s>(&'s self, subject: &'s [u8]) -> Option<[&'s [u8]; 2]> {
+        let common = self.asked.as_ref().filter(|_| subject.first() == Some(&b'"'))?;
+        Some([common, subject])
+    }
+
+    /// Asks the engine, and keeps the answer if it may be kept.
+    fn answer_anew(&self, asker: &Asker<'_>, at: Range<usize>, out: &mut Vec<u8>) {
+        let subject = self.splitter.subject(at);
+        let before = out.len();
+        match asker.item(&self.question, subject, &self.state, out) {
+            Ok(outcome) => {
+                if let Some(question) = self.question_of(subject) {
+                    self.served.kept.keep(&question.concat(), &out[before..], outcome);
+                }
+            }
+            Err(failure) => {
+                out.truncate(before);
+                out.extend_from_slice(b"{\"error\":");
+                out.extend_from_slice(&failure.body(Spelling::Problem, &self.id));
+                out.push(b'}');
+            }
         }
     }
 
