@@ -242,7 +242,6 @@ mod tests {
                     })
                     .collect();
                 let got: Vec<(u16, Option<(u16, bool)>)> = decide(&asked, &of(sex), &|_, _| false)
-                    .into_iter()
                     .map(|v| (v.group, match v.verdict {
                         Verdict::Target(row) => Some((rows[row].1, true)),
                         Verdict::NoCode(row) => Some((rows[row].1, false)),

@@ -96,13 +96,12 @@ fn bars(text: &str) -> Cow<'_, str> {
     if text.contains("&#") { Cow::Owned(text.replace("&#x7C;", "|").replace("&#x7c;", "|")) } else { Cow::Borrowed(text) }
 }
 
+/// Takes the number of a line, its fields, and whether it has as many as its table.
+type Take<'t, const N: usize> = &'t mut dyn FnMut(u64, [&str; N], bool, &mut Findings<'_>);
+
 /// Hands out the fields of every line, and whether it has as many as its table. One that has not is said; the fields before the tear are as
 /// written, one that the tear has cut and those behind it are empty.
-fn each<const N: usize>(
-    input: &mut dyn BufRead,
-    findings: &mut Findings<'_>,
-    row: &mut dyn FnMut(u64, [&str; N], bool, &mut Findings<'_>),
-) -> io::Result<()> {
+fn each<const N: usize>(input: &mut dyn BufRead, findings: &mut Findings<'_>, row: Take<'_, N>) -> io::Result<()> {
     let mut lines = Lines::new(input);
     while let Some((number, line)) = lines.next(findings)? {
         let mut fields = [""; N];

@@ -172,8 +172,8 @@ impl Question {
     /// Who answers: prepared once for any number of subjects.
     pub fn asker<'e>(&self, engine: &'e Engine) -> Result<Asker<'e>, Failure> {
         Ok(match self.own {
-            Own::Translate => Asker::Translate(engine, engine.translator(self.translator.clone())?),
-            Own::Search => Asker::Search(engine.searcher(engine.system(&self.system)?, self.search.clone())?),
+            Own::Translate => Asker::Translate(engine, engine.translator(self.translator.clone())?.into()),
+            Own::Search => Asker::Search(engine.searcher(engine.system(&self.system)?, self.search.clone())?.into()),
             _ => Asker::System(engine, engine.system(&self.system)?),
         })
     }
@@ -193,8 +193,8 @@ impl Question {
 }
 
 pub(super) enum Asker<'e> {
-    Translate(&'e Engine, Translator<'e>),
-    Search(Searcher<'e>),
+    Translate(&'e Engine, Box<Translator<'e>>),
+    Search(Box<Searcher<'e>>),
     System(&'e Engine, CodeSystem<'e>),
 }
 
