@@ -32,11 +32,17 @@ pub(super) struct Resolved<'i> {
     key: String,
 }
 
+impl<'i> From<Concept<'i>> for Resolved<'i> {
+    fn from(concept: Concept<'i>) -> Resolved<'i> {
+        Resolved { concept: Some(concept), repairs: Vec::new(), rivals: Vec::new(), key: String::new() }
+    }
+}
+
 /// Finds the code that a text means.
 pub(super) fn resolve<'i>(system: CodeSystem<'i>, given: &str) -> Resolved<'i> {
     if let Some((concept, is_printed)) = system.concept_as_given(given) {
         let repairs = if is_printed { Vec::new() } else { dot_left_out(given, concept).into_iter().collect() };
-        return Resolved { concept: Some(concept), repairs, rivals: Vec::new(), key: String::new() };
+        return Resolved { repairs, ..concept.into() };
     }
     repaired(system, given)
 }

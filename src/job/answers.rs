@@ -10,7 +10,7 @@ use super::ledger::{Ledger, Place, Tally};
 use super::memo::{Given, HEAD, Hit, Looked, MOST_ANSWERS, Memo};
 use super::spec::{CodeColumn, Unsettled};
 use super::words::Words;
-use crate::engine::{Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Translation, Translator, TranslatorOptions};
+use crate::engine::{self, Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Translation, Translator, TranslatorOptions};
 use crate::index::ConceptMap;
 use crate::model::Date;
 use compact_str::{CompactString, format_compact};
@@ -82,6 +82,8 @@ pub(super) struct Answers<'e> {
     memo: Memo,
     /// Numbers of the answers to keys that are too long for the memo.
     places: HashMap<Box<[u8]>, u32, foldhash::fast::FixedState>,
+    /// By system and concept: the answer to another spelling of it, and where it is counted, where that depends on nothing else.
+    spelt: HashMap<(u16, u32), (Given, u32), foldhash::fast::FixedState>,
     /// By the number of the answer.
     counted: Vec<Counted>,
     /// What stands in front of a first value that is kept with its answer.
@@ -136,6 +138,7 @@ impl<'e> Answers<'e> {
             encoding,
             memo: Memo::new(),
             places: HashMap::default(),
+            spelt: HashMap::default(),
             counted: Vec::new(),
             tails: Vec::new(),
             arena: Vec::new(),
@@ -233,6 +236,7 @@ impl<'e> Answers<'e> {
             self.settle_counts(ledger);
             self.memo.clear();
             self.places.clear();
+            self.spelt.clear();
             self.counted.clear();
             self.written.clear();
             self.tails.clear();
@@ -294,7 +298,7 @@ impl<'e> Answers<'e> {
         let answer = match self.places.get(key) {
             Some(&answer) => answer,
             None => {
-                let (given, counted) = self.make(cell, source, context, ledger);
+                let (given, counted) = self.make_once(cell, source, context, ledger);
                 let (answer, kept) = self.memo.add(key, given);
                 self.counted.push(counted);
                 if !kept {
@@ -304,6 +308,33 @@ impl<'e> Answers<'e> {
             }
         };
         self.memo.give(answer)
+    }
+
+    /// Makes an answer, or finds that which another spelling of the code was given: most codes are spelt in two ways or more.
+    fn make_once(&mut self, cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {
+        let spelling = self.spelling(cell, context);
+        if let Some((concept, repair)) = spelling {
+            if let Some(&(given, tally)) = self.spelt.get(&concept) {
+                return (given, Counted { first: Some(ledger.spelling(tally, repair)), further: Box::default() });
+            }
+            let (given, counted) = self.make(cell, source, context, ledger);
+            // The code stands in the output as it was spelt.
+            let is_copied = self.spec.unsettled == Unsettled::Source && given.flags() & SETTLED == 0;
+            if let Some(place) = counted.first.filter(|_| !is_copied) {
+                self.spelt.insert(concept, (given, place.tally));
+            }
+            return (given, counted);
+        }
+        self.make(cell, source, context, ledger)
+    }
+
+    /// The one code in a cell, where its answer depends on nothing else.
+    fn spelling(&self, cell: &[u8], context: Context<'_>) -> Option<((u16, u32), Repair)> {
+        let [Some(translator)] = &self.translators[..] else { return None };
+        let is_alone = self.spec.split.is_none() && context.date.is_none() && context.text.is_none() && *context.facts == Facts::default();
+        let text = Some(self.encoding.decode(cell)).filter(|_| is_alone)?;
+        let (concept, repairs) = translator.spelling(&text)?;
+        Some(((concept.system().ordinal(), concept.ordinal()), repair(&repairs, &text)))
     }
 
     fn make(&mut self, cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {
@@ -328,12 +359,9 @@ impl<'e> Answers<'e> {
         let tallies: SmallVec<[Option<(Tally, Repair)>; 1]> =
             parts.iter().map(|part| (!part.is_empty()).then(|| self.tally(part, source, context))).collect();
         // `map|version` would be two of what `|` parts.
-        let maps: SmallVec<[String; 1]> = tallies
-            .iter()
-            .map(|tally| {
-                tally.as_ref().map_or_else(String::new, |(t, _)| t.map.replace('|', if between.contains('|') { "@" } else { "|" }))
-            })
-            .collect();
+        let map = |t: &Tally| if between.contains('|') { t.map.replace('|', "@").into() } else { t.map.clone() };
+        let maps: SmallVec<[CompactString; 1]> =
+            tallies.iter().map(|t| t.as_ref().map_or_else(CompactString::default, |(t, _)| map(t))).collect();
         let by_source = self.spec.unsettled == Unsettled::Source;
         let values = |at: usize| {
             let Some((t, _)) = &tallies[at] else { return [""; 5] };
@@ -398,8 +426,7 @@ impl<'e> Answers<'e> {
         };
         let asked = Asked { code, date: context.date, facts: context.facts, text: context.text };
         let t = translator.translate(&asked);
-        let kinds = t.repairs.iter().fold(0, |bits, r| bits | bit(r.kind));
-        (tally(translator, &t), (kinds != 0).then(|| (kinds, t.given.clone())))
+        (tally(translator, &t), repair(&t.repairs, code))
     }
 
     fn render(&self, values: [&str; 5], out: &mut Vec<u8>) {
@@ -521,6 +548,11 @@ fn tally(translator: &Translator<'_>, t: &Translation<'_>) -> Tally {
         message: if settled { String::new() } else { message(t) },
         count: 0,
     }
+}
+
+fn repair(repairs: &[engine::Repair], given: &str) -> Repair {
+    let kinds = repairs.iter().fold(0, |bits, r| bits | bit(r.kind));
+    (kinds != 0).then(|| (kinds, given.into()))
 }
 
 fn bit(kind: RepairKind) -> u8 {

@@ -80,7 +80,10 @@ pub fn convert(job: &Job, engine: &Engine, progress: &mut dyn FnMut(Progress)) -
     match source.run(job, format, &mut work, &stage, progress).and_then(|done| balance(done, job, engine, format, &mut work)) {
         Ok((output, mut run)) => {
             run.seconds = clock.elapsed().as_secs_f64();
-            run.document = stage.publish(job, engine, &run, output, work)?.map(Box::new);
+            // The answers have been given, and the report takes room, too.
+            let rejects = work.rejects.take();
+            drop(work);
+            run.document = stage.publish(job, engine, &run, output, rejects)?.map(Box::new);
             Ok(run)
         }
         Err(stopped) => {
@@ -314,19 +317,17 @@ impl Stage {
     }
 
     /// The report first, the output last: where the output stands, everything does.
-    fn publish(&self, job: &Job, engine: &Engine, run: &Run, output: Output, mut work: Work<'_>) -> Result<Option<Document>, Error> {
+    fn publish(&self, job: &Job, engine: &Engine, run: &Run, output: Output, rejects: Option<Output>) -> Result<Option<Document>, Error> {
         let document = match self.report.as_ref().map(|folder| super::report::write(folder, job, engine, run)).transpose() {
             Ok(document) => document,
             Err(e) => {
                 output.discard();
-                work.discard();
+                rejects.into_iter().for_each(Output::discard);
                 self.discard();
                 return Err(e);
             }
         };
-        if let Some(rejects) = work.rejects.take() {
-            rejects.publish()?;
-        }
+        rejects.map_or(Ok(()), Output::publish)?;
         if let (Some(folder), Some(place)) = (&self.report, &job.report) {
             places::end_report(folder, place)?;
         }

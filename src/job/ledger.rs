@@ -312,6 +312,11 @@ impl Ledger {
             tally.message = message;
         }
         let tally = self.tally(tally);
+        self.spelling(tally, repaired)
+    }
+
+    /// Where another spelling of a code is counted.
+    pub(super) fn spelling(&mut self, tally: u32, repaired: Option<(u8, CompactString)>) -> Place {
         let repaired = repaired.map_or(0, |(kinds, given)| self.repair(Repaired { tally, kinds, given, count: 0 }) + 1);
         Place { tally, repaired }
     }

@@ -91,7 +91,7 @@ pub fn finding(code: &str) -> Option<u64> {
 /// What is known of the patient. The default knows nothing.
 ///
 /// These are private data: they are compared and never printed; `Debug` says only which kinds of fact are there.
-#[derive(Clone, Default)]
+#[derive(Clone, Default, PartialEq)]
 pub struct Facts {
     pub age_at_onset: Option<Age>,
     pub current_age: Option<Age>,

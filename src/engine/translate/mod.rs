@@ -14,7 +14,8 @@ mod seventh;
 
 use super::answer::{Message, Origin, Outcome, Policy, Repair, Scenario, Scenarios, Target, TargetState, Translation, coverage};
 use super::search::{SearchOptions, Searcher};
-use super::{Engine, Refusal, succession, suggest};
+use super::suggest::{self, Resolved};
+use super::{Engine, Refusal, succession};
 use crate::index::{CodeSystem, Concept, ConceptMap, Now};
 use crate::model::rule::Facts;
 use crate::model::{Date, MapKind, Relationship, Status, compare_versions};
@@ -172,6 +173,22 @@ impl<'e> Translator<'e> {
         &self.maps
     }
 
+    /// The code that a text is read as, and what had to be repaired for it. Spellings of one code are one question: everything else that
+    /// [`translate`](Translator::translate) says of them is the same.
+    pub(crate) fn spelling(&self, text: &str) -> Option<(Concept<'e>, Vec<Repair>)> {
+        let read = self.read(text);
+        read.concept.map(|concept| (concept, read.repairs))
+    }
+
+    fn read(&self, text: &str) -> Resolved<'e> {
+        let listed = self.listed_source.filter(|listed| listed.concept_as_given(text).is_none());
+        match listed.and(self.source.concept(text)) {
+            // What no release lists and a row names is a code for this map.
+            Some(named) => named.into(),
+            None => suggest::resolve(self.listed_source.unwrap_or(self.source), text),
+        }
+    }
+
     /// Translates one code.
     pub fn translate(&self, asked: &Asked<'_>) -> Translation<'e> {
         // As the releases have it, wherever they are.
@@ -262,17 +279,12 @@ impl<'e> Translator<'e> {
     /// What is no code may be one after a repair, or near to some.
     #[cold]
     fn look_closer(&self, asked: &Asked<'_>, t: &mut Translation<'e>) {
-        if let Some(named) = self.listed_source.and(self.source.concept(asked.code)) {
-            // What no release lists and a row names is a code for this map.
-            t.source = Some(named);
-            return;
-        }
-        let system = self.listed_source.unwrap_or(self.source);
-        let found = suggest::resolve(system, asked.code);
+        let found = self.read(asked.code);
         if found.concept.is_some() {
             (t.source, t.repairs) = (found.concept, found.repairs);
             return;
         }
+        let system = self.listed_source.unwrap_or(self.source);
         t.outcome = Outcome::InvalidCode;
         t.nearest = suggest::suggestions(system, asked.code, &found);
         let (code, system, elsewhere) = (asked.code.trim(), self.source.alias(), suggest::but_one_of(&t.nearest));

@@ -86,9 +86,12 @@ fn duplicates(engine: &Engine, run: &Run, found: &Duplicates) -> Vec<u8> {
 /// Writes the report into a folder that is not yet in its place, and gives what it says.
 pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Result<Document, Error> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("make folder", folder, e))?;
-    let (repaired, unsettled) = (document::repaired(run), unsettled(run));
-    let lists = || (review(engine, &unsettled), codes(run), repairs(&repaired));
-    let (mut document, (review, codes, repairs)) = rayon::join(|| Document::with(job, engine, run, &repaired, &unsettled), lists);
+    let others = || {
+        let (unsettled, repaired) = rayon::join(|| unsettled(run), || document::repaired(run));
+        let lists = || (review(engine, &unsettled), repairs(&repaired));
+        rayon::join(|| Document::with(job, engine, run, &repaired, &unsettled), lists)
+    };
+    let (codes, (mut document, (review, repairs))) = rayon::join(|| codes(run), others);
     let mut files = BTreeMap::new();
     let mut put = |name: &str, bytes: &[u8]| {
         files.insert(name.to_owned(), blake3::hash(bytes).to_hex().to_string());
