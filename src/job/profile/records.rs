@@ -111,7 +111,7 @@ fn table(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> Result<Fil
         gathered.place(&called(at, &header));
     }
     gathered.without_text = table.without_text();
-    let facts = table.each(job, &mut |raw, fields| gathered.record(raw, fields.iter().map(|f| Cow::Borrowed(*f))))?;
+    let facts = table.each(&mut |raw, fields| gathered.record(raw, fields.iter().map(|f| Cow::Borrowed(f.unwrap_or_default()))))?;
     Ok(file_facts(facts, format, None))
 }
 
