@@ -401,3 +401,18 @@ fn what_is_compressed_otherwise_is_said() {
     let error = run(&Place::with("in.parquet", bytes).job()).unwrap_err().to_string();
     assert!(error.contains("compressed with lz4, which is not read; write it with snappy, gzip or zstd"), "{error}");
 }
+
+/// What is there and has no text is not said to be blank.
+#[test]
+fn cells_without_a_text_are_counted() {
+    use xwalk::job::profile::{Kind, profile};
+    let codes = (0..50).map(|i| Some(if i % 5 == 0 { &b"250.0\xff"[..] } else { b"250.00" }));
+    let blobs = BinaryArray::from_opt_vec(vec![Some(&b"\xff\xfe"[..]); 50]);
+    let batch = [("dx", Arc::new(BinaryArray::from_opt_vec(codes.collect())) as ArrayRef), ("blob", Arc::new(blobs))];
+    let place = Place::with("in.parquet", "");
+    write(&place.input, &[RecordBatch::try_from_iter(batch).unwrap()]);
+    let found = profile(&place.job(), super::engine(), None).unwrap();
+    let (dx, blob) = (&found.columns[0], &found.columns[1]);
+    assert_eq!((dx.kind, dx.filled, dx.blank, blob.kind), (Kind::Code, 50, 0, Kind::NotLookedAt), "{dx:?}");
+    assert!(dx.damage.iter().any(|d| (d.kind, d.rows) == ("no-text", 10)), "{:?}", dx.damage);
+}
