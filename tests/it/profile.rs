@@ -490,12 +490,13 @@ fn columns_of_codes_are_proposed() {
     let numbers: Vec<&String> = codes.iter().filter(|code| code.bytes().all(|b| b.is_ascii_digit())).collect();
     assert!((5..10).contains(&numbers.len()), "{numbers:?}");
     for nothing in ["", "N/A"] {
-        let row = |i: usize| format!("c{i},{}\n", if nothing.is_empty() || i % 3 > 0 { numbers[i % numbers.len()] } else { nothing });
+        let row =
+            |i: usize| format!("c{i},{}\n", if nothing.is_empty() || !i.is_multiple_of(3) { numbers[i % numbers.len()] } else { nothing });
         let (found, _place, job) = proposed(&format!("id,dx\n{}", (0..300).map(row).collect::<String>()), "p.csv");
         assert_eq!(job.columns.len(), 1, "{:?}\n{}", found.columns[1], found.job);
     }
     // Half of it is something else.
-    let row = |i: usize| format!("c{i},{}\n", if i % 3 == 0 { format!("X-{}", i % 40) } else { codes[i % codes.len()].clone() });
+    let row = |i: usize| format!("c{i},{}\n", if i.is_multiple_of(3) { format!("X-{}", i % 40) } else { codes[i % codes.len()].clone() });
     let (found, _place, job) = proposed(&format!("id,dx\n{}", (0..300).map(row).collect::<String>()), "p.csv");
     assert!(found.columns[1].kind == Kind::Code && job.columns.is_empty(), "{}", found.job);
     assert!(found.job.contains("# doubtful: only 66.7 % of the rows are codes"), "{}", found.job);
@@ -554,16 +555,12 @@ fn the_column_that_tells_systems_apart_is_the_best() {
     });
     assert_eq!(job.columns[0].from_column.as_deref(), Some("ver"), "{}", found.job);
     // Beside U stand codes of both.
-    let (found, _place, job) = mixed("ver", &|i, old| {
-        if i.is_multiple_of(40) || i % 40 == 3 {
-            "U"
-        } else if old {
-            "9"
-        } else {
-            "0"
-        }
-        .into()
-    });
+    let version = |i: usize, old: bool| match (i % 40, old) {
+        (0 | 5, _) => "U",
+        (_, true) => "9",
+        (_, false) => "0",
+    };
+    let (found, _place, job) = mixed("ver", &|i, old| version(i, old).into());
     let told = by(&found).expect("ver tells");
     assert_eq!(told.unclear, ["U"], "{}", found.job);
     assert_eq!(job.columns[0].values.keys().collect::<Vec<_>>(), ["0", "9"], "{}", found.job);
@@ -678,7 +675,7 @@ fn days_that_fit_no_code_are_doubted() {
     let (found, _place, _) = proposed(&format!("id,dx\n{}", (0..60).map(|i| format!("c{i},250.00\n")).collect::<String>()), "p.csv");
     assert_eq!(found.columns[1].evidence[0].valid.iter().map(|v| (&*v.release, v.share)).collect::<Vec<_>>(), [("32", 1.0)]);
     // A few days that are none reject their records.
-    let rows: String = (0..100).map(|i| row(if i % 25 == 0 { "00/00/0000" } else { "2014-05-05" }, i)).collect();
+    let rows: String = (0..100).map(|i: usize| row(if i.is_multiple_of(25) { "00/00/0000" } else { "2014-05-05" }, i)).collect();
     let (found, _place, _) = proposed(&format!("id,day,dx\n{rows}"), "p.csv");
     assert_eq!(found.columns[1].damage.iter().map(|d| (d.kind, d.rows)).collect::<Vec<_>>(), [("no-date", 4)]);
 }

@@ -62,7 +62,7 @@ pub(in super::super) struct Table {
     batches: Batches,
     rows: Option<u64>,
     /// How a Parquet file is written: as this one was.
-    properties: WriterProperties,
+    properties: Box<WriterProperties>,
     hash: String,
 }
 
@@ -89,13 +89,13 @@ impl Table {
                     reader = ParquetRecordBatchReaderBuilder::try_new_with_options(again()?, options).map_err(|e| broken(e.into()))?;
                 }
                 let rows = reader.metadata().file_metadata().num_rows() as u64;
-                let properties = as_it_was(reader.metadata(), &schema);
+                let properties = Box::new(as_it_was(reader.metadata(), &schema));
                 let batches = reader.with_batch_size(BATCH).build().map_err(|e| broken(e.into()))?;
                 (schema, Box::new(batches), Some(rows), properties)
             }
             _ => {
                 let reader = FileReader::try_new_buffered(file, None).map_err(broken)?;
-                (reader.schema(), Box::new(reader), None, WriterProperties::default())
+                (reader.schema(), Box::new(reader), None, Box::default())
             }
         };
         Ok(Table { path, metadata, schema, batches, rows, properties, hash: hash.finalize().to_hex().to_string() })
@@ -166,7 +166,7 @@ impl Table {
         fields.extend(added.iter().map(|name| Arc::new(Field::new(name, DataType::Utf8, true))));
         let schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));
         let unwritten = |e: ArrowError| Error::io("write", &job.output, io::Error::other(e));
-        let mut writer = Writer::new(format, shared.clone(), &schema, self.properties).map_err(unwritten)?;
+        let mut writer = Writer::new(format, shared.clone(), &schema, *self.properties).map_err(unwritten)?;
         let size = self.metadata.len();
         for batch in &mut self.batches {
             let batch = batch.map_err(|e| damaged(&self.path, &e))?;
