@@ -218,16 +218,20 @@ impl<'e> Answers<'e> {
         self.translators.get(source).and_then(Option::as_ref).map_or("", |t| t.source().alias())
     }
 
-    /// Where the answer to a key may be at hand.
+    /// The answers to some keys, if they are at hand; they count as given.
     #[inline]
-    pub fn look(&self, data: &[u8], start: usize, length: usize) -> Looked {
-        self.memo.look(data, start, length)
+    pub fn take(&mut self, keys: &mut [Looked], hits: &mut [Option<Hit>]) {
+        self.memo.probe(keys);
+        for (key, hit) in keys.iter().zip(hits) {
+            *hit = self.memo.take(*key);
+        }
     }
 
-    /// The answer, if it is at hand; it counts as given.
-    #[inline]
-    pub fn take(&mut self, looked: Looked) -> Option<Hit> {
-        self.memo.take(looked)
+    /// The answer to a key, if it is at hand; it counts as given.
+    pub fn take_one(&mut self, key: &[u8]) -> Option<Hit> {
+        let mut hit = None;
+        self.take(&mut [Looked::new(key, 0, key.len())], std::slice::from_mut(&mut hit));
+        hit
     }
 
     /// Forgets the answers if those to this many cells more were too many. Those that are taken until the next call stay.
@@ -261,12 +265,12 @@ impl<'e> Answers<'e> {
 
     /// The codes beyond the first of a cell.
     pub fn further(&self, hit: Hit) -> &[Further] {
-        &self.counted[hit.answer as usize].further
+        &self.counted[hit.answer() as usize].further
     }
 
     /// Of the first code, for the sample.
     pub fn tally_of(&self, hit: Hit) -> Option<u32> {
-        self.counted[hit.answer as usize].first.map(|place| place.tally)
+        self.counted[hit.answer() as usize].first.map(|place| place.tally)
     }
 
     /// Brings into the ledger how often each answer was given.

@@ -58,13 +58,14 @@ pub(super) struct Work<'e> {
     pub started: String,
 }
 
-/// A cell on the way to its answer.
-#[derive(Clone, Copy)]
-pub(super) struct Cell {
-    from: u32,
-    to: u32,
-    looked: Looked,
-    hit: Option<Hit>,
+/// Records whose cells are looked up at a time.
+pub(super) const AT_ONCE: usize = 32;
+
+/// Cells of some records, on the way to their answers.
+pub(super) struct Cells {
+    /// By column, and in it by record.
+    looked: Vec<[Looked; AT_ONCE]>,
+    hits: Vec<[Option<Hit>; AT_ONCE]>,
 }
 
 struct Column {
@@ -213,43 +214,55 @@ impl<'e> Work<'e> {
         self.columns.iter().map(facts).collect()
     }
 
-    /// Begins to look up a cell of a record that needs nothing but its codes.
-    #[inline]
-    pub fn begin(&self, column: usize, data: &[u8], from: usize, to: usize) -> Cell {
-        let looked = self.groups[self.columns[column].group].look(data, from, to - from);
-        Cell { from: from as u32, to: to as u32, looked, hit: None }
+    pub fn cells(&self) -> Cells {
+        Cells { looked: vec![Default::default(); self.columns.len()], hits: vec![Default::default(); self.columns.len()] }
     }
 
-    /// Finds the answers that are at hand to the cells of some records; they count as given.
+    /// Looks for the answers to the cells of some records that need nothing but their codes; those at hand count as given. `raw` tells
+    /// where the cell of a record lies that has this place in it.
     #[inline]
-    pub fn find(&mut self, cells: &mut [Cell]) {
-        self.make_room(cells.len());
-        for cells in cells.chunks_exact_mut(self.columns.len()) {
-            for (cell, column) in cells.iter_mut().zip(&self.columns) {
-                cell.hit = self.groups[column.group].take(cell.looked);
+    pub fn find(&mut self, cells: &mut Cells, data: &[u8], records: usize, raw: impl Fn(usize, usize) -> (usize, usize)) {
+        self.make_room(records * self.columns.len());
+        for (column, (looked, hits)) in self.columns.iter().zip(cells.looked.iter_mut().zip(&mut cells.hits)) {
+            let looked = &mut looked[..records];
+            for (record, looked) in looked.iter_mut().enumerate() {
+                let (from, to) = raw(record, column.place);
+                *looked = Looked::new(data, from, to - from);
             }
+            self.groups[column.group].take(looked, hits);
         }
     }
 
-    /// Appends what the code in a cell becomes, and counts it. Whether the record is to be rejected for it.
+    /// Appends what the codes of a record become, one of those that were looked for, and counts them. Whether the record is to be rejected
+    /// for one of them.
     #[inline]
-    pub fn end<'d>(&mut self, column: usize, cell: &Cell, data: &'d [u8], value: impl FnOnce(&'d [u8]) -> Cow<'d, [u8]>) -> bool {
-        let hit = cell.hit.unwrap_or_else(|| self.look(column, &data[cell.from as usize..cell.to as usize], value));
-        self.give(column, hit)
+    pub fn end<'d>(
+        &mut self,
+        cells: &Cells,
+        record: usize,
+        raw: impl Fn(usize) -> &'d [u8],
+        value: impl Fn(&'d [u8]) -> Cow<'d, [u8]>,
+    ) -> bool {
+        let mut reject = false;
+        for (column, hits) in cells.hits.iter().enumerate() {
+            let hit = hits[record].unwrap_or_else(|| self.look(column, raw(self.columns[column].place), &value));
+            reject |= self.give(column, hit);
+        }
+        reject
     }
 
-    /// [`begin`](Work::begin), [`find`](Work::find) and [`end`](Work::end) of a cell of any record. `value` tells what stands there for what
-    /// is written there.
-    pub fn code<'d>(&mut self, column: usize, raw: &'d [u8], value: impl FnOnce(&'d [u8]) -> Cow<'d, [u8]>) -> bool {
+    /// Appends what the code in a cell becomes, and counts it. Whether the record is to be rejected for it. `value` tells what stands there
+    /// for what is written there.
+    pub fn code<'d>(&mut self, column: usize, raw: &'d [u8], value: impl Fn(&'d [u8]) -> Cow<'d, [u8]>) -> bool {
         self.make_room(1);
-        let hit = if self.contextual { self.look_with_context(column, &value(raw)) } else { self.look(column, raw, value) };
+        let hit = if self.contextual { self.look_with_context(column, &value(raw)) } else { self.look(column, raw, &value) };
         self.give(column, hit)
     }
 
-    fn look<'d>(&mut self, column: usize, raw: &'d [u8], value: impl FnOnce(&'d [u8]) -> Cow<'d, [u8]>) -> Hit {
+    #[cold]
+    fn look<'d>(&mut self, column: usize, raw: &'d [u8], value: &dyn Fn(&'d [u8]) -> Cow<'d, [u8]>) -> Hit {
         let group = &mut self.groups[self.columns[column].group];
-        let looked = group.look(raw, 0, raw.len());
-        group.take(looked).unwrap_or_else(|| {
+        group.take_one(raw).unwrap_or_else(|| {
             let context = Context { from: b"", date: None, facts: &self.facts.facts, text: None };
             group.ask(raw, &value(raw), 0, context, &mut self.ledger)
         })
@@ -274,15 +287,14 @@ impl<'e> Work<'e> {
             key.extend_from_slice(&self.facts.key);
             key.extend_from_slice(cell);
         }
-        let looked = group.look(key, 0, key.len());
-        group.take(looked).unwrap_or_else(|| {
+        group.take_one(key).unwrap_or_else(|| {
             let (facts, text) = (&self.facts.facts, self.facts.text.as_deref());
             group.ask(key, cell, source, Context { from, date: self.facts.date, facts, text }, &mut self.ledger)
         })
     }
 
     /// Appends what was found, and counts it. Whether the record is to be rejected for it.
-    #[inline]
+    #[inline(always)]
     fn give(&mut self, column: usize, hit: Hit) -> bool {
         let group = &self.groups[self.columns[column].group];
         let codes = &mut self.ledger.columns[column];
