@@ -151,7 +151,7 @@ impl<'e> Answers<'e> {
             None => {
                 for (value, from) in &spec.values {
                     let translator = engine.translator(answers.options(from))?;
-                    answers.by_value.insert(encoding.encode(value).into(), answers.translators.len() as u8);
+                    answers.by_value.insert(encoding.encode(value.trim()).into(), answers.translators.len() as u8);
                     answers.translators.push(Some(translator));
                     if answers.translators.len() > 200 {
                         return wrong("more than 200 values of the source column");
@@ -474,10 +474,12 @@ fn has_policy(spec: &CodeColumn) -> bool {
     spec.policy != Policy::Review || spec.is_text()
 }
 
-/// A field of delimited text, quoted if it has to be. Where quotes are only characters, what would break the record becomes a blank.
+/// A field of delimited text, quoted if it has to be. Where quotes are only characters, what would break the record becomes a
+/// blank; where blanks part fields, a `+`.
 pub(super) fn delimited(value: impl AsRef<[u8]>, delimiter: u8, quote: Option<u8>, out: &mut Vec<u8>) {
     let value = value.as_ref();
     let breaks = |b: u8| b == delimiter || b == b'\n' || b == b'\r';
+    let instead = if delimiter == b' ' { b'+' } else { b' ' };
     match quote {
         Some(q) if value.iter().any(|b| breaks(*b) || *b == q) => {
             out.push(q);
@@ -489,7 +491,7 @@ pub(super) fn delimited(value: impl AsRef<[u8]>, delimiter: u8, quote: Option<u8
             }
             out.push(q);
         }
-        None if value.iter().any(|b| breaks(*b)) => out.extend(value.iter().map(|&b| if breaks(b) { b' ' } else { b })),
+        None if value.iter().any(|b| breaks(*b)) => out.extend(value.iter().map(|&b| if breaks(b) { instead } else { b })),
         _ => out.extend_from_slice(value),
     }
 }
@@ -623,5 +625,8 @@ mod tests {
         assert_eq!(field("I10", Some(b'"')), "I10");
         assert_eq!(field("a,\"b\"", Some(b'"')), "\"a,\"\"b\"\"\"");
         assert_eq!(field("a,b", None), "a b");
+        let mut out = Vec::new();
+        delimited("E11.9 Z79.4", b' ', None, &mut out);
+        assert_eq!(out, b"E11.9+Z79.4");
     }
 }

@@ -16,7 +16,7 @@ use super::work::{Layout, Work, appended};
 use super::{Error, places, resume};
 use crate::engine::Engine;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What came of a job.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ pub struct Run {
     pub index: String,
     /// Digest of the reviewers' decisions that were asked.
     pub decisions: Option<String>,
+    /// What [`Job::resume`] knows the run by; empty where it cannot be gone on with.
+    pub identity: String,
     /// What was converted, by whom and how, in words: column, systems, policy.
     pub columns: Vec<ColumnFacts>,
     pub format: RecordFormat,
@@ -213,6 +215,7 @@ fn balance(
                 duplicates,
                 index: engine.index().fingerprint(),
                 decisions: engine.overlay().map(|decisions| decisions.digest()),
+                identity: work.identity.clone(),
                 format,
                 started: work.started.parse().unwrap_or_else(|_| jiff::Timestamp::now()),
                 seconds: 0.0,
@@ -221,6 +224,16 @@ fn balance(
             Ok((output, run))
         }
     }
+}
+
+/// Whoever goes on until all is done has to learn that it is: the report in its place is of this very run, and so is the output.
+fn refuse_if_done(job: &Job, identity: &str) -> Result<(), Error> {
+    let found = job.report.as_deref().and_then(|report| super::report::document(report).ok());
+    let Some(document) = found.filter(|d| d.run.identity == identity) else { return Ok(()) };
+    let is_there = |path: &Path, hash: &str| super::report::hash_of(path).is_ok_and(|found| found.as_deref() == Some(hash));
+    let rejects = document.rejects.as_ref().zip(places::rejects(job));
+    let is_done = is_there(&job.output, &document.output.blake3) && rejects.is_none_or(|(part, path)| is_there(&path, &part.blake3));
+    if is_done { Err(Error::Done(Box::new(document))) } else { Ok(()) }
 }
 
 /// What stands beside the places of output and report until they are complete.
@@ -250,6 +263,7 @@ impl Stage {
         places::check_leavings(job)?;
         let Some(place) = &stage.state else {
             stage.lock(job)?;
+            places::clear_rejects(job);
             stage.clear()?;
             return Ok(stage);
         };
@@ -262,6 +276,9 @@ impl Stage {
                 });
             }
             let found = resume::read(place, &work.identity)?;
+            if found.is_none() {
+                refuse_if_done(job, &work.identity)?;
+            }
             if let (Some(_), Some(report), Some(staged)) = (&found, &job.report, &stage.report)
                 && report.join("report.json").is_file()
             {

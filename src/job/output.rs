@@ -25,6 +25,8 @@ pub struct OutputFacts {
     pub bytes: u64,
     /// BLAKE3 of these.
     pub hash: String,
+    /// It went to a pipe or a device.
+    pub piped: bool,
 }
 
 /// How far a file is, for going on with it after a kill.
@@ -122,6 +124,8 @@ impl Output {
             Ok(()) | Err(TryLockError::Error(_)) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: display_name(path) }),
         }
+        // Whoever may not read what is replaced may not read what replaces it, nor before it does.
+        keep_mode(path, &part, 0o200);
         output.handle = Some(file.try_clone().map_err(|e| Error::io("write", &part, e))?);
         output.file = Box::new(file);
         output.place = Some(path.to_owned());
@@ -221,12 +225,18 @@ impl Output {
         if let Some(handle) = self.handle.as_ref().filter(|_| self.sync) {
             handle.sync_all().map_err(|e| self.error(e))?;
         }
-        Ok(OutputFacts { name: display_name(&self.path), bytes: self.written, hash: self.hash.finalize().to_hex().to_string() })
+        Ok(OutputFacts {
+            name: display_name(&self.path),
+            bytes: self.written,
+            hash: self.hash.finalize().to_hex().to_string(),
+            piped: self.place.is_none(),
+        })
     }
 
     /// Puts the complete file into its place.
     pub fn publish(self) -> Result<(), Error> {
         let (Some(place), Some(part)) = (&self.place, &self.part) else { return Ok(()) };
+        keep_mode(place, part, 0);
         if !self.sync && exchange(part, place) {
             let _ = std::fs::remove_file(part);
             return Ok(());
@@ -241,6 +251,17 @@ impl Output {
         }
     }
 }
+
+/// Gives a file the mode of the one that it will replace, and `more`. A file system without modes has none to keep.
+#[cfg(unix)]
+fn keep_mode(of: &Path, file: &Path, more: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    if let Ok(found) = of.metadata() {
+        let _ = std::fs::set_permissions(file, std::fs::Permissions::from_mode(found.permissions().mode() & 0o777 | more));
+    }
+}
+#[cfg(not(unix))]
+fn keep_mode(_: &Path, _: &Path, _: u32) {}
 
 /// Lets two files change their places, if both are there. A file system may write what is renamed over another to the disk at once, which
 /// takes as long as the conversion; whoever wants it on the disk says so (`--sync`).

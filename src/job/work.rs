@@ -558,7 +558,7 @@ fn begin_rejects(path: &Path, encoding: TextEncoding) -> Result<Output, Error> {
     let mut rejects = Output::create(path, encoding, true)?;
     // Without its mark nobody would know UTF-16.
     let mark = if matches!(encoding, TextEncoding::Utf16 { .. }) { "\u{feff}" } else { "" };
-    match rejects.write(format!("{mark}line,reason,record\n").as_bytes()) {
+    match rejects.write(format!("{mark}{}", places::REJECTS).as_bytes()) {
         Ok(()) => Ok(rejects),
         Err(e) => {
             rejects.discard();

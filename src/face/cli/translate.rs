@@ -91,6 +91,9 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     };
     let opened = session.engine()?;
     let engine = options::deciding(&opened, args.decisions.as_deref(), policy == Policy::Decision)?;
+    if args.decisions.is_some() && policy != Policy::Decision {
+        session.warn("the decisions are not asked: they are with --policy decision");
+    }
     engine.unknown_findings(&facts).iter().for_each(|unknown| session.warn(&format!("--with: {unknown}")));
     let translator = engine.translator(options)?;
     let mut out = session.output();

@@ -110,7 +110,7 @@ impl Table {
             }
         }
         let bytes = self.metadata.len();
-        Ok(InputFacts { name: display_name(&self.path), bytes, hash: self.hash, encoding: "UTF-8", compression: None })
+        Ok(InputFacts { name: display_name(&self.path), bytes, hash: self.hash, encoding: "UTF-8", compression: None, piped: false })
     }
 
     /// Converts the whole table. After a failure the output comes back, as far as it was written.
@@ -166,7 +166,7 @@ impl Table {
         if now.len() != size || now.modified().ok() != self.metadata.modified().ok() {
             return Err(Error::Changed { file: name });
         }
-        Ok(InputFacts { name, bytes: size, hash: self.hash, encoding: "UTF-8", compression: None })
+        Ok(InputFacts { name, bytes: size, hash: self.hash, encoding: "UTF-8", compression: None, piped: false })
     }
 }
 

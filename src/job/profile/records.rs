@@ -66,7 +66,7 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
 }
 
 fn file_facts(facts: InputFacts, format: RecordFormat, delimiter: Option<char>) -> FileFacts {
-    let InputFacts { name, bytes, hash: blake3, encoding, compression } = facts;
+    let InputFacts { name, bytes, hash: blake3, encoding, compression, .. } = facts;
     FileFacts { name, bytes, blake3, format: format.code(), encoding, compression, delimiter }
 }
 

@@ -157,6 +157,87 @@ fn two_runs_do_not_write_one_report() {
     assert_eq!(std::fs::read_to_string(place.path("bad.csv")).unwrap(), "line,reason,record\n2,fields,\"1\"\n");
 }
 
+/// Beside an output that is piped there is no note of whose it is.
+#[test]
+fn rejects_of_a_killed_run_are_in_nobodys_way() {
+    for begun in ["", "line,reason,record\n", "line,reason,record\n2,fields,\"1\"\n3,fie"] {
+        for text in ["id,dx\n1,401.9\n2\n", "id,dx\n1,401.9\n"] {
+            let place = Place::with("in.csv", text);
+            std::fs::write(place.path("bad.csv.part"), begun).unwrap();
+            run(&Job { output: "/dev/null".into(), rejects: Some(place.path("bad.csv")), ..place.job() }).unwrap();
+            let rejected = std::fs::read_to_string(place.path("bad.csv")).unwrap_or_default();
+            assert_eq!(rejected, if text.len() > 15 { "line,reason,record\n3,fields,\"2\"\n" } else { "" });
+            assert!(!place.path("bad.csv.part").exists());
+        }
+    }
+}
+
+#[test]
+fn records_and_rejects_do_not_go_into_one_pipe() {
+    let (error, _) = refused("id,dx\n1\n", |_, job| (job.output, job.rejects) = ("-".into(), Some("-".into())));
+    assert_eq!(error.to_string(), "the rejects and the output are the same file, standard output; give another place");
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n2\n");
+    let said = |args: &[&str]| {
+        let plain = ["convert", "in.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx"];
+        let out = crate::cli::xwalk().current_dir(place.path("")).args(plain).args(args).output().unwrap();
+        (out.status.code(), String::from_utf8(out.stdout).unwrap(), String::from_utf8(out.stderr).unwrap())
+    };
+    let (exit, _, told) = said(&["-o", "-", "--rejects", "/dev/stdout"]);
+    assert!(exit == Some(2) && told.contains("are the same file"), "{told}");
+    // What is told goes elsewhere.
+    let (_, out, told) = said(&["-o", "o.csv", "--rejects", "-"]);
+    assert!(out == "line,reason,record\n3,fields,\"2\"\n" && told.contains("2 records in, 1 out, 1 rejected"), "{out}{told}");
+}
+
+#[test]
+fn blanks_between_fields_without_quotes() {
+    let text = "id dx\n1 249.51\n2 250.00\n";
+    let (out, r) = converted(text, |job| {
+        (job.delimiter, job.quote) = (Some(' '), Some(xwalk::job::Quote::None));
+        job.columns[0].policy = xwalk::engine::Policy::First;
+    });
+    assert_eq!(r.ledger.settled(), 2);
+    assert!(out.lines().all(|line| line.split(' ').count() == 7) && out.contains("+E"), "{out}");
+    let (error, _) = refused(text, |_, job| (job.delimiter, job.quote) = (Some('.'), Some(xwalk::job::Quote::None)));
+    assert!(error.to_string().contains("cannot part fields"), "{error}");
+}
+
+#[test]
+fn values_that_cannot_match_or_contradict() {
+    let text = "k,dx\n 9 ,250.00\n";
+    let by = |values: &[(&str, &str)], from_column: Option<&str>| {
+        let values = values.iter().map(|(v, s)| ((*v).to_owned(), (*s).to_owned())).collect();
+        let place = Place::with("in.csv", text);
+        let mut job = place.job();
+        (job.columns[0].from_column, job.columns[0].values) = (from_column.map(str::to_owned), values);
+        job.columns[0].from = from_column.is_none().then(|| "icd9cm".into());
+        run(&job).map(|r| r.ledger.settled()).map_err(|e| e.to_string())
+    };
+    assert_eq!(by(&[(" 9 ", "icd9cm")], Some("k")), Ok(1));
+    assert!(by(&[(" 9 ", "icd9cm"), ("9", "icd10cm")], Some("k")).unwrap_err().contains("names a value twice"));
+    assert!(by(&[("9", "icd9cm")], None).unwrap_err().contains("name that column"));
+    let args =
+        ["convert", "in.csv", "-o", "o.csv", "--to", "icd10cm", "--code", "dx", "--from-column", "k", "--values", "9=icd9cm,9=icd10cm"];
+    let out = crate::cli::xwalk().args(args).output().unwrap();
+    let told = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(2) && told.contains("says twice what `9` means"), "{told}");
+}
+
+#[test]
+fn decisions_that_nobody_asks_are_told() {
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n");
+    let said = |args: &[&str]| {
+        let plain = ["convert", "in.csv", "-o", "o.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx"];
+        let out = crate::cli::xwalk().current_dir(place.path("")).args(plain).args(args).output().unwrap();
+        (out.status.code(), String::from_utf8(out.stderr).unwrap())
+    };
+    let (exit, told) = said(&["--decisions", "nope.db"]);
+    assert!(exit == Some(2) && told.contains("there is no such file"), "{told}");
+    std::fs::write(place.path("some.db"), "").unwrap();
+    let (exit, told) = said(&["--decisions", "some.db"]);
+    assert!(exit == Some(0) && told.contains("the decisions are not asked"), "{told}");
+}
+
 #[test]
 fn no_two_places_are_one_file() {
     let text = "id,dx\n1,401.9\n2\n";
@@ -272,6 +353,29 @@ fn links_are_followed_and_pipes_written_to() {
     assert_eq!(place.files(), ["in.csv", "link.csv", "pipe", "there"]);
 }
 
+/// Private data stay as private as they were.
+#[cfg(unix)]
+#[test]
+fn what_is_replaced_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n2\n");
+    let (output, rejects) = (place.output.clone(), place.path("out-in.csv.rejects.csv"));
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    for (given, sync) in [(0o600, false), (0o640, true), (0o440, false)] {
+        for path in [&output, &rejects] {
+            std::fs::write(path, "old").unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(given)).unwrap();
+        }
+        let (part, note) = (place.path("out-in.csv.part"), place.path("out-in.csv.resume"));
+        let mut under_way = Vec::new();
+        let job = Job { sync, ..place.job() };
+        xwalk::job::convert(&job, super::engine(), &mut |_| under_way.extend([mode(&part), mode(&note)])).unwrap();
+        assert_eq!([mode(&output), mode(&rejects)], [given, given], "{given:o}");
+        assert!(under_way.iter().all(|mode| [given | 0o200, 0o600].contains(mode)), "{given:o}: {under_way:?}");
+        [&output, &rejects].into_iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    }
+}
+
 #[test]
 fn rejects_of_an_earlier_run_do_not_stay_beside_a_clean_output() {
     let place = Place::with("in.csv", "id,dx\n1,401.9\n2\n");
@@ -365,6 +469,24 @@ fn a_torn_archive_is_said_and_nothing_is_left() {
     for threads in [1, 2] {
         let (error, files) = refused(&bytes[..bytes.len() / 2], |_, job| job.threads = threads);
         assert!(error.to_string().contains("unreadable after byte"), "{error}");
+        assert_eq!(files, ["in.csv"]);
+    }
+    // Blocks of zeros behind it, as tapes have them, are no damage; anything else is.
+    let (out, _) = converted([&bytes[..], &[0; 1000]].concat(), |_| {});
+    let (whole, _) = converted([&bytes[..], &bytes[..]].concat(), |_| {});
+    assert!(out.lines().count() > 20_000 && whole.len() > out.len() * 3 / 2);
+    for behind in [&b"x"[..], b"\0x", &[&[0; 9][..], &bytes].concat()] {
+        let (error, files) = refused([&bytes[..], behind].concat(), |_, _| {});
+        assert!(error.to_string().contains("unreadable after byte"), "{error}");
+        assert_eq!(files, ["in.csv"]);
+    }
+    // Half a pair in UTF-16, where the layout is looked for and behind that.
+    for before in [10, 20_000] {
+        let text = format!("id,dx\n{}", "1,401.9\n".repeat(before));
+        let mut text: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        text.extend([0x00, 0xd8, 0x0a, 0x00]);
+        let (error, files) = refused(&text, |_, job| job.encoding = Some("utf-16le".into()));
+        assert!(error.to_string().contains(&format!("byte {} of the text is not UTF-16", text.len() - 4)), "{error}");
         assert_eq!(files, ["in.csv"]);
     }
     // Half a character at the end of UTF-16.

@@ -10,6 +10,7 @@ fn lasting(document: &Document) -> String {
     let mut document = document.clone();
     document.xwalk = String::new();
     (document.run.started, document.run.seconds, document.run.records_per_second) = (String::new(), 0.0, 0);
+    document.run.identity = String::new();
     document.index.fingerprint = String::new();
     serde_json::to_string_pretty(&document).unwrap() + "\n"
 }
@@ -20,11 +21,19 @@ fn lasting_page(page: &str, document: &Document) -> String {
     let named = page
         .replace(started.trim_end_matches('Z'), "(when)")
         .replace(&format!(", xwalk {}<", document.xwalk), ", xwalk (version)<")
-        .replace(&document.index.fingerprint, "(fingerprint)");
+        .replace(&document.index.fingerprint, "(fingerprint)")
+        .replace(&json_hash(page), "(hash)");
     let (head, speed) = named.rsplit_once(" records in ").unwrap();
     let (_, tail) = speed.split_once(" a second.").unwrap();
     // One tag a line, so that a change is a line.
     format!("{head} records in (some) seconds.{tail}\n").replace("><", ">\n<")
+}
+
+/// What the page says is the BLAKE3 of `report.json`.
+fn json_hash(page: &str) -> String {
+    let (_, behind) = page.split_once("<td>report.json</td>").unwrap();
+    let (_, hash) = behind.split_once("hash\">").unwrap();
+    hash.split('<').next().unwrap().to_owned()
 }
 
 /// Runs `tests/convert/NAME/job.toml` and compares with what is checked in there; `XWALK_BLESS=1` writes it anew.
@@ -326,7 +335,7 @@ fn nothing_is_signed_that_the_run_did_not_leave() {
         ("in.csv", "input is not what the run left"),
         ("bad.csv", "rejects is not what the run left"),
         ("r/codes.csv", "codes.csv is not what the run left"),
-        ("r/report.html", "report.html is not what the run left"),
+        ("r/report.html", "report.html or report.json is not what the run left"),
         ("r/notes.txt", "notes.txt is not of the report"),
     ] {
         let place = made();
@@ -334,6 +343,19 @@ fn nothing_is_signed_that_the_run_did_not_leave() {
         let error = sign(&place, "A. Coder").unwrap_err();
         assert!(error.contains(why), "{file}: {error}");
         assert!(!place.path("r/signature.json").exists());
+    }
+    // No page shows what each column became, and yet it is bound.
+    for (file, from, to) in [
+        ("r/report.json", "\"approximate\": 1", "\"approximate\": 7"),
+        ("r/report.json", "\"maps\": [", "\"maps\": [ "),
+        ("r/report.html", "records", "Records"),
+    ] {
+        let place = made();
+        let text = read(&place.path(file));
+        assert!(text.contains(from), "{file}: {from}");
+        std::fs::write(place.path(file), text.replacen(from, to, 1)).unwrap();
+        let error = sign(&place, "A. Coder").unwrap_err();
+        assert!(error.contains("report.html") && error.contains("not what the run left"), "{file}: {error}");
     }
     // Rejects within the report are a part of it.
     let place = Place::with("in.csv", "id,dx\n1,250.00\n2\n");
@@ -353,6 +375,69 @@ fn nothing_is_signed_that_the_run_did_not_leave() {
     let signature = read(&place.path("r/signature.json"));
     std::fs::write(place.path("r/signature.json"), signature.replace("\"input\"\n", "\"nothing\"\n")).unwrap();
     assert!(!verify().holds());
+}
+
+#[test]
+fn chapters_are_those_of_each_columns_target() {
+    let place = Place::with("in.csv", "dx,dx2\n250.00,250.00\n,401.9\n");
+    for order in [["dx", "dx2"], ["dx2", "dx"]] {
+        let columns = order.map(|name| {
+            let mut column = column(name);
+            if name == "dx" {
+                column.to = "icd9cm".into();
+            }
+            column
+        });
+        let job = Job { columns: columns.to_vec(), ..place.job() };
+        let d = Document::new(&job, engine(), &run(&job).unwrap());
+        let chapters: Vec<_> = d.chapters.iter().map(|c| (&*c.chapter, c.before, c.after)).collect();
+        assert_eq!(chapters, [("Endocrine, nutrition, metabolism", 2, 2), ("Circulation", 1, 1)], "{order:?}");
+    }
+}
+
+/// Some programs write a name where SNOMED CT has a term.
+#[test]
+fn what_is_quoted_with_a_code_is_shown_only_if_it_is_its_term() {
+    let term = engine().system("icd9cm").unwrap().concept("401.9").unwrap().display().unwrap();
+    let place = Place::with("in.csv", format!("id,dx\n1,250.00 |John Smith DOB 1980-01-01|\n2,\"401.9 |{term}|\"\n3,ICD9CM:486\n"));
+    let r = run(&Job { report: Some(place.path("r")), ..place.job() }).unwrap();
+    assert_eq!(r.ledger.settled(), 3);
+    for file in ["report.html", "report.json", "repairs.csv", "codes.csv", "review.csv"] {
+        let text = read(&place.path("r").join(file));
+        assert!(!text.contains("Smith") && !text.contains("1980"), "{file}: {text}");
+    }
+    let repairs = read(&place.path("r/repairs.csv"));
+    for given in ["250.00 |(text of 25 characters)|", term, "ICD9CM:486"] {
+        assert!(repairs.contains(given), "{given}: {repairs}");
+    }
+}
+
+/// One spelling in two columns, one of which is strict, is counted in two places.
+#[test]
+fn spellings_are_counted_once() {
+    let place = Place::with("in.csv", "a,b\n25000,25000\n");
+    let mut columns = ["a", "b"].map(column).to_vec();
+    columns[1].strict = true;
+    let job = Job { columns, ..place.job() };
+    let d = Document::new(&job, engine(), &run(&job).unwrap());
+    let repairs: Vec<_> = d.repairs.iter().map(|r| (&*r.kind, r.codes, r.distinct)).collect();
+    assert_eq!((repairs, d.repaired_all), (vec![("dot", 2, 1)], 1));
+}
+
+#[test]
+fn the_cause_of_no_codes_is_told() {
+    for (text, verdict) in [
+        ("id,dx,day\n1,401.9\n2,250.00\n", "all-rejected"),
+        ("id,dx,day\n1,401.9,31.12.2012\n", "all-rejected"),
+        ("id,dx,day\n1\n2,,\n", "no-codes"),
+    ] {
+        let place = Place::with("in.csv", text);
+        let job = Job { date: Some("day".into()), max_rejected: Some(1.0), report: Some(place.path("r")), ..place.job() };
+        run(&job).unwrap();
+        let d: Document = serde_json::from_str(&read(&place.path("r/report.json"))).unwrap();
+        assert_eq!(d.verdict, verdict, "{text}");
+        assert_eq!(read(&place.path("r/report.html")).contains("is it the right column?"), verdict == "no-codes");
+    }
 }
 
 #[test]
@@ -389,6 +474,97 @@ fn two_runs_compared() {
     let lost = report::diff(&place.path("a"), &place.path("c")).unwrap();
     assert!(lost.changed.is_empty() && !lost.is_none(), "{lost:?}");
     assert_eq!(lost.records, [(3, 4), (3, 3), (0, 1)]);
+}
+
+#[test]
+fn what_moved_within_a_code_is_no_sameness() {
+    use xwalk::job::Unsettled;
+    let place = Place::with("in.csv", "");
+    let go = |name: &str, text: &str, change: &dyn Fn(&mut Job)| {
+        std::fs::write(&place.input, text).unwrap();
+        let mut job = Job { report: Some(place.path(name)), output: place.path(&format!("{name}.csv")), ..place.job() };
+        change(&mut job);
+        run(&job).unwrap();
+    };
+    let diff = |a: &str, b: &str| report::diff(&place.path(a), &place.path(b)).unwrap();
+    let dated = |job: &mut Job| job.date = Some("day".into());
+    // The numbers of all outcomes are the same, those of each code are not.
+    go(
+        "a",
+        "dx,day\n250.00,2012-01-01\n250.00,2012-01-01\n250.00,2020-01-01\n401.9,2012-01-01\n401.9,2020-01-01\n401.9,2020-01-01\n",
+        &dated,
+    );
+    go(
+        "b",
+        "dx,day\n250.00,2012-01-01\n250.00,2020-01-01\n250.00,2020-01-01\n401.9,2012-01-01\n401.9,2012-01-01\n401.9,2020-01-01\n",
+        &dated,
+    );
+    let moved = diff("a", "b");
+    assert!(!moved.is_none() && moved.changed.len() == 2, "{moved:?}");
+    let first = moved.changed.iter().find(|c| c.code == "250.00").unwrap();
+    assert_eq!(
+        [&*first.before, &*first.after],
+        ["approximate E11.9 (2); not-valid-on-date (1)", "approximate E11.9 (1); not-valid-on-date (2)"]
+    );
+    assert!(diff("a", "a").is_none());
+    // As many records, and other codes in them.
+    go("c", "dx\n250.00\n250.00\n401.9\n", &|_| {});
+    go("d", "dx\n250.00\n401.9\n401.9\n", &|_| {});
+    assert_eq!((diff("c", "d").is_none(), diff("c", "d").other_counts), (false, 2));
+    // What is written for unsettled codes, where there are some.
+    let text = "dx\n250.00\nUNK\n";
+    go("e", text, &|_| {});
+    go("f", text, &|job| job.columns[0].unsettled = Unsettled::Source);
+    let written = diff("e", "f");
+    assert_eq!(written.unsettled, [("dx".into(), ("blank".into(), "source".into()))].into());
+    assert!(!written.is_none());
+    go("g", "dx\n250.00\n", &|_| {});
+    go("h", "dx\n250.00\n", &|job| job.columns[0].unsettled = Unsettled::Source);
+    assert!(diff("g", "h").is_none());
+    // That there is no target may be settled.
+    let codes = read(&place.path("e/codes.csv"));
+    std::fs::write(place.path("e/codes.csv"), codes.clone() + "icd9cm,365.70,no-map,,,gem,,1,\n").unwrap();
+    std::fs::create_dir(place.path("i")).unwrap();
+    std::fs::copy(place.path("e/report.json"), place.path("i/report.json")).unwrap();
+    std::fs::write(place.path("i/codes.csv"), codes + "icd9cm,365.70,no-map,,,decision 1,decision,1,\n").unwrap();
+    let settled = diff("e", "i");
+    assert_eq!(settled.changed.iter().map(|c| [&*c.before, &*c.after]).collect::<Vec<_>>(), [["no-map", "no-map by decision"]]);
+}
+
+/// One of very many is not none, and all but one are not all.
+#[test]
+fn a_threshold_that_fails_does_not_read_as_if_it_held() {
+    let rows = "1,250.00\n".repeat(29_999);
+    let place = Place::with("in.csv", format!("id,dx\n{rows}2,UNK\n"));
+    let folder = place.path("in.csv").parent().unwrap().to_owned();
+    let args = ["convert", "in.csv", "-o", "o.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx", "--max-unsettled", "0"];
+    let output = crate::cli::xwalk().current_dir(folder).args(args).args(["--report", "r"]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for line in ["share of codes unsettled: < 0.01 %, at most 0.00 % was allowed", "29,999 of 30,000 codes settled (> 99.99 %)"] {
+        assert!(said.contains(line), "{said}");
+    }
+    let page = read(&place.path("r/report.html"));
+    assert!(page.contains("&lt; 0.01 %") && page.contains("&gt; 99.99 %") && !page.contains("100.00 %"), "the page says so");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_report_of_what_went_through_a_pipe_is_signed() {
+    let place = Place::with("in.csv", "id,dx\n1,250.00\n");
+    let pipe = place.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read(pipe).unwrap()
+    });
+    run(&Job { output: pipe.clone(), report: Some(place.path("r")), ..place.job() }).unwrap();
+    std::fs::write(place.path("kept.csv"), reader.join().unwrap()).unwrap();
+    std::fs::remove_file(pipe).unwrap();
+    let signature = report::sign(&place.path("r"), "A. Coder", "lead", Places::default()).unwrap();
+    assert_eq!(signature.not_looked_at, ["output"]);
+    let kept = place.path("kept.csv");
+    let verified = report::verify(&place.path("r"), Places { output: Some(&kept), ..Places::default() }).unwrap();
+    assert!(verified.holds() && verified.found.contains(&("output".into(), Found::Same)), "{verified:?}");
 }
 
 #[test]

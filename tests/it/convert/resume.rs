@@ -128,6 +128,51 @@ fn killed(place: &Place, job: Job) -> Job {
     Job { resume: true, ..job }
 }
 
+/// Whoever goes on until it is done learns that it is.
+#[test]
+fn what_is_done_is_said_to_be() {
+    let place = Place::with("in.csv", "id,dx\n1,250.00\n2,UNK\n3\n");
+    let job = Job { report: Some(place.path("report")), rejects: Some(place.path("bad.csv")), ..place.job() };
+    super::run(&job).unwrap();
+    let resume = Job { resume: true, ..job };
+    for _ in 0..2 {
+        let error = super::run(&resume).unwrap_err();
+        assert!(matches!(&error, Error::Done(d) if d.verdict == "unsettled" && d.records.came == 3), "{error}");
+    }
+    assert_eq!(place.files(), ["bad.csv", "in.csv", "out-in.csv", "report"]);
+    // It is that run's, and as that run left it.
+    let exists = |job: &Job| matches!(super::run(job), Err(Error::Exists { .. }));
+    let mut other = resume.clone();
+    other.columns[0].strict = true;
+    assert!(exists(&other) && exists(&Job { resume: false, ..resume.clone() }));
+    for file in [&place.path("bad.csv"), &place.output] {
+        let before = std::fs::read(file).unwrap();
+        std::fs::write(file, "x").unwrap();
+        assert!(exists(&resume));
+        std::fs::write(file, before).unwrap();
+    }
+    std::fs::write(&place.input, "id,dx\n1,250.00\n").unwrap();
+    assert!(exists(&resume));
+    // The program ends as the run did.
+    std::fs::remove_dir_all(place.path("report")).unwrap();
+    let args = ["convert", "in.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx", "--report", "report"];
+    let go = |text: &str, more: &[&str]| {
+        std::fs::write(&place.input, text).unwrap();
+        let run = |more: &[&str]| crate::cli::xwalk().current_dir(place.path("")).args(args).args(more).output().unwrap();
+        let (first, again) = (run(&["-o", "o.csv"]), run(more));
+        let _ = std::fs::remove_dir_all(place.path("report"));
+        (first.status.code(), again.status.code(), String::from_utf8(again.stdout).unwrap(), String::from_utf8(again.stderr).unwrap())
+    };
+    for (text, code) in [("id,dx\n1,250.00\n", 0), ("id,dx\n1,UNK\n", 1)] {
+        let (first, again, out, told) = go(text, &["-o", "o.csv", "--resume"]);
+        assert_eq!((first, again), (Some(code), Some(code)), "{told}");
+        assert!(told.contains("the job is done already") && out.contains("1 records in, 1 out"), "{told}{out}");
+    }
+    // What is piped cannot be gone on with: nothing is written before that is known.
+    let (_, again, out, told) = go("id,dx\n1,250.00\n", &["--resume", "-o", "-"]);
+    assert!(again == Some(2) && out.is_empty() && told.contains("exists; remove it or name another"), "{told}{out}");
+}
+
 #[test]
 fn what_was_left_is_looked_at_before_it_is_trusted() {
     let text = claims(3000, 12);

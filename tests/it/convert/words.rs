@@ -47,6 +47,29 @@ fn words_become_codes_only_where_the_search_is_sure() {
     assert!(run(&job).unwrap_err().to_string().contains("0 to 1"));
 }
 
+/// What a search does not ask is not dropped in silence, and what it asked is told.
+#[test]
+fn a_column_of_words_says_how_it_was_settled() {
+    let mut words = column("note");
+    words.from = Some("text".into());
+    let place = Place::with("in.csv", "note\nhypokalemia\n");
+    let refused = |change: fn(&mut xwalk::job::CodeColumn)| {
+        let mut column = words.clone();
+        change(&mut column);
+        run(&Job { columns: vec![column], ..place.job() }).unwrap_err().to_string()
+    };
+    assert!(refused(|c| c.map = Some("nope".into())).contains("no map is asked"));
+    assert!(refused(|c| c.reverse = true).contains("no map is asked"));
+    assert!(refused(|c| c.policy = xwalk::engine::Policy::First).contains("`score` and `margin`"));
+    run(&Job { columns: vec![words], report: Some(place.path("r")), ..place.job() }).unwrap();
+    let d: xwalk::job::report::Document = serde_json::from_str(&read(&place.path("r/report.json"))).unwrap();
+    let c = &d.columns[0];
+    assert_eq!((&*c.policy, c.asked.score, c.asked.margin), ("search", Some(0.9), Some(0.3)));
+    // What words were given has chapters too.
+    assert_eq!(d.chapters.iter().map(|c| (c.before, c.after)).collect::<Vec<_>>(), [(0, 1)]);
+    assert!(read(&place.path("r/report.html")).contains("search, unsettled codes leave a blank, score at least 0.9, margin at least 0.3"));
+}
+
 /// `no hypokalemia` names hypokalemia, surely enough to be taken; what it says of it is the opposite.
 #[test]
 fn what_a_text_denies_or_doubts_is_not_taken() {
@@ -112,7 +135,13 @@ fn repeated_records_and_pairs_are_counted_and_listed() {
         // Record 3 is record 1 again, and so its two codes are; 4019 is 401.9 of B again; C has one code twice in one record.
         assert_eq!((found.records, found.pairs), (1, 4));
         use Repetition::{KeyAndCode, Record};
-        let listed: Vec<_> = found.listed.iter().map(|r| (r.record, r.what, r.first)).collect();
+        let mut listed = Vec::new();
+        found
+            .each(&mut |some| {
+                listed.extend(some.iter().map(|r| (r.record, r.what, r.first)));
+                Ok(())
+            })
+            .unwrap();
         assert_eq!(listed, [(3, Record, 1), (3, KeyAndCode, 1), (3, KeyAndCode, 1), (4, KeyAndCode, 2), (5, KeyAndCode, 5)]);
         let list = read(&place.path("report/duplicates.csv"));
         let rows = "3,record,1,,\n3,key-and-code,1,dx1,401.9\n3,key-and-code,1,dx2,250.00\n4,key-and-code,2,dx1,4019\n5,key-and-code,5,dx2,401.9\n";
@@ -123,7 +152,7 @@ fn repeated_records_and_pairs_are_counted_and_listed() {
     let place = Place::with("in.csv", text);
     assert!(run(&Job { key: vec!["patient".into()], ..place.job() }).is_err());
     let (_, without) = converted(text, |job| job.columns = vec![column("dx1")]);
-    assert_eq!(without.duplicates, None);
+    assert!(without.duplicates.is_none());
 }
 
 #[test]
@@ -150,6 +179,9 @@ fn what_is_no_repetition() {
     for row in ["\n2,key-and-code,1,dx,(text of 10 characters)\n", "\n4,key-and-code,3,dx,(text)\n"] {
         assert!(list.contains(row), "{list}");
     }
+    // Nor what is quoted with a code.
+    let (_, list) = pairs("pt,dx\nA,250.00 |J Smith|\nA,250.00 |J Smith|\nB,486|Ann|\nB,486|Ann|\n", &|_| {});
+    assert!(list.contains("(text of 16 characters)") && list.contains("(text of 8 characters)") && !list.contains("|"), "{list}");
 }
 
 #[test]
