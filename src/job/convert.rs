@@ -330,7 +330,11 @@ impl Stage {
             resume::begin(place, &work.state())?;
             resume::complete(place, &OutputState::default())?;
         }
-        Output::create(&job.output, encoding, job.sync)
+        let output = Output::create(&job.output, encoding, job.sync)?;
+        if job.remove_old {
+            output.remove_old()?;
+        }
+        Ok(output)
     }
 
     /// The report first, the output last: where the output stands, everything does.

@@ -133,6 +133,18 @@ impl Output {
         Ok(output)
     }
 
+    /// Removes what is in the place until now.
+    pub fn remove_old(&self) -> Result<(), Error> {
+        let Some(place) = &self.place else { return Ok(()) };
+        // While it is open only its name goes. Its room is freed beside the conversion: of a large file that takes a while.
+        let old = File::open(place);
+        match std::fs::remove_file(place) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", place, e)),
+            _ => drop(std::thread::spawn(|| drop(old))),
+        }
+        Ok(())
+    }
+
     /// Goes on writing where a run was killed: behind what `state` speaks of, if that is still there, byte by byte.
     pub fn resume(path: &Path, encoding: TextEncoding, sync: bool, state: &OutputState) -> Result<Option<Output>, Error> {
         let part = part_of(path);

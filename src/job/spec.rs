@@ -81,6 +81,9 @@ pub struct Job {
     pub max_record: usize,
     /// Waits until the output is on the disk. Without, a kill leaves it whole or absent, but a power failure may not.
     pub sync: bool,
+    /// Removes the output of an earlier run before anything is written, not when this one is complete: there need not be room for both, and
+    /// a run that fails leaves none that could be taken for its own.
+    pub remove_old: bool,
     /// Goes on where a run of the same job was killed.
     #[serde(skip)]
     pub resume: bool,
@@ -120,6 +123,7 @@ impl Default for Job {
             block: 1 << 18,
             max_record: 1 << 24,
             sync: false,
+            remove_old: false,
             resume: false,
             checkpoint: Duration::from_secs(10),
         }

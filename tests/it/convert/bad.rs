@@ -1,6 +1,6 @@
 //! Everything that can be wrong with a file: a clear message or a reject with its reason, counted; nothing lost, nothing half-written.
 
-use super::{Place, converted, run};
+use super::{Place, column, converted, run};
 use xwalk::job::{Error, Job, RejectReason};
 
 /// The rejects of a job over this text: reason and count, and the rejects file.
@@ -304,6 +304,23 @@ fn what_others_left_beside_a_place_stays() {
     run(&Job { report: Some(place.path("r")), ..place.job() }).unwrap();
     assert_eq!(place.files(), ["in.csv", "out-in.csv", "r"]);
     assert!(!place.path("r/xwalk-unfinished").exists());
+}
+
+/// The output of an earlier run stays until this one's is complete; or it goes first, but not for a run that cannot even begin.
+#[test]
+fn the_output_of_an_earlier_run() {
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n2,250.00\n");
+    let [fails, cannot_begin]: [fn(Job) -> Job; 2] =
+        [|job| Job { block: 2, max_record: 4, ..job }, |job| Job { columns: vec![column("none")], ..job }];
+    let old = || std::fs::read_to_string(&place.output).ok();
+    for (change, remove_old, left) in [(fails, false, true), (fails, true, false), (cannot_begin, true, true)] {
+        std::fs::write(&place.output, "old").unwrap();
+        run(&change(Job { remove_old, ..place.job() })).unwrap_err();
+        assert_eq!(old(), left.then(|| "old".into()), "{remove_old} {left}");
+        run(&Job { remove_old, ..place.job() }).unwrap();
+        assert!(old().unwrap().contains("1,401.9,I10"));
+        assert_eq!(place.files(), ["in.csv", "out-in.csv"]);
+    }
 }
 
 #[cfg(unix)]
