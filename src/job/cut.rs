@@ -6,6 +6,7 @@ use super::Error;
 use super::format::delimited::{BOM, Delimited, Records};
 use super::input::{Input, display_name};
 use super::spec::Job;
+use super::wait::receive;
 use super::work::lines;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -173,7 +174,7 @@ impl<'s> Ahead<'s> {
         let reader = scope.spawn(move || {
             loop {
                 if cutter.spare.is_empty() {
-                    match take_empty.recv() {
+                    match receive(&take_empty) {
                         Ok(cut) => cutter.reuse(cut),
                         Err(_) => return cutter,
                     }
@@ -202,7 +203,7 @@ impl<'s> Ahead<'s> {
 
 impl Cuts for Ahead<'_> {
     fn next(&mut self) -> Result<Option<Cut>, Error> {
-        self.full.recv().ok().transpose()
+        receive(&self.full).ok().transpose()
     }
     fn reuse(&mut self, cut: Cut) {
         // The reader may have come to its end; then nobody needs the buffer.
