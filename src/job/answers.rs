@@ -16,6 +16,7 @@ use crate::model::Date;
 use compact_str::{CompactString, format_compact};
 use hashbrown::HashMap;
 use smallvec::{SmallVec, smallvec};
+use std::ops::Range;
 
 /// Bytes of ready-made output kept.
 const MOST_BYTES: usize = 1 << 23;
@@ -43,7 +44,7 @@ pub(super) enum Dialect {
 /// What an answer may depend on beside the code.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'q> {
-    /// Numbers of the source systems: one of all codes in the cell, or one of each ([`Answers::sources`]).
+    /// Numbers of the source systems: one of all codes in the cell, or one of each ([`Answers::put_sources`]).
     pub sources: &'q [u8],
     pub date: Option<Date>,
     pub facts: &'q Facts,
@@ -204,19 +205,31 @@ impl<'e> Answers<'e> {
         has_policy(&self.spec)
     }
 
-    /// The numbers that stand for what the source column says: one for all codes of the cell, or, where it is a list as the codes may be, one
-    /// for each.
-    pub fn sources(&mut self, from: &[u8], ledger: &mut Ledger) -> SmallVec<[u8; 1]> {
+    /// Begins a key with the numbers that stand for what the source column says, and tells where they lie in it: one for all codes of the
+    /// cell, or, where it is a list as the codes may be, one for each.
+    pub fn put_sources(&mut self, from: &[u8], key: &mut Vec<u8>, ledger: &mut Ledger) -> Range<usize> {
         if self.spec.from_column.is_none() {
-            return smallvec![0];
+            key.push(0);
+            return 0..1;
         }
         let split = self.spec.split.as_ref().map(|split| self.encoding.encode(split));
-        if split.is_none_or(|split| memchr::memmem::find(from, &split).is_none()) {
-            return smallvec![self.source(from, ledger)];
+        if split.is_some_and(|split| memchr::memmem::find(from, &split).is_some()) {
+            return self.put_several_sources(from, key, ledger);
         }
+        key.push(self.source(from, ledger));
+        0..1
+    }
+
+    #[cold]
+    fn put_several_sources(&mut self, from: &[u8], key: &mut Vec<u8>, ledger: &mut Ledger) -> Range<usize> {
         let text = self.encoding.decode(from);
         let values: Vec<Vec<u8>> = self.parts(&text).iter().map(|value| self.encoding.encode(value).into_owned()).collect();
-        values.iter().map(|value| self.source(value, ledger)).collect()
+        // No key may be the beginning of another.
+        key.push(u8::MAX);
+        key.extend_from_slice(&(values.len() as u32).to_le_bytes());
+        let start = key.len();
+        key.extend(values.iter().map(|value| self.source(value, ledger)));
+        start..key.len()
     }
 
     fn source(&mut self, value: &[u8], ledger: &mut Ledger) -> u8 {

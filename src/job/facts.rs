@@ -70,7 +70,10 @@ impl RowFacts {
         if let Some(place) = self.date_at {
             let (date, class) = self.dates.find(&field(place)).ok_or(RejectReason::Date)?;
             self.date = date;
-            self.key.extend_from_slice(&class.to_le_bytes()[..self.dates.width]);
+            self.key.extend_from_slice(&(class as u16).to_le_bytes());
+            if self.dates.is_many {
+                self.key.extend_from_slice(&((class >> 16) as u16).to_le_bytes());
+            }
         }
         if let Some(place) = self.sex_at {
             let cell = field(place);
@@ -116,8 +119,8 @@ type DateClass = (Option<Date>, u32);
 struct Dates {
     /// Days on which an answer may become another, in order.
     turns: Vec<Date>,
-    /// Bytes of a key that tell from each other what lies between them: two are enough for nearly all.
-    width: usize,
+    /// More than two bytes of a key tell from each other.
+    is_many: bool,
     known: HashMap<Box<[u8]>, Option<DateClass>, foldhash::fast::FixedState>,
 }
 
@@ -125,8 +128,8 @@ impl Dates {
     fn new(mut turns: Vec<Date>) -> Dates {
         turns.sort_unstable();
         turns.dedup();
-        let width = if turns.len() < usize::from(u16::MAX) { 2 } else { 4 };
-        Dates { turns, width, known: HashMap::default() }
+        let is_many = turns.len() >= usize::from(u16::MAX);
+        Dates { turns, is_many, known: HashMap::default() }
     }
 
     /// The date and its class; `None` for what is no date. A blank is no date given.

@@ -12,7 +12,6 @@ use super::resume::State;
 use super::spec::{self, Job, Unsettled};
 use super::{ColumnFacts, Error, places};
 use crate::engine::{Engine, Translator};
-use smallvec::{SmallVec, smallvec};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -279,22 +278,16 @@ impl<'e> Work<'e> {
         let group = &mut self.groups[*group];
         let key = &mut self.scratch;
         key.clear();
-        let mut sources: SmallVec<[u8; 1]> = smallvec![0];
+        let mut sources = 0..0;
         if !cell.trim_ascii().is_empty() {
-            sources = group.sources(from, &mut self.ledger);
-            // No key may be the beginning of another.
-            if sources.len() > 1 {
-                key.push(u8::MAX);
-                key.extend_from_slice(&(sources.len() as u32).to_le_bytes());
-            }
-            key.extend_from_slice(&sources);
+            sources = group.put_sources(from, key, &mut self.ledger);
             key.extend_from_slice(&self.facts.key);
             key.extend_from_slice(cell);
         }
         let looked = group.look(key, 0, key.len());
         group.take(looked).unwrap_or_else(|| {
             let (facts, text) = (&self.facts.facts, self.facts.text.as_deref());
-            group.ask(key, cell, Context { sources: &sources, date: self.facts.date, facts, text }, &mut self.ledger)
+            group.ask(key, cell, Context { sources: &key[sources], date: self.facts.date, facts, text }, &mut self.ledger)
         })
     }
 
