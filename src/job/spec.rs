@@ -58,7 +58,8 @@ pub struct Job {
     pub index: Option<PathBuf>,
     /// Reviewers' decisions, for policy `decision`. Whoever runs the job gives them to the engine; here they are a place not to be written to.
     pub decisions: Option<PathBuf>,
-    /// The columns that say whose codes they are. With them repeated records, and codes repeated under one key, are counted and listed.
+    /// The columns that say whose codes they are. With them repeated records (damaged ones, too), and codes repeated under one key, are
+    /// counted and listed.
     pub key: Vec<String>,
     /// Where the report goes: a folder that does not exist yet.
     pub report: Option<PathBuf>,
@@ -138,7 +139,8 @@ pub struct CodeColumn {
     pub name: String,
     /// The source system by any of its names; `text` if the column holds words, for which the target system is searched.
     pub from: Option<String>,
-    /// Instead: the column that says the system, and what its values mean.
+    /// Instead: the column that says the system, and what its values mean. Where it is a list as long as that of the codes, parted alike, it
+    /// says that of each.
     pub from_column: Option<String>,
     pub values: BTreeMap<String, String>,
     pub to: String,

@@ -11,7 +11,7 @@ use super::output::{Output, part_of};
 use super::resume::State;
 use super::spec::{self, Job, Unsettled};
 use super::{ColumnFacts, Error, places};
-use crate::engine::Engine;
+use crate::engine::{Engine, Translator};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -50,9 +50,10 @@ pub(super) struct Work<'e> {
     rejects_unsettled: bool,
     counts: [Vec<(u64, u64)>; 2],
     scratch: Vec<u8>,
-    /// With a key: where it stands, and what may come again.
+    /// With a key: where it stands, what may come again, and by column where the codes of the record at hand are counted.
     keys: Vec<usize>,
     repetitions: Option<Gatherer>,
+    counted: Vec<(usize, u32)>,
     /// For the state of the run: what it is, when it began.
     pub identity: String,
     pub started: String,
@@ -125,9 +126,9 @@ impl<'e> Work<'e> {
         let by_column = columns.iter().any(|c| c.from_place.is_some());
         if by_column {
             // Any system may turn up.
-            facts.prepare(engine.index().systems());
+            facts.prepare(|| engine.turns());
         } else {
-            facts.prepare(groups.iter().flat_map(Answers::translators).map(|t| t.source()));
+            facts.prepare(|| groups.iter().flat_map(Answers::translators).flat_map(Translator::turns).collect());
         }
         let ledger = Ledger::new(columns.iter().map(|c| c.name.clone()));
         Ok(Work {
@@ -153,6 +154,7 @@ impl<'e> Work<'e> {
             counts: Default::default(),
             scratch: Vec::new(),
             repetitions: (!keys.is_empty()).then(|| Gatherer::new(&job.folder())),
+            counted: Vec::new(),
             keys,
         })
     }
@@ -171,11 +173,15 @@ impl<'e> Work<'e> {
         places.extend(&self.keys);
         places
     }
-    /// What stands between the codes of a list.
+    /// What stands between the values of a list. `None`: of codes, and nothing says what does.
     #[cfg(feature = "parquet")]
-    pub fn split(&self, place: usize) -> &str {
-        let column = self.columns.iter().find(|c| c.place == place);
-        column.and_then(|c| self.groups[c.group].spec().split.as_deref()).unwrap_or(" ")
+    pub fn split(&self, place: usize) -> Option<&str> {
+        let said = |c: &Column| self.groups[c.group].spec().split.as_deref();
+        if let Some(codes) = self.columns.iter().find(|c| c.place == place) {
+            return said(codes);
+        }
+        let of_systems = self.columns.iter().find(|c| c.from_place == Some(place));
+        of_systems.and_then(said).or(Some(" "))
     }
     pub fn has_context(&self) -> bool {
         self.contextual
@@ -256,15 +262,18 @@ impl<'e> Work<'e> {
     pub fn code<'d>(&mut self, column: usize, raw: &'d [u8], value: impl Fn(&'d [u8]) -> Cow<'d, [u8]>) -> bool {
         self.make_room(1);
         let hit = if self.contextual { self.look_with_context(column, &value(raw)) } else { self.look(column, raw, &value) };
+        if self.repetitions.is_some() && !hit.is_blank() {
+            let tallies = self.groups[self.columns[column].group].tallies_of(hit);
+            self.counted.extend(tallies.map(|tally| (column, tally)));
+        }
         self.give(column, hit)
     }
 
-    #[cold]
     fn look<'d>(&mut self, column: usize, raw: &'d [u8], value: &dyn Fn(&'d [u8]) -> Cow<'d, [u8]>) -> Hit {
         let group = &mut self.groups[self.columns[column].group];
         group.take_one(raw).unwrap_or_else(|| {
-            let context = Context { from: b"", date: None, facts: &self.facts.facts, text: None };
-            group.ask(raw, &value(raw), 0, context, &mut self.ledger)
+            let context = Context { sources: &[0], date: None, facts: &self.facts.facts, text: None };
+            group.ask(raw, &value(raw), context, &mut self.ledger)
         })
     }
 
@@ -279,17 +288,17 @@ impl<'e> Work<'e> {
     fn look_with_context(&mut self, column: usize, cell: &[u8]) -> Hit {
         let Column { group, from, .. } = &self.columns[column];
         let group = &mut self.groups[*group];
-        let source = group.source(from);
         let key = &mut self.scratch;
         key.clear();
+        let mut sources = 0..0;
         if !cell.trim_ascii().is_empty() {
-            key.push(source);
+            sources = group.put_sources(from, key, &mut self.ledger);
             key.extend_from_slice(&self.facts.key);
             key.extend_from_slice(cell);
         }
         group.take_one(key).unwrap_or_else(|| {
             let (facts, text) = (&self.facts.facts, self.facts.text.as_deref());
-            group.ask(key, cell, source, Context { from, date: self.facts.date, facts, text }, &mut self.ledger)
+            group.ask(key, cell, Context { sources: &key[sources], date: self.facts.date, facts, text }, &mut self.ledger)
         })
     }
 
@@ -435,6 +444,7 @@ impl<'e> Work<'e> {
     /// Notes the record at hand, and the codes under its key, as what may come again.
     pub fn note_repetitions<'d>(&mut self, record: &[u8], field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), Error> {
         let Some(gatherer) = &mut self.repetitions else { return Ok(()) };
+        let mut counted = std::mem::take(&mut self.counted);
         let number = self.ledger.records_in;
         gatherer.add_record(record, number)?;
         let pair = &mut self.scratch;
@@ -445,27 +455,31 @@ impl<'e> Work<'e> {
             pair.extend_from_slice(&value);
         }
         // What has no key belongs to nobody.
-        if self.keys.iter().all(|&place| field(place).trim_ascii().is_empty()) {
-            return Ok(());
-        }
+        let is_somebodys = !self.keys.iter().all(|&place| field(place).trim_ascii().is_empty());
         let key = pair.len();
-        for (at, column) in self.columns.iter().enumerate() {
+        for (at, column) in self.columns.iter().enumerate().filter(|_| is_somebodys) {
             let cell = field(column.place);
             let text = self.encoding.decode(&cell);
-            let group = &mut self.groups[column.group];
-            // The same digits in another system are another code.
-            pair.truncate(key);
-            pair.extend_from_slice(group.system(&column.from).as_bytes());
-            pair.push(0);
-            let system = pair.len();
-            let split = group.spec().split.as_deref().unwrap_or("\n");
-            for code in text.split(split).map(str::trim).filter(|c| !c.is_empty()) {
-                pair.truncate(system);
-                // Spelt otherwise it is the same code.
-                pair.extend(code.bytes().filter(|b| *b != b'.').map(|b| b.to_ascii_uppercase()));
+            let parts = self.groups[column.group].parts(&text);
+            let codes = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());
+            let tallies = counted.iter().filter(|(column, _)| *column == at).map(|(_, tally)| &self.ledger.tallies[*tally as usize]);
+            for (code, tally) in codes.zip(tallies) {
+                pair.truncate(key);
+                // Spelt otherwise it is the same code; the same digits in another system are another.
+                if tally.is_one_code() {
+                    pair.extend_from_slice(tally.system.as_bytes());
+                    pair.push(0);
+                    pair.extend_from_slice(tally.code.as_bytes());
+                } else {
+                    pair.extend_from_slice(if tally.system.is_empty() { &column.from } else { tally.system.as_bytes() });
+                    pair.push(1);
+                    pair.extend(code.bytes().map(|b| b.to_ascii_uppercase()));
+                }
                 gatherer.add_code(pair, number, at, code)?;
             }
         }
+        counted.clear();
+        self.counted = counted;
         Ok(())
     }
 
@@ -485,9 +499,15 @@ impl<'e> Work<'e> {
     #[cold]
     pub fn reject(&mut self, data: &[u8], start: usize, next: usize, reason: RejectReason) -> Result<(), Error> {
         let line = self.line(data, start);
+        let record = &data[start..next];
+        let record = record.strip_suffix(b"\n").unwrap_or(record);
+        let record = record.strip_suffix(b"\r").unwrap_or(record);
         self.hits.clear();
         if reason == RejectReason::Unsettled {
             self.count_rejected();
+        } else if let Some(gatherer) = &mut self.repetitions {
+            // What came to its codes has been noted.
+            gatherer.add_record(record, self.ledger.records_in)?;
         }
         self.ledger.rejected_lines += lines(&data[start..next]);
         *self.ledger.rejected.entry(reason).or_default() += 1;
@@ -501,9 +521,6 @@ impl<'e> Work<'e> {
             self.rejects = Some(begin_rejects(path, self.encoding)?);
         }
         let mut row = format!("{line},{},\"", reason.code()).into_bytes();
-        let record = &data[start..next];
-        let record = record.strip_suffix(b"\n").unwrap_or(record);
-        let record = record.strip_suffix(b"\r").unwrap_or(record);
         for &byte in record {
             if byte == b'"' {
                 row.push(byte);

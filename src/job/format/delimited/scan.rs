@@ -107,6 +107,13 @@ impl Records {
         self.marks.push(Mark { kind, next: hit as u32 + 1 });
     }
 
+    /// Where the first record begins that lies, from its beginning to that of the next, as `is_meant` says. `from` is where the search began.
+    pub fn find_by_place(&self, from: usize, is_meant: impl Fn(usize, usize) -> bool) -> Option<usize> {
+        let mut at = from;
+        let mut places = self.marks.iter().map(|mark| (std::mem::replace(&mut at, mark.next as usize), mark.next as usize));
+        places.find(|&(start, next)| is_meant(start, next)).map(|(start, _)| start)
+    }
+
     /// The record of the most lines: where it begins, and how many it has. `data` and `from` are those that were searched.
     pub fn longest(&self, data: &[u8], from: usize) -> (usize, u64) {
         let (mut at, mut longest) = (from, (from, 0));
