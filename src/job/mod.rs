@@ -30,6 +30,7 @@ mod pump;
 pub mod report;
 mod resume;
 mod spec;
+mod wait;
 mod words;
 mod work;
 

@@ -2,6 +2,7 @@
 
 use super::input::{TextEncoding, display_name};
 use super::places::is_put_in_place;
+use super::wait::receive;
 use super::{Error, resume};
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -131,6 +132,18 @@ impl Output {
         output.place = Some(path.to_owned());
         output.part = Some(part);
         Ok(output)
+    }
+
+    /// Removes what is in the place until now.
+    pub fn remove_old(&self) -> Result<(), Error> {
+        let Some(place) = &self.place else { return Ok(()) };
+        // While it is open only its name goes. Its room is freed beside the conversion: of a large file that takes a while.
+        let old = File::open(place);
+        match std::fs::remove_file(place) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", place, e)),
+            _ => drop(std::thread::spawn(|| drop(old))),
+        }
+        Ok(())
     }
 
     /// Goes on writing where a run was killed: behind what `state` speaks of, if that is still there, byte by byte.
@@ -335,7 +348,7 @@ pub(super) struct Behind<'s> {
 
 impl<'s> Behind<'s> {
     pub fn start<'e>(scope: &'s Scope<'s, 'e>, mut output: Output, ring: usize) -> Behind<'s> {
-        let (orders, receive) = sync_channel(ring);
+        let (orders, told) = sync_channel(ring);
         let (give, empty) = channel();
         for _ in 0..ring {
             let _ = give.send(Vec::new());
@@ -343,7 +356,7 @@ impl<'s> Behind<'s> {
         let noting = Arc::new(AtomicBool::new(false));
         let still_noting = noting.clone();
         let writer = scope.spawn(move || {
-            for order in receive {
+            while let Ok(order) = receive(&told) {
                 let done = match order {
                     Order::Text(mut text) => {
                         let done = output.take(&mut text);
@@ -383,7 +396,7 @@ fn gone() -> Error {
 
 impl Sink for Behind<'_> {
     fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Error> {
-        let empty = self.empty.recv().map_err(|_| gone())?;
+        let empty = receive(&self.empty).map_err(|_| gone())?;
         self.orders.send(Order::Text(std::mem::replace(text, empty))).map_err(|_| gone())
     }
     fn note(&mut self, place: &Path) -> Result<(), Error> {

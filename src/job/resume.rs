@@ -56,8 +56,17 @@ pub(super) fn is_ours(place: &Path) -> bool {
 /// Everything that the bytes of the output depend on.
 pub(super) fn identity(job: &Job, engine: &Engine) -> Result<String, Error> {
     let input = std::fs::metadata(&job.input).map_err(|e| Error::io("look at", &job.input, e))?;
-    let same =
-        Job { threads: 0, block: 0, resume: false, checkpoint: Default::default(), sync: false, file: None, index: None, ..job.clone() };
+    let same = Job {
+        threads: 0,
+        block: 0,
+        resume: false,
+        checkpoint: Default::default(),
+        sync: false,
+        remove_old: false,
+        file: None,
+        index: None,
+        ..job.clone()
+    };
     let mut hash = blake3::Hasher::new();
     let answers = (engine.index().fingerprint(), engine.overlay().map(|decisions| decisions.digest()));
     hash.update(format!("{}\n{answers:?}\n{:?} {}\n{same:?}", env!("CARGO_PKG_VERSION"), input.modified().ok(), input.len()).as_bytes());

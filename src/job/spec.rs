@@ -58,7 +58,8 @@ pub struct Job {
     pub index: Option<PathBuf>,
     /// Reviewers' decisions, for policy `decision`. Whoever runs the job gives them to the engine; here they are a place not to be written to.
     pub decisions: Option<PathBuf>,
-    /// The columns that say whose codes they are. With them repeated records, and codes repeated under one key, are counted and listed.
+    /// The columns that say whose codes they are. With them repeated records (damaged ones, too), and codes repeated under one key, are
+    /// counted and listed.
     pub key: Vec<String>,
     /// Where the report goes: a folder that does not exist yet.
     pub report: Option<PathBuf>,
@@ -81,6 +82,9 @@ pub struct Job {
     pub max_record: usize,
     /// Waits until the output is on the disk. Without, a kill leaves it whole or absent, but a power failure may not.
     pub sync: bool,
+    /// Removes the output of an earlier run before anything is written, not when this one is complete: there need not be room for both, and
+    /// a run that fails leaves none that could be taken for its own.
+    pub remove_old: bool,
     /// Goes on where a run of the same job was killed.
     #[serde(skip)]
     pub resume: bool,
@@ -120,6 +124,7 @@ impl Default for Job {
             block: 1 << 18,
             max_record: 1 << 24,
             sync: false,
+            remove_old: false,
             resume: false,
             checkpoint: Duration::from_secs(10),
         }
@@ -134,7 +139,8 @@ pub struct CodeColumn {
     pub name: String,
     /// The source system by any of its names; `text` if the column holds words, for which the target system is searched.
     pub from: Option<String>,
-    /// Instead: the column that says the system, and what its values mean.
+    /// Instead: the column that says the system, and what its values mean. Where it is a list as long as that of the codes, parted alike, it
+    /// says that of each.
     pub from_column: Option<String>,
     pub values: BTreeMap<String, String>,
     pub to: String,

@@ -142,6 +142,10 @@ pub struct Args {
     /// Wait until the output is on the disk
     #[arg(long, help_heading = "Run")]
     sync: bool,
+    /// Remove the output of an earlier run first, not when this one is complete: needs no room for both, and a run that fails leaves none
+    /// that could be taken for its own
+    #[arg(long, help_heading = "Run")]
+    remove_old: bool,
     /// For the sample of records for manual check
     #[arg(long, value_name = "N", help_heading = "Run")]
     seed: Option<u64>,
@@ -150,7 +154,7 @@ pub struct Args {
 const JOB_FILE: &str = "\
 Job file: TOML; keys are the options' names but for `format` (--records) and `header = false` (--no-header): input, output, report, \
 rejects, decisions, format, delimiter, quote, header, encoding, date, age, age-unit, sex, text, key (a list), max-unsettled, max-rejected, \
-max-invalid-targets, seed, sample (records of each outcome), threads, block, max-record, sync. Columns are [[column]] tables: name, from or \
+max-invalid-targets, seed, sample (records of each outcome), threads, block, max-record, sync, remove-old. Columns are [[column]] tables: name, from or \
 from-column and values (a table), to, map, reverse, target-date, policy, margin, score, strict, unsettled, split. Paths count from the \
 folder of the job file. `xwalk profile IN --job FILE` proposes one.";
 
@@ -292,6 +296,7 @@ fn job(args: Args, session: &Session) -> Result<Job> {
     }
     job.header &= !args.no_header;
     job.sync |= args.sync;
+    job.remove_old |= args.remove_old;
     job.max_record = args.max_record.unwrap_or(job.max_record);
     job.threads = args.threads.unwrap_or(job.threads);
     job.seed = args.seed.unwrap_or(job.seed);

@@ -88,6 +88,7 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
         strict: args.strict,
         margin: args.margin,
         ancestor: args.ancestor,
+        any_day: false,
     };
     let opened = session.engine()?;
     let engine = options::deciding(&opened, args.decisions.as_deref(), policy == Policy::Decision)?;

@@ -16,6 +16,9 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
     }
     let mut input = Input::open(&job.input, job.encoding.as_deref())?;
     let name = super::super::input::display_name(&job.input);
+    if format == RecordFormat::Ndjson {
+        input.encoding = ndjson::encoding(job, input.encoding)?;
+    }
     let encoding = input.encoding;
     let mut delimited = match format {
         RecordFormat::Ndjson if input.sample.iter().all(u8::is_ascii_whitespace) => return Err(Error::Empty { file: name }),

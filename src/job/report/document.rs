@@ -1,6 +1,6 @@
 //! `report.json`: what a run was, what it did, and whether that will do. The page shows it, programs read it.
 
-use super::{chapters, display, given, shown, unsettled};
+use super::{chapters, display, given, shown, told, unknown_systems, unsettled};
 use crate::engine::{Engine, Outcome, Policy, RepairKind};
 use crate::job::answers::repair_kinds;
 use crate::job::convert::{ColumnFacts, Run};
@@ -70,6 +70,9 @@ pub struct Document {
     pub chapters: Vec<ChapterPart>,
     /// Cells of fact columns (`age`, `sex`) that were not understood.
     pub facts_not_understood: BTreeMap<String, u64>,
+    /// Codes whose system is not known, by what the column that says it has there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unknown_systems: BTreeMap<String, u64>,
     /// Records for manual check.
     pub sample: SamplePart,
     /// Those of the job; none, if it has none.
@@ -561,13 +564,13 @@ impl Document {
                     outcome: outcome_code(t),
                     codes: t.count,
                     options: t.options.clone(),
-                    // What is said of words names none of them; of another text that is no code it does.
-                    message: if t.known || t.system == "text" { t.message.clone() } else { String::new() },
+                    message: told(t).into_owned(),
                 })
                 .collect(),
             unsettled_all: unsettled.len() as u64,
             chapters: chapters::count(run),
             facts_not_understood: ledger.facts_not_understood.clone(),
+            unknown_systems: unknown_systems(run),
             sample: SamplePart { seed: job.seed, records: sample.collect() },
             thresholds,
             verdict,

@@ -5,7 +5,7 @@
 //! | `report.html` | one self-contained page, for the screen and for print; it names the hash of `report.json` |
 //! | `report.json` | the same for programs ([`Document`] is its schema) |
 //! | `repairs.csv` | what was read as which code, the most frequent first |
-//! | `review.csv` | each distinct unsettled code, most rows first, with what it may be |
+//! | `review.csv` | each distinct unsettled code, most rows first, with what it may be: a line for each set of options, as maps and records give them |
 //! | `codes.csv` | each distinct code, what became of it, how often: what `diff` compares |
 //! | `duplicates.csv` | where the job names a key: repeated records, and codes repeated under one key, all of them, by number of record, column and code |
 //! | `rejects.csv` | records that were not converted, as they came, with the reason |
@@ -29,7 +29,7 @@ pub(super) use sign::{document, hash_of};
 
 use super::convert::Run;
 use super::duplicates::{Duplicates, Repetition};
-use super::ledger::Tally;
+use super::ledger::{OTHERS, Tally};
 use super::places::REJECTS;
 use super::{Error, Job};
 use crate::engine::{Engine, Outcome};
@@ -39,14 +39,17 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-/// The unsettled codes, spellings of one code together, the most frequent first.
+/// The unsettled codes, spellings of one code together, the most frequent first. What may become of a code depends on its record, too: each
+/// set of options stands by itself, and so does what each map says.
 fn unsettled(run: &Run) -> Vec<Tally> {
-    let mut codes: BTreeMap<(&str, &str, &str, Option<Outcome>), Tally> = BTreeMap::new();
+    type Key<'t> = ([&'t str; 3], Option<Outcome>, [&'t str; 3]);
+    let mut codes: BTreeMap<Key<'_>, Tally> = BTreeMap::new();
     for t in run.ledger.tallies.iter().filter(|t| !t.settled && t.count > 0) {
-        codes.entry((&t.system, &t.to, &t.code, t.outcome)).and_modify(|sum| sum.count += t.count).or_insert_with(|| t.clone());
+        let key: Key<'_> = ([&t.system, &t.code, &t.to], t.outcome, [&t.map, &t.options, &t.message]);
+        codes.entry(key).and_modify(|sum| sum.count += t.count).or_insert_with(|| t.clone());
     }
     let mut codes: Vec<Tally> = codes.into_values().collect();
-    codes.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| (&a.system, &a.code).cmp(&(&b.system, &b.code))));
+    codes.sort_by_key(|t| std::cmp::Reverse(t.count));
     codes
 }
 
@@ -56,11 +59,33 @@ fn display<'e>(engine: &'e Engine, system: &str, code: &str) -> &'e str {
 
 /// A code; or what stands in its place, if that looks like one. A name or a sentence in a code column is described only.
 fn shown(t: &Tally) -> Cow<'_, str> {
-    if t.known || (looks_like_a_code(&t.code) && t.system != "text") || t.code == "(others)" {
+    if t.known || (looks_like_a_code(&t.code) && t.system != "text") || t.code == OTHERS {
         Cow::Borrowed(&t.code)
     } else {
         described(&t.code)
     }
+}
+
+/// Why a code is unsettled, without what may be private.
+fn told(t: &Tally) -> Cow<'_, str> {
+    match (t.outcome, t.no_system()) {
+        (Some(Outcome::UnknownSystem), Some(value)) if !looks_like_a_code(value) => {
+            Cow::Owned(format!("no code system {}", described(value)))
+        }
+        (Some(Outcome::UnknownSystem), _) => Cow::Borrowed(&t.message),
+        // What is said of words names none of them; of another text that is no code it does.
+        _ if t.known || t.system == "text" => Cow::Borrowed(&t.message),
+        _ => Cow::Borrowed(""),
+    }
+}
+
+/// Codes whose system is not known, by what is said of it.
+fn unknown_systems(run: &Run) -> BTreeMap<String, u64> {
+    let mut systems = BTreeMap::new();
+    for t in run.ledger.tallies.iter().filter(|t| t.outcome == Some(Outcome::UnknownSystem) && t.count > 0 && !t.message.is_empty()) {
+        *systems.entry(told(t).into_owned()).or_default() += t.count;
+    }
+    systems
 }
 
 fn looks_like_a_code(text: &str) -> bool {

@@ -121,6 +121,8 @@ fn ledger(d: &Document) -> Markup {
         @if !job.is_empty() { p.dim { (job.join(", ")) "." } }
         @for (what, n) in &d.facts_not_understood { p.dim { (thousands(*n)) " cells of the " (what) " column were not understood; rules that ask for it waited."
             @if what == "age" && d.job.age_unit.is_none() { " What bare numbers count has to be said (--age-unit)." } } }
+        @if !d.unknown_systems.is_empty() { p { "What the system column has where it names no code system (--values says what its values mean):" }
+            ul { @for (what, n) in &d.unknown_systems { li { (what) ": " (thousands(*n)) " codes" } } } }
     }
 }
 

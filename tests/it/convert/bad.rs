@@ -1,6 +1,6 @@
 //! Everything that can be wrong with a file: a clear message or a reject with its reason, counted; nothing lost, nothing half-written.
 
-use super::{Place, converted, run};
+use super::{Place, column, converted, run};
 use xwalk::job::{Error, Job, RejectReason};
 
 /// The rejects of a job over this text: reason and count, and the rejects file.
@@ -42,6 +42,71 @@ fn bytes_that_are_no_text() {
         assert_eq!(r.ledger.rejected.get(&RejectReason::Encoding), Some(&1), "blocks of {block}");
         assert_eq!(r.ledger.records_out, 1);
     }
+}
+
+/// The damage may lie where a record began, blocks before its end.
+#[test]
+fn damage_at_the_beginning_of_a_long_record() {
+    let long = "x".repeat(300_000);
+    for (damage, reason) in [(b"\xff", RejectReason::Encoding), (b"\0", RejectReason::Nul)] {
+        let csv = [b"id,n,dx\n1,", &damage[..], long.as_bytes(), b",250.00\n2,ok,401.9\n"].concat();
+        let json = [b"{\"n\":\"", &damage[..], long.as_bytes(), b"\",\"dx\":\"250.00\"}\n{\"dx\":\"401.9\"}\n"].concat();
+        for (name, text) in [("in.csv", csv), ("in.ndjson", json)] {
+            for block in [7, 1 << 12, 1 << 17, 1 << 18, 1 << 20] {
+                let place = Place::with(name, &text);
+                let r = run(&Job { block, encoding: Some("utf-8".into()), ..place.job() }).unwrap();
+                let rejected: Vec<_> = r.ledger.rejected.into_iter().collect();
+                assert_eq!((rejected, r.ledger.records_out), (vec![(reason, 1)], 1), "{name}, blocks of {block}");
+            }
+        }
+    }
+    // Records of three blocks and more, however short.
+    let text = b"id,n,dx\n1,\xffabcdefghijklmnopqrstuvwxyz,250.00\n2,ok,401.9\n3,a\0bcdefghijklmnopqrstuvwxyz,401.9\n";
+    for block in 1..40 {
+        let place = Place::with("in.csv", text);
+        let r = run(&Job { block, encoding: Some("utf-8".into()), ..place.job() }).unwrap();
+        let rejected: Vec<_> = r.ledger.rejected.into_iter().collect();
+        assert_eq!(rejected, [(RejectReason::Encoding, 1), (RejectReason::Nul, 1)], "blocks of {block}");
+    }
+}
+
+/// Wherever blocks end.
+#[test]
+fn records_that_are_too_long() {
+    let filler = "1,401.9,ok\n".repeat(50);
+    let record = |length: usize| {
+        let record = "2,401.9,\"a\nb";
+        record.to_owned() + &"x".repeat(length - record.len() - 1) + "\""
+    };
+    for ending in ["\n", ""] {
+        for block in [1, 7, 100, 999, 1000, 1001, 2048, 1 << 18] {
+            let job = |place: &Place| Job { block, max_record: 1000, ..place.job() };
+            let place = Place::with("in.csv", format!("id,dx,n\n{filler}{}{ending}", record(1000)));
+            assert_eq!(run(&job(&place)).unwrap().ledger.records_out, 51, "blocks of {block}");
+            let place = Place::with("in.csv", format!("id,dx,n\n{filler}{}{ending}", record(1001)));
+            let error = run(&job(&place)).unwrap_err();
+            assert!(matches!(error, Error::RecordTooLong { line: 52, limit: 1000, .. }), "blocks of {block}: {error}");
+            let json =
+                |length: usize| format!("{}{{\"dx\":\"401.9\",\"n\":\"{}\"}}", "{\"dx\":null}\n".repeat(50), "x".repeat(length - 21));
+            let place = Place::with("in.ndjson", json(1000) + ending);
+            assert_eq!(run(&job(&place)).unwrap().ledger.records_out, 51, "blocks of {block}");
+            let place = Place::with("in.ndjson", json(1001) + ending);
+            let error = run(&job(&place)).unwrap_err();
+            assert!(matches!(error, Error::RecordTooLong { line: 51, limit: 1000, .. }), "blocks of {block}: {error}");
+        }
+    }
+}
+
+/// JSON is UTF-8, whatever the bytes would be as something else.
+#[test]
+fn json_that_is_no_utf8() {
+    let text = b"{\"dx\":\"401.9\",\"n\":\"M\xe9ni\xe8re\"}\n{\"dx\":\"401.9\",\"n\":\"M\xc3\xa9n\"}\n";
+    let place = Place::with("in.ndjson", text);
+    let r = run(&place.job()).unwrap();
+    assert_eq!((r.input.encoding, r.ledger.records_out), ("UTF-8", 1));
+    assert_eq!(r.ledger.rejected.into_iter().collect::<Vec<_>>(), [(RejectReason::Encoding, 1)]);
+    let error = run(&Job { encoding: Some("windows-1252".into()), ..place.job() }).unwrap_err();
+    assert!(error.to_string().starts_with("NDJSON is UTF-8, not windows-1252; "), "{error}");
 }
 
 #[test]
@@ -304,6 +369,23 @@ fn what_others_left_beside_a_place_stays() {
     run(&Job { report: Some(place.path("r")), ..place.job() }).unwrap();
     assert_eq!(place.files(), ["in.csv", "out-in.csv", "r"]);
     assert!(!place.path("r/xwalk-unfinished").exists());
+}
+
+/// The output of an earlier run stays until this one's is complete; or it goes first, but not for a run that cannot even begin.
+#[test]
+fn the_output_of_an_earlier_run() {
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n2,250.00\n");
+    let [fails, cannot_begin]: [fn(Job) -> Job; 2] =
+        [|job| Job { block: 2, max_record: 4, ..job }, |job| Job { columns: vec![column("none")], ..job }];
+    let old = || std::fs::read_to_string(&place.output).ok();
+    for (change, remove_old, left) in [(fails, false, true), (fails, true, false), (cannot_begin, true, true)] {
+        std::fs::write(&place.output, "old").unwrap();
+        run(&change(Job { remove_old, ..place.job() })).unwrap_err();
+        assert_eq!(old(), left.then(|| "old".into()), "{remove_old} {left}");
+        run(&Job { remove_old, ..place.job() }).unwrap();
+        assert!(old().unwrap().contains("1,401.9,I10"));
+        assert_eq!(place.files(), ["in.csv", "out-in.csv"]);
+    }
 }
 
 #[cfg(unix)]

@@ -259,8 +259,131 @@ fn the_report_says_why_and_how_much_of_a_list_it_shows() {
     assert!(page.contains("The 40 most frequent of 51; review.csv has all of them."));
     // Why, also of a code that has a name.
     let first = &d.unsettled[0];
-    assert!(!first.display.is_empty() && first.message == "250.00 is not valid on 2020-01-01", "{first:?}");
+    assert!(!first.display.is_empty() && first.message == "250.00 is not valid on the day of its record", "{first:?}");
     assert!(page.contains(&first.message) && page.contains(&d.unsettled[1].message));
+}
+
+/// A day is of a record, and what is said of a code is said of all of them.
+#[test]
+fn the_day_of_a_record_is_not_in_the_report() {
+    let place = Place::with("in.csv", "dx,day\n250.00,2016-01-02\n250.00,2017-03-04\n250.00,20180506\n250.00,2014-01-01\n");
+    run(&Job { date: Some("day".into()), report: Some(place.path("r")), ..place.job() }).unwrap();
+    let review = read(&place.path("r/review.csv"));
+    assert!(review.contains(",not-valid-on-date,3,") && review.contains(",250.00 is not valid on the day of its record,"), "{review}");
+    for file in ["review.csv", "codes.csv", "report.html", "report.json"] {
+        let text = read(&place.path("r").join(file));
+        assert!(!["2016-01", "2017-03", "2018-05", "20180506"].iter().any(|day| text.contains(day)), "{file}");
+    }
+}
+
+/// The operator of a job learns which values need an entry, and how much hangs on each.
+#[test]
+fn values_that_name_no_system_are_told() {
+    let text = "kind,dx\nX,250.00\nX,250.00\nY,250.00\n,250.00\n9,250.00\nX,401.9\nSmith John,401.9\n,\nZ,\n";
+    let place = Place::with("in.csv", text);
+    let mut job = Job { report: Some(place.path("r")), ..place.job() };
+    (job.columns[0].from, job.columns[0].from_column) = (None, Some("kind".into()));
+    job.columns[0].values = [("9".to_owned(), "icd9cm".to_owned())].into();
+    run(&job).unwrap();
+    let review = read(&place.path("r/review.csv"));
+    for row in [
+        ",250.00,,unknown-system,2,,,no code system `X`,\n",
+        ",250.00,,unknown-system,1,,,no code system `Y`,\n",
+        ",250.00,,unknown-system,1,,,the record says no code system,\n",
+        ",401.9,,unknown-system,1,,,no code system `X`,\n",
+        ",401.9,,unknown-system,1,,,no code system `Smith John`,\n",
+    ] {
+        assert!(review.contains(row), "{row}{review}");
+    }
+    let d: Document = serde_json::from_str(&read(&place.path("r/report.json"))).unwrap();
+    let said = |what: &str| d.unknown_systems[what];
+    assert_eq!((said("no code system `X`"), said("no code system `Y`"), said("the record says no code system")), (3, 1, 1));
+    assert_eq!((said("no code system (text of 10 characters)"), d.unknown_systems.len()), (1, 4));
+    assert_eq!(d.outcomes.iter().find(|o| o.outcome == "unknown-system").map(|o| (o.codes, o.distinct)), Some((6, 2)));
+    let page = read(&place.path("r/report.html"));
+    assert!(page.contains("no code system `X`: 3 codes") && !page.contains("Smith"));
+    // A column that is another than was meant has another value in every record.
+    let rows: String = (0..500).map(|i| format!("P{i:04},250.00\nicd9cm,401.9\n")).collect();
+    let place = Place::with("in.csv", format!("kind,dx\n{rows}"));
+    let job = Job { input: place.input.clone(), output: place.output.clone(), report: Some(place.path("r")), ..job };
+    let r = run(&job).unwrap();
+    assert_eq!(r.ledger.settled(), 500);
+    let review = read(&place.path("r/review.csv"));
+    assert!(
+        review.contains("no code system `P0000`,") && review.contains(",460,,,no code system of one of many other names,\n"),
+        "{review}"
+    );
+    assert_eq!(review.lines().count(), 42);
+}
+
+/// What may become of a code depends on what its record says, and on the map: each is a line of the review.
+#[test]
+fn every_set_of_options_is_in_the_review() {
+    use crate::kit;
+    use xwalk::compile::{Content, Input};
+    use xwalk::model::MapKind;
+    use xwalk::read::{Format, MapRelease, Unmapped};
+    let table = |id: &str, rows: &str| {
+        let layout = "header = false\ncolumns = { source = 1, target = 2, group = 3, priority = 4, rule = 5 }";
+        let release = MapRelease {
+            id: id.into(),
+            url: String::new(),
+            title: String::new(),
+            version: "1".into(),
+            source: "local".into(),
+            target: "there".into(),
+            kind: MapKind::Table,
+            from: None,
+            to: None,
+            unmapped: Unmapped::None,
+        };
+        Input { content: Content::Table(release, toml::from_str(layout).unwrap()), ..kit::system(id, "", "", "", Format::Table, rows) }
+    };
+    let rules = "a,male,1,1,IFA 248153007\n\
+                 a,newborn,1,2,IFA 445518008 |Age at onset of clinical finding (observable entity)| < 28.0 days\n\
+                 a,other,1,3,OTHERWISE TRUE\n";
+    let engine = kit::engine(&[table("rules", rules), table("plain", "a,one,1,1,\na,two,1,2,\n")]);
+    let local = |name: &str, map: &str| {
+        let (from, to, map) = (Some("local".into()), "there".into(), Some(map.into()));
+        xwalk::job::CodeColumn { name: name.into(), from, to, map, ..Default::default() }
+    };
+    let place = Place::with("in.csv", "dx,again,sex,age\na,,F,\na,,,5d\na,,,40y\na,a,,41y\n");
+    let columns = vec![local("dx", "rules"), local("again", "plain")];
+    let job = Job { columns, sex: Some("sex".into()), age: Some("age".into()), report: Some(place.path("r")), ..place.job() };
+    job::convert(&job, &engine, &mut |_| {}).unwrap();
+    let review = read(&place.path("r/review.csv"));
+    let mut rows: Vec<Vec<String>> = csv::Reader::from_reader(review.as_bytes())
+        .records()
+        .map(|row| [3, 4, 5, 6, 7].map(|at| row.as_ref().unwrap()[at].to_owned()).to_vec())
+        .collect();
+    assert_eq!(rows[0][1], "2", "the most frequent first");
+    rows.sort();
+    let expected = [
+        ["choice", "1", "one / two", "plain|1", ""],
+        ["needs-facts", "1", "male / newborn", "rules|1", "needs sex"],
+        ["needs-facts", "1", "newborn / other", "rules|1", "needs age"],
+        ["needs-facts", "2", "male / other", "rules|1", "needs sex"],
+    ];
+    assert_eq!(rows, expected, "{review}");
+    let d: Document = serde_json::from_str(&read(&place.path("r/report.json"))).unwrap();
+    assert_eq!((d.unsettled.len(), d.unsettled_all, d.codes.distinct), (4, 4, 1));
+    // To the reviewers it is one question, of all these records.
+    use xwalk::decisions::exchange;
+    let readout = exchange::read(&mut review.as_bytes(), exchange::Format::Csv, &exchange::Context::default()).unwrap();
+    assert_eq!((readout.items.len(), readout.items[0].records, readout.problems.len()), (1, Some(5), 0));
+}
+
+/// The words of a record order what it may be; they do not make another choice of it.
+#[test]
+fn words_do_not_multiply_the_review() {
+    let text = "dx,note\n996.81,kidney transplant rejection\n996.81,infection of the kidney transplant\n996.81,\n996.81,failure\n";
+    let (_, run) = converted(text, |job| {
+        job.text = Some("note".into());
+        job.columns[0].policy = xwalk::engine::Policy::Text;
+        job.columns[0].margin = Some(1.0);
+    });
+    let unsettled: Vec<_> = run.ledger.tallies.iter().filter(|t| !t.settled).collect();
+    assert_eq!((unsettled.len(), unsettled[0].count), (1, 4), "{unsettled:?}");
 }
 
 /// Of each outcome some, wherever in a cell the code stands.

@@ -184,6 +184,61 @@ fn what_is_no_repetition() {
     assert!(list.contains("(text of 16 characters)") && list.contains("(text of 8 characters)") && !list.contains("|"), "{list}");
 }
 
+/// However it is spelt it is one code, and digits that only look alike are not.
+#[test]
+fn pairs_are_of_codes_and_not_of_spellings() {
+    let pairs = |rows: &str, change: &dyn Fn(&mut Job)| {
+        let place = Place::with("in.csv", format!("pt,kind,dx\n{rows}"));
+        let mut job = Job { key: vec!["pt".into()], ..place.job() };
+        change(&mut job);
+        run(&job).unwrap().duplicates.unwrap().pairs
+    };
+    for (one, other, same) in [
+        ("250.00", "ICD9CM:250.00", true),
+        ("038.9", "38.9", true),
+        ("250.00", "25000", true),
+        ("v58.61", "V5861", true),
+        ("250.00", "25.000", false),
+        ("250.00", "250.01", false),
+        ("UNK", "unk", true),
+        ("no.code", "nocode", false),
+    ] {
+        let expected = u64::from(same);
+        assert_eq!(pairs(&format!("A,,{one}\nA,,{other}\n"), &|_| {}), expected, "{one} and {other}");
+        // In a cell, and beside other columns of the same record.
+        assert_eq!(pairs(&format!("A,,|{one}||{other}\n"), &|job| job.columns[0].split = Some("|".into())), expected, "{one} and {other}");
+        let both = |job: &mut Job| job.columns = vec![column("kind"), column("dx")];
+        assert_eq!(pairs(&format!("A,{one},{other}\n"), &both), expected, "{one} and {other}");
+    }
+    let by_column = |job: &mut Job| (job.columns[0].from, job.columns[0].from_column) = (None, Some("kind".into()));
+    // Two systems that nobody knows are two all the same.
+    assert_eq!(pairs("A,X,250.00\nA,Y,250.00\nA,X,250.00\nA,icd9cm,250.00\nA,I9C,25000\n", &by_column), 2);
+}
+
+/// They are records too.
+#[test]
+fn damaged_records_that_came_before() {
+    let text = "pt,dx,day\nA,401.9,2014-01-01\nA\nA,401.9,2014-02-30\nA\r\nA,401.9,2014-02-30\nB\nA,401.9,2014-01-01\n";
+    let place = Place::with("in.csv", text);
+    let job = Job { key: vec!["pt".into()], date: Some("day".into()), ..place.job() };
+    let r = run(&job).unwrap();
+    let found = r.duplicates.unwrap();
+    let mut listed = Vec::new();
+    let mut take = |some: &[xwalk::job::Repeated]| {
+        listed.extend(some.iter().filter(|r| r.what == Repetition::Record).map(|r| (r.record, r.first)));
+        Ok(())
+    };
+    found.each(&mut take).unwrap();
+    assert_eq!((r.ledger.rejected.values().sum::<u64>(), found.records, found.pairs), (5, 3, 1));
+    assert_eq!(listed, [(4, 2), (5, 3), (7, 1)]);
+    // One that is rejected for its code has been looked at with the others.
+    let place = Place::with("in.csv", "pt,dx\nA,UNK\nA,UNK\n");
+    let mut job = Job { key: vec!["pt".into()], ..place.job() };
+    job.columns[0].unsettled = xwalk::job::Unsettled::Reject;
+    let found = run(&job).unwrap().duplicates.unwrap();
+    assert_eq!((found.records, found.pairs), (1, 1));
+}
+
 #[test]
 fn keys_in_json() {
     let text = "{\"p\":{\"id\":\"A\"},\"dx\":\"401.9\"}\n{\"p\":{\"id\":\"A\"},\"dx\":\"4019\"}\n{\"p\":{\"id\":\"B\"},\"dx\":\"401.9\"}\n";
