@@ -63,7 +63,10 @@ impl Records {
             }
             self.ends.truncate(first);
             let (mut kind, next) = match of.find(data, at, &mut self.ends, last) {
-                Found::Incomplete => return if self.marks.is_empty() && !last { 0 } else { at },
+                Found::Incomplete => {
+                    self.ends.truncate(first);
+                    return if self.marks.is_empty() && !last { 0 } else { at };
+                }
                 Found::Record { next } => (Kind::Whole, next),
                 Found::Blank { next } => (Kind::Blank, next),
                 Found::Open => (Kind::Open, data.len()),
