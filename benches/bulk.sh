@@ -14,9 +14,13 @@ mkdir -p "$work"; export XDG_CACHE_HOME=$work/cache XDG_DATA_HOME=$work/data
 [ -s "$work/claims-$rows.csv" ] || python3 "$bench/make_claims.py" --icd9 "$work/icd9.txt" --rows "$rows" "$work/claims-$rows.csv"
 [ -s "$work/quoted-$rows.csv" ] || python3 "$bench/make_claims.py" --icd9 "$work/icd9.txt" --rows "$rows" --quoted "$work/quoted-$rows.csv"
 "$xwalk" --quiet translate --from icd9cm --to icd10cm 401.9 > /dev/null   # compiles the index, once
-job="rm -rf $work/report; $xwalk --quiet convert {claims} -o {out} --report $work/report --from icd9cm --to icd10cm --code dx_code > /dev/null"
-echo "== beside its rivals, $rows rows"
+job="rm -rf $work/report; $xwalk --quiet convert {claims} -o {out} --report $work/report --from icd9cm --to icd10cm --code dx_code"
+# The rivals cut the output that is there before they write; xwalk keeps it until its own is complete, unless it is told otherwise.
+first="$job --remove-old > /dev/null" job="$job > /dev/null"
+echo "== beside its rivals, $rows rows; the output of before stays until the new one is complete"
 python3 "$bench/bulk_peers.py" --claims "$work/claims-$rows.csv" --gem "$work/gem.txt" --xwalk "$job" ${BULK_ARGS:-}
+echo "== the same, the output of before removed first, as the rivals do"
+python3 "$bench/bulk_peers.py" --claims "$work/claims-$rows.csv" --gem "$work/gem.txt" --xwalk "$first" ${BULK_ARGS:-}
 echo "== plain"
 python3 "$bench/bulk_peers.py" --claims "$work/claims-$rows.csv" --gem "$work/gem.txt" --xwalk "$job" --only xwalk
 echo "== quoted"

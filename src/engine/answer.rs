@@ -222,21 +222,21 @@ impl std::fmt::Display for Message<'_> {
                 let what = if denials { "says only what is not" } else { "has no row for" };
                 write!(f, "{}|{} {what} {}", map.id(), map.version(), source.code())
             }
-            Message::Coverage(system, date) => f.write_str(&coverage(*system, *date).unwrap_or_default()),
+            Message::Coverage(system, date) => f.write_str(&coverage(*system, *date, &date.to_string()).unwrap_or_default()),
             Message::Advice(text) => f.write_str(text),
             Message::Words(text) => f.write_str(text),
         }
     }
 }
 
-/// Why an answer about this date is less than certain, if it is: no loaded release of the system speaks for it.
-pub(super) fn coverage(system: CodeSystem<'_>, date: Date) -> Option<String> {
+/// Why an answer about this date, which words call `day`, is less than certain, if it is: no loaded release of the system speaks for it.
+pub(super) fn coverage(system: CodeSystem<'_>, date: Date, day: &str) -> Option<String> {
     let alias = system.alias();
     if let Some(first) = system.coverage().0.filter(|first| date < *first) {
-        return Some(format!("the loaded releases of {alias} begin on {first}; {date} was answered by the first of them"));
+        return Some(format!("the loaded releases of {alias} begin on {first}; {day} was answered by the first of them"));
     }
     let (from, to) = system.gap_on(date)?;
-    Some(format!("no release of {alias} from {from} to {to} is loaded; {date} was answered by the releases before and after"))
+    Some(format!("no release of {alias} from {from} to {to} is loaded; {day} was answered by the releases before and after"))
 }
 
 impl From<String> for Message<'_> {

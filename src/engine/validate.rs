@@ -67,7 +67,7 @@ fn of_concept<'i>(index: &'i Index, concept: Concept<'i>, date: Option<Date>, di
     }
     // A code that is not valid although the first release was asked is not: it came later.
     let came_later = |date| v.status == ValidationStatus::NotValidOnDate && system.gap_on(date).is_none();
-    if let Some(what) = date.filter(|date| !came_later(*date)).and_then(|date| coverage(system, date)) {
+    if let Some(what) = date.filter(|date| !came_later(*date)).and_then(|date| coverage(system, date, &date.to_string())) {
         v.issues.push(issue(IssueSeverity::Information, "coverage", what));
     }
     if let Some(display) = display.filter(|d| !d.trim().is_empty())

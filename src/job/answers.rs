@@ -10,17 +10,22 @@ use super::ledger::{Ledger, Place, Tally};
 use super::memo::{Given, HEAD, Hit, Looked, MOST_ANSWERS, Memo};
 use super::spec::{CodeColumn, Unsettled};
 use super::words::Words;
-use crate::engine::{self, Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Translation, Translator, TranslatorOptions};
+use crate::engine::{self, Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Target, Translation, Translator, TranslatorOptions};
 use crate::index::ConceptMap;
 use crate::model::Date;
 use compact_str::{CompactString, format_compact};
 use hashbrown::HashMap;
 use smallvec::{SmallVec, smallvec};
+use std::ops::Range;
 
 /// Bytes of ready-made output kept.
 const MOST_BYTES: usize = 1 << 23;
 /// Options named for review.
 const MOST_OPTIONS: usize = 12;
+/// Bytes of the longest value of a source column that is kept without a number of its own.
+const LONGEST_VALUE: usize = 256;
+/// The number of [`Source::NoneOfMany`].
+const NONE_OF_MANY: u8 = 0;
 
 /// How appended values are written.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,8 +44,8 @@ pub(super) enum Dialect {
 /// What an answer may depend on beside the code.
 #[derive(Clone, Copy)]
 pub(super) struct Context<'q> {
-    /// What the source column says; empty where the system is fixed.
-    pub from: &'q [u8],
+    /// Numbers of the source systems: one of all codes in the cell, or one of each ([`Answers::put_sources`]).
+    pub sources: &'q [u8],
     pub date: Option<Date>,
     pub facts: &'q Facts,
     pub text: Option<&'q str>,
@@ -57,6 +62,15 @@ struct Counted {
 /// Where it is counted, its outcome, and whether it is settled, of a code beyond the first of a cell.
 pub(super) type Further = (Place, u8, bool);
 
+/// What a value of the source column means.
+enum Source<'e> {
+    System(Box<Translator<'e>>),
+    /// No system; the value.
+    None(String),
+    /// No system either, and there are too many such values to tell them apart.
+    NoneOfMany,
+}
+
 /// Kinds of repair, and what stood there.
 type Repair = Option<(u8, CompactString)>;
 
@@ -72,8 +86,9 @@ const BLANK: u8 = 8;
 pub(super) struct Answers<'e> {
     engine: &'e Engine,
     spec: CodeColumn,
-    /// By the value of the source column; the only one where the system is fixed.
-    translators: Vec<Option<Translator<'e>>>,
+    /// By number; the only one where the system is fixed.
+    sources: Vec<Source<'e>>,
+    /// The numbers of values of the source column.
     by_value: HashMap<Box<[u8]>, u8, foldhash::fast::FixedState>,
     /// Where the column holds words.
     words: Option<Words<'e>>,
@@ -130,7 +145,7 @@ impl<'e> Answers<'e> {
         let mut answers = Answers {
             engine,
             spec: spec.clone(),
-            translators: Vec::new(),
+            sources: Vec::new(),
             by_value: HashMap::default(),
             words: None,
             delimiter: if let Dialect::Delimited { delimiter, .. } = dialect { delimiter } else { 0 },
@@ -147,18 +162,17 @@ impl<'e> Answers<'e> {
         };
         match &spec.from {
             Some(_) if spec.is_text() => answers.words = Some(Words::new(engine, spec)?),
-            Some(from) => answers.translators.push(Some(engine.translator(answers.options(from))?)),
+            Some(from) => answers.sources.push(Source::System(engine.translator(answers.options(from))?.into())),
             None => {
+                answers.sources.push(Source::NoneOfMany);
                 for (value, from) in &spec.values {
                     let translator = engine.translator(answers.options(from))?;
-                    answers.by_value.insert(encoding.encode(value).into(), answers.translators.len() as u8);
-                    answers.translators.push(Some(translator));
-                    if answers.translators.len() > 200 {
+                    answers.by_value.insert(encoding.encode(value.trim()).into(), answers.sources.len() as u8);
+                    answers.sources.push(Source::System(translator.into()));
+                    if answers.sources.len() > 201 {
                         return wrong("more than 200 values of the source column");
                     }
                 }
-                // The last stands for every value that names no system.
-                answers.translators.push(None);
             }
         }
         Ok(answers)
@@ -175,11 +189,15 @@ impl<'e> Answers<'e> {
             strict: self.spec.strict,
             margin: self.spec.margin,
             ancestor: false,
+            any_day: true,
         }
     }
 
     pub fn translators(&self) -> impl Iterator<Item = &Translator<'e>> {
-        self.translators.iter().flatten()
+        self.sources.iter().filter_map(|source| match source {
+            Source::System(translator) => Some(&**translator),
+            _ => None,
+        })
     }
 
     /// Whether the answers have a fifth value, the policy that settled a choice.
@@ -187,47 +205,76 @@ impl<'e> Answers<'e> {
         has_policy(&self.spec)
     }
 
-    /// The number that stands for a value of the source column in keys.
-    pub fn source(&mut self, value: &[u8]) -> u8 {
-        if self.spec.from.is_some() {
-            return 0;
+    /// Begins a key with the numbers that stand for what the source column says, and tells where they lie in it: one for all codes of the
+    /// cell, or, where it is a list as the codes may be, one for each.
+    pub fn put_sources(&mut self, from: &[u8], key: &mut Vec<u8>, ledger: &mut Ledger) -> Range<usize> {
+        if self.spec.from_column.is_none() {
+            key.push(0);
+            return 0..1;
         }
+        let split = self.spec.split.as_ref().map(|split| self.encoding.encode(split));
+        if split.is_some_and(|split| memchr::memmem::find(from, &split).is_some()) {
+            return self.put_several_sources(from, key, ledger);
+        }
+        key.push(self.source(from, ledger));
+        0..1
+    }
+
+    #[cold]
+    fn put_several_sources(&mut self, from: &[u8], key: &mut Vec<u8>, ledger: &mut Ledger) -> Range<usize> {
+        let text = self.encoding.decode(from);
+        let values: Vec<Vec<u8>> = self.parts(&text).iter().map(|value| self.encoding.encode(value).into_owned()).collect();
+        // No key may be the beginning of another.
+        key.push(u8::MAX);
+        key.extend_from_slice(&(values.len() as u32).to_le_bytes());
+        let start = key.len();
+        key.extend(values.iter().map(|value| self.source(value, ledger)));
+        start..key.len()
+    }
+
+    fn source(&mut self, value: &[u8], ledger: &mut Ledger) -> u8 {
         let value = value.trim_ascii();
         if let Some(&at) = self.by_value.get(value) {
             return at;
         }
-        let unknown = self.translators.iter().position(Option::is_none).unwrap_or(0);
+        let said = self.encoding.decode(value).into_owned();
         // A value that is itself the name of a system needs no entry.
-        let named = std::str::from_utf8(value).ok().filter(|v| !v.is_empty()).and_then(|v| self.engine.translator(self.options(v)).ok());
-        let at = match named {
-            Some(translator) if self.translators.len() < 250 => {
-                self.translators.push(Some(translator));
-                self.translators.len() - 1
-            }
-            _ => unknown,
+        let named = (!said.is_empty()).then(|| self.engine.translator(self.options(&said)).ok()).flatten();
+        let source = match named {
+            Some(translator) => Some(Source::System(translator.into())),
+            None => ledger.tells_apart(&said).then(|| Source::None(said)),
         };
-        if self.by_value.len() < MOST_ANSWERS {
-            self.by_value.insert(value.into(), at as u8);
+        match source.filter(|_| self.sources.len() < usize::from(u8::MAX)) {
+            Some(source) => {
+                let at = self.sources.len() as u8;
+                self.sources.push(source);
+                self.by_value.insert(value.into(), at);
+                at
+            }
+            None => {
+                // There may be any number of them, of any length.
+                if self.by_value.len() < MOST_ANSWERS && value.len() <= LONGEST_VALUE {
+                    self.by_value.insert(value.into(), NONE_OF_MANY);
+                }
+                NONE_OF_MANY
+            }
         }
-        at as u8
     }
 
-    /// The alias of the system that a value of the source column means; nothing, if it means none.
-    pub fn system(&mut self, value: &[u8]) -> &str {
-        let source = usize::from(self.source(value));
-        self.translators.get(source).and_then(Option::as_ref).map_or("", |t| t.source().alias())
-    }
-
-    /// Where the answer to a key may be at hand.
+    /// The answers to some keys, if they are at hand; they count as given.
     #[inline]
-    pub fn look(&self, data: &[u8], start: usize, length: usize) -> Looked {
-        self.memo.look(data, start, length)
+    pub fn take(&mut self, keys: &mut [Looked], hits: &mut [Option<Hit>]) {
+        self.memo.probe(keys);
+        for (key, hit) in keys.iter().zip(hits) {
+            *hit = self.memo.take(*key);
+        }
     }
 
-    /// The answer, if it is at hand; it counts as given.
-    #[inline]
-    pub fn take(&mut self, looked: Looked) -> Option<Hit> {
-        self.memo.take(looked)
+    /// The answer to a key, if it is at hand; it counts as given.
+    pub fn take_one(&mut self, key: &[u8]) -> Option<Hit> {
+        let mut hit = None;
+        self.take(&mut [Looked::new(key, 0, key.len())], std::slice::from_mut(&mut hit));
+        hit
     }
 
     /// Forgets the answers if those to this many cells more were too many. Those that are taken until the next call stay.
@@ -261,12 +308,18 @@ impl<'e> Answers<'e> {
 
     /// The codes beyond the first of a cell.
     pub fn further(&self, hit: Hit) -> &[Further] {
-        &self.counted[hit.answer as usize].further
+        &self.counted[hit.answer() as usize].further
+    }
+
+    /// Where the codes of a cell are counted, in their order.
+    pub fn tallies_of(&self, hit: Hit) -> impl Iterator<Item = u32> {
+        let counted = &self.counted[hit.answer() as usize];
+        counted.first.iter().chain(counted.further.iter().map(|f| &f.0)).map(|place| place.tally)
     }
 
     /// Of the first code, for the sample.
     pub fn tally_of(&self, hit: Hit) -> Option<u32> {
-        self.counted[hit.answer as usize].first.map(|place| place.tally)
+        self.counted[hit.answer() as usize].first.map(|place| place.tally)
     }
 
     /// Brings into the ledger how often each answer was given.
@@ -294,11 +347,11 @@ impl<'e> Answers<'e> {
 
     /// The answer for a key that is not at hand; it counts as given.
     #[cold]
-    pub fn ask(&mut self, key: &[u8], cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> Hit {
+    pub fn ask(&mut self, key: &[u8], cell: &[u8], context: Context<'_>, ledger: &mut Ledger) -> Hit {
         let answer = match self.places.get(key) {
             Some(&answer) => answer,
             None => {
-                let (given, counted) = self.make_once(cell, source, context, ledger);
+                let (given, counted) = self.make_once(cell, context, ledger);
                 let (answer, kept) = self.memo.add(key, given);
                 self.counted.push(counted);
                 if !kept {
@@ -311,13 +364,13 @@ impl<'e> Answers<'e> {
     }
 
     /// Makes an answer, or finds that which another spelling of the code was given: most codes are spelt in two ways or more.
-    fn make_once(&mut self, cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {
+    fn make_once(&mut self, cell: &[u8], context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {
         let spelling = self.spelling(cell, context);
         if let Some((concept, repair)) = spelling {
             if let Some(&(given, tally)) = self.spelt.get(&concept) {
                 return (given, Counted { first: Some(ledger.spelling(tally, repair)), further: Box::default() });
             }
-            let (given, counted) = self.make(cell, source, context, ledger);
+            let (given, counted) = self.make(cell, context, ledger);
             // The code stands in the output as it was spelt.
             let is_copied = self.spec.unsettled == Unsettled::Source && given.flags() & SETTLED == 0;
             if let Some(place) = counted.first.filter(|_| !is_copied) {
@@ -325,39 +378,49 @@ impl<'e> Answers<'e> {
             }
             return (given, counted);
         }
-        self.make(cell, source, context, ledger)
+        self.make(cell, context, ledger)
     }
 
     /// The one code in a cell, where its answer depends on nothing else.
     fn spelling(&self, cell: &[u8], context: Context<'_>) -> Option<((u16, u32), Repair)> {
-        let [Some(translator)] = &self.translators[..] else { return None };
+        let [Source::System(translator)] = &self.sources[..] else { return None };
         let is_alone = self.spec.split.is_none() && context.date.is_none() && context.text.is_none() && *context.facts == Facts::default();
         let text = Some(self.encoding.decode(cell)).filter(|_| is_alone)?;
         let (concept, repairs) = translator.spelling(&text)?;
         Some(((concept.system().ordinal(), concept.ordinal()), repair(&repairs, &text)))
     }
 
-    fn make(&mut self, cell: &[u8], source: u8, context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {
+    /// The codes of a cell, and empty places between them. The only one may have blanks around it.
+    pub fn parts<'t>(&self, text: &'t str) -> SmallVec<[&'t str; 1]> {
+        let Some(split) = &self.spec.split else { return smallvec![text] };
+        // A blank beside what parts codes is no damage.
+        let mut parts: SmallVec<[&str; 1]> = text.split(split.as_str()).map(str::trim).collect();
+        // An empty place stays one: `a||b` may stand beside another list of three. Of blanks there may be any number.
+        if split.trim().is_empty() {
+            parts.retain(|part| !part.is_empty());
+        }
+        // Only separators: nothing to ask, and nothing that may vanish either.
+        if parts.iter().all(|part| part.is_empty()) {
+            parts = smallvec![text];
+        }
+        parts
+    }
+
+    fn make(&mut self, cell: &[u8], context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {
         if cell.trim_ascii().is_empty() {
             return (self.write([""; 5]).counting(0, BLANK), Counted { first: None, further: Box::default() });
         }
         let text = self.encoding.decode(cell);
         let between = self.spec.split.as_deref().unwrap_or(" ");
-        let mut parts: SmallVec<[&str; 1]> = match &self.spec.split {
-            // A blank beside what parts codes is no damage.
-            Some(split) => text.split(split.as_str()).map(str::trim).collect(),
-            None => smallvec![&*text],
+        let parts = self.parts(&text);
+        let tally = |(at, part): (usize, &&str)| match context.sources {
+            _ if part.is_empty() => None,
+            [only] => Some(self.tally(part, *only, context)),
+            each if each.len() == parts.len() => Some(self.tally(part, each[at], context)),
+            // Which is whose, nobody knows.
+            each => Some((Tally::without_system(part, format!("{} code systems for {} codes", each.len(), parts.len())), None)),
         };
-        // An empty place stays one: `a||b` may stand beside another list of three. Of blanks there may be any number.
-        if between.trim().is_empty() {
-            parts.retain(|part| !part.is_empty());
-        }
-        // Only separators: nothing to ask, and nothing that may vanish either.
-        if parts.iter().all(|part| part.is_empty()) {
-            parts = smallvec![&*text];
-        }
-        let tallies: SmallVec<[Option<(Tally, Repair)>; 1]> =
-            parts.iter().map(|part| (!part.is_empty()).then(|| self.tally(part, source, context))).collect();
+        let tallies: SmallVec<[Option<(Tally, Repair)>; 1]> = parts.iter().enumerate().map(tally).collect();
         // `map|version` would be two of what `|` parts.
         let map = |t: &Tally| if between.contains('|') { t.map.replace('|', "@").into() } else { t.map.clone() };
         let maps: SmallVec<[CompactString; 1]> =
@@ -415,14 +478,10 @@ impl<'e> Answers<'e> {
         if let Some(words) = &self.words {
             return (words.tally(code), None);
         }
-        let Some(Some(translator)) = self.translators.get(usize::from(source)) else {
-            let said = self.encoding.decode(context.from);
-            let message = match said.trim() {
-                "" => String::from("the record says no code system"),
-                name => format!("no code system `{name}`"),
-            };
-            let outcome = Some(Outcome::UnknownSystem);
-            return (Tally { code: code.trim().into(), outcome, message, ..Tally::default() }, None);
+        let translator = match self.sources.get(usize::from(source)) {
+            Some(Source::System(translator)) => translator,
+            Some(Source::None(value)) => return (Tally::of_no_system(code, value), None),
+            _ => return (Tally::without_system(code, String::from("no code system of one of many other names")), None),
         };
         let asked = Asked { code, date: context.date, facts: context.facts, text: context.text };
         let t = translator.translate(&asked);
@@ -470,10 +529,12 @@ fn has_policy(spec: &CodeColumn) -> bool {
     spec.policy != Policy::Review || spec.is_text()
 }
 
-/// A field of delimited text, quoted if it has to be. Where quotes are only characters, what would break the record becomes a blank.
+/// A field of delimited text, quoted if it has to be. Where quotes are only characters, what would break the record becomes a
+/// blank; where blanks part fields, a `+`.
 pub(super) fn delimited(value: impl AsRef<[u8]>, delimiter: u8, quote: Option<u8>, out: &mut Vec<u8>) {
     let value = value.as_ref();
     let breaks = |b: u8| b == delimiter || b == b'\n' || b == b'\r';
+    let instead = if delimiter == b' ' { b'+' } else { b' ' };
     match quote {
         Some(q) if value.iter().any(|b| breaks(*b) || *b == q) => {
             out.push(q);
@@ -485,7 +546,7 @@ pub(super) fn delimited(value: impl AsRef<[u8]>, delimiter: u8, quote: Option<u8
             }
             out.push(q);
         }
-        None if value.iter().any(|b| breaks(*b)) => out.extend(value.iter().map(|&b| if breaks(b) { b' ' } else { b })),
+        None if value.iter().any(|b| breaks(*b)) => out.extend(value.iter().map(|&b| if breaks(b) { instead } else { b })),
         _ => out.extend_from_slice(value),
     }
 }
@@ -570,7 +631,10 @@ fn options(t: &Translation<'_>) -> String {
     let mut count = 0;
     for (s, scenario) in t.scenarios.iter().enumerate() {
         for (g, group) in scenario.groups.iter().enumerate() {
-            for (o, option) in group.options.iter().enumerate() {
+            // As the map orders them; the words of a record may order them otherwise.
+            let mut options: SmallVec<[&Target<'_>; 4]> = group.options.iter().collect();
+            options.sort_by_key(|option| option.priority);
+            for (o, option) in options.into_iter().enumerate() {
                 if count == MOST_OPTIONS {
                     let rest = t.targets().count() - count;
                     return format!("{text} ... {rest} more");
@@ -619,5 +683,8 @@ mod tests {
         assert_eq!(field("I10", Some(b'"')), "I10");
         assert_eq!(field("a,\"b\"", Some(b'"')), "\"a,\"\"b\"\"\"");
         assert_eq!(field("a,b", None), "a b");
+        let mut out = Vec::new();
+        delimited("E11.9 Z79.4", b' ', None, &mut out);
+        assert_eq!(out, b"E11.9+Z79.4");
     }
 }

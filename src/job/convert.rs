@@ -5,7 +5,7 @@ use super::duplicates::Duplicates;
 #[cfg(feature = "parquet")]
 use super::format::columnar::Table;
 use super::format::delimited::Delimited;
-use super::format::ndjson::Ndjson;
+use super::format::ndjson::{self, Ndjson};
 use super::input::{Input, InputFacts, TextEncoding, display_name};
 use super::ledger::Ledger;
 use super::output::{self, Output, OutputFacts, OutputState, Stopped, part_of};
@@ -16,7 +16,8 @@ use super::work::{Layout, Work, appended};
 use super::{Error, places, resume};
 use crate::engine::Engine;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// What came of a job.
 #[derive(Clone, Debug)]
@@ -33,6 +34,8 @@ pub struct Run {
     pub index: String,
     /// Digest of the reviewers' decisions that were asked.
     pub decisions: Option<String>,
+    /// What [`Job::resume`] knows the run by; empty where it cannot be gone on with.
+    pub identity: String,
     /// What was converted, by whom and how, in words: column, systems, policy.
     pub columns: Vec<ColumnFacts>,
     pub format: RecordFormat,
@@ -71,7 +74,7 @@ pub struct Progress {
 /// Everything that keeps the whole from being done; then nothing is in place. Bad records and unsettled codes are no errors, they are
 /// in the [`Run::ledger`].
 pub fn convert(job: &Job, engine: &Engine, progress: &mut dyn FnMut(Progress)) -> Result<Run, Error> {
-    let clock = std::time::Instant::now();
+    let clock = Instant::now();
     job.check()?;
     let job = &places::checked(job)?;
     let format = job.records();
@@ -88,9 +91,7 @@ pub fn convert(job: &Job, engine: &Engine, progress: &mut dyn FnMut(Progress)) -
         }
         Err(stopped) => {
             let (error, output) = *stopped;
-            // What a full disk stopped can go on when there is room.
-            let goes_on = matches!(error, Error::DiskFull { .. }) && clock.elapsed() >= job.checkpoint;
-            if !goes_on {
+            if !stage.goes_on(&error) {
                 output.into_iter().for_each(Output::discard);
                 work.discard();
                 stage.discard();
@@ -116,8 +117,9 @@ fn prepare<'e>(job: &Job, engine: &'e Engine, format: RecordFormat) -> Result<(S
     if matches!(format, RecordFormat::Parquet | RecordFormat::Arrow) {
         return prepare_table(job, engine, format);
     }
-    let input = Input::open(&job.input, job.encoding.as_deref())?;
+    let mut input = Input::open(&job.input, job.encoding.as_deref())?;
     if matches!(format, RecordFormat::Ndjson) {
+        input.encoding = ndjson::encoding(job, input.encoding)?;
         if input.sample.iter().all(u8::is_ascii_whitespace) {
             return Err(Error::Empty { file });
         }
@@ -213,6 +215,7 @@ fn balance(
                 duplicates,
                 index: engine.index().fingerprint(),
                 decisions: engine.overlay().map(|decisions| decisions.digest()),
+                identity: work.identity.clone(),
                 format,
                 started: work.started.parse().unwrap_or_else(|_| jiff::Timestamp::now()),
                 seconds: 0.0,
@@ -221,6 +224,16 @@ fn balance(
             Ok((output, run))
         }
     }
+}
+
+/// Whoever goes on until all is done has to learn that it is: the report in its place is of this very run, and so is the output.
+fn refuse_if_done(job: &Job, identity: &str) -> Result<(), Error> {
+    let found = job.report.as_deref().and_then(|report| super::report::document(report).ok());
+    let Some(document) = found.filter(|d| d.run.identity == identity) else { return Ok(()) };
+    let is_there = |path: &Path, hash: &str| super::report::hash_of(path).is_ok_and(|found| found.as_deref() == Some(hash));
+    let rejects = document.rejects.as_ref().zip(places::rejects(job));
+    let is_done = is_there(&job.output, &document.output.blake3) && rejects.is_none_or(|(part, path)| is_there(&path, &part.blake3));
+    if is_done { Err(Error::Done(Box::new(document))) } else { Ok(()) }
 }
 
 /// What stands beside the places of output and report until they are complete.
@@ -233,12 +246,16 @@ struct Stage {
     state: Option<PathBuf>,
     /// How far an earlier run had come.
     begun: Option<OutputState>,
+    since: Instant,
+    checkpoint: Duration,
 }
 
 impl Stage {
     /// Takes up what a killed run left, or clears it away.
     fn begin(job: &Job, work: &mut Work<'_>, engine: &Engine) -> Result<Stage, Error> {
-        let mut stage = Stage { report: job.report.as_deref().map(part_of), lock: None, state: resume::place(job), begun: None };
+        let report = job.report.as_deref().map(part_of);
+        let mut stage =
+            Stage { report, lock: None, state: resume::place(job), begun: None, since: Instant::now(), checkpoint: job.checkpoint };
         work.started = jiff::Timestamp::now().to_string();
         if stage.state.is_some() {
             output::check_free(&job.output)?;
@@ -250,6 +267,7 @@ impl Stage {
         places::check_leavings(job)?;
         let Some(place) = &stage.state else {
             stage.lock(job)?;
+            places::clear_rejects(job);
             stage.clear()?;
             return Ok(stage);
         };
@@ -262,6 +280,9 @@ impl Stage {
                 });
             }
             let found = resume::read(place, &work.identity)?;
+            if found.is_none() {
+                refuse_if_done(job, &work.identity)?;
+            }
             if let (Some(_), Some(report), Some(staged)) = (&found, &job.report, &stage.report)
                 && report.join("report.json").is_file()
             {
@@ -313,7 +334,11 @@ impl Stage {
             resume::begin(place, &work.state())?;
             resume::complete(place, &OutputState::default())?;
         }
-        Output::create(&job.output, encoding, job.sync)
+        let output = Output::create(&job.output, encoding, job.sync)?;
+        if job.remove_old {
+            output.remove_old()?;
+        }
+        Ok(output)
     }
 
     /// The report first, the output last: where the output stands, everything does.
@@ -321,9 +346,11 @@ impl Stage {
         let document = match self.report.as_ref().map(|folder| super::report::write(folder, job, engine, run)).transpose() {
             Ok(document) => document,
             Err(e) => {
-                output.discard();
-                rejects.into_iter().for_each(Output::discard);
-                self.discard();
+                if !self.goes_on(&e) {
+                    output.discard();
+                    rejects.into_iter().for_each(Output::discard);
+                    self.discard();
+                }
                 return Err(e);
             }
         };
@@ -336,6 +363,17 @@ impl Stage {
             resume::clear(state);
         }
         Ok(document)
+    }
+
+    /// Whether what was written stays for a run that goes on (`--resume`). After a full or failing disk it can, if something was noted. What a
+    /// run had gone on with already is kept whatever came after it: it may be hours of work.
+    fn goes_on(&self, error: &Error) -> bool {
+        match error {
+            Error::Changed { .. } => false,
+            _ if self.begun.is_some() => true,
+            Error::DiskFull { .. } | Error::Io { .. } => self.state.is_some() && self.since.elapsed() >= self.checkpoint,
+            _ => false,
+        }
     }
 
     fn discard(&self) {

@@ -6,7 +6,8 @@ use super::Error;
 use super::format::delimited::{BOM, Delimited, Records};
 use super::input::{Input, display_name};
 use super::spec::Job;
-use super::work::lines;
+use super::wait::receive;
+use super::work::{breaks, lines};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
@@ -118,13 +119,20 @@ impl Cutter {
             Ending::Line => memchr::memrchr(b'\n', data).map_or(0, |end| end + 1),
         };
         cut.end = cut.start + used;
+        if used > self.max_record
+            && let Some(start) = self.too_long(&cut)
+        {
+            return Err(self.record_too_long(&cut.data()[..start]));
+        }
         self.carry.clear();
         self.carry.extend_from_slice(&cut.bytes[cut.end..]);
         self.look_at = self.carry.len() * 2;
-        self.unclean = !clean && !self.carry.is_empty();
+        // Where no record ended, what was carried before is carried still.
+        if used > 0 {
+            self.unclean = !clean && !self.carry.is_empty();
+        }
         if self.carry.len() > self.max_record {
-            let line = self.first_line + lines(cut.data());
-            return Err(Error::RecordTooLong { file: display_name(&self.path), line, limit: self.max_record });
+            return Err(self.record_too_long(cut.data()));
         }
         if used == 0 {
             self.reuse(cut);
@@ -134,6 +142,32 @@ impl Cutter {
         cut.lines = lines(cut.data());
         self.first_line += cut.lines;
         Ok(Some(cut))
+    }
+}
+
+impl Cutter {
+    /// Where the first record begins that is longer than a record may be, the end of its last line apart: wherever blocks end, it is refused.
+    fn too_long(&self, cut: &Cut) -> Option<usize> {
+        let data = cut.data();
+        let is_too_long = |start: usize, next: usize| {
+            let record = &data[start..next];
+            record.strip_suffix(b"\n").unwrap_or(record).len() > self.max_record
+        };
+        match self.ending {
+            Ending::Delimited(_) => cut.records.find_by_place(cut.mark, is_too_long),
+            Ending::Line => {
+                let ends = memchr::memchr_iter(b'\n', data).map(|end| end + 1).chain([data.len()]);
+                let mut at = 0;
+                ends.map(|next| (std::mem::replace(&mut at, next), next))
+                    .find(|&(start, next)| is_too_long(start, next))
+                    .map(|(start, _)| start)
+            }
+        }
+    }
+
+    /// Such a record begins behind these.
+    fn record_too_long(&self, before: &[u8]) -> Error {
+        Error::RecordTooLong { file: display_name(&self.path), line: self.first_line + breaks(before), limit: self.max_record }
     }
 }
 
@@ -173,7 +207,7 @@ impl<'s> Ahead<'s> {
         let reader = scope.spawn(move || {
             loop {
                 if cutter.spare.is_empty() {
-                    match take_empty.recv() {
+                    match receive(&take_empty) {
                         Ok(cut) => cutter.reuse(cut),
                         Err(_) => return cutter,
                     }
@@ -202,7 +236,7 @@ impl<'s> Ahead<'s> {
 
 impl Cuts for Ahead<'_> {
     fn next(&mut self) -> Result<Option<Cut>, Error> {
-        self.full.recv().ok().transpose()
+        receive(&self.full).ok().transpose()
     }
     fn reuse(&mut self, cut: Cut) {
         // The reader may have come to its end; then nobody needs the buffer.

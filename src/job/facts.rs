@@ -1,14 +1,13 @@
 //! What a record says beside its codes: date of service, age, sex, its own words, and which system its codes are of.
 //!
-//! An answer may depend on all of it, so [`RowFacts`] also makes the part of the memo's key that stands for them: a day only by the
-//! releases between which it lies, a text only by its hash.
+//! An answer may depend on all of it, so [`RowFacts`] also makes the part of the memo's key that stands for them: a day only by
+//! those between which it lies on which some answer becomes another, a text only by its hash.
 
 use super::Error;
 use super::input::TextEncoding;
 use super::ledger::RejectReason;
 use super::spec::Job;
 use crate::engine::{Age, Facts, Sex};
-use crate::index::CodeSystem;
 use crate::model::Date;
 use hashbrown::HashMap;
 use std::borrow::Cow;
@@ -47,10 +46,10 @@ impl RowFacts {
         })
     }
 
-    /// Once the systems are known whose releases part the days.
-    pub fn prepare<'e>(&mut self, systems: impl Iterator<Item = CodeSystem<'e>>) {
+    /// Once it is known what is asked: the days on which an answer may become another.
+    pub fn prepare(&mut self, turns: impl FnOnce() -> Vec<Date>) {
         if self.date_at.is_some() {
-            self.dates = Dates::new(systems);
+            self.dates = Dates::new(turns());
         }
     }
 
@@ -71,7 +70,10 @@ impl RowFacts {
         if let Some(place) = self.date_at {
             let (date, class) = self.dates.find(&field(place)).ok_or(RejectReason::Date)?;
             self.date = date;
-            self.key.extend_from_slice(&class.to_le_bytes());
+            self.key.extend_from_slice(&(class as u16).to_le_bytes());
+            if self.dates.is_many {
+                self.key.extend_from_slice(&((class >> 16) as u16).to_le_bytes());
+            }
         }
         if let Some(place) = self.sex_at {
             let cell = field(place);
@@ -110,33 +112,24 @@ impl RowFacts {
 }
 
 /// A date, if one was given, and between which turns it lies.
-type DateClass = (Option<Date>, u16);
+type DateClass = (Option<Date>, u32);
 
-/// Dates of service. What an answer depends on is not the day, but between which releases it lies.
+/// Dates of service. What an answer depends on is not the day, but between which releases, and times of rows, it lies.
 #[derive(Default)]
 struct Dates {
-    /// Days on which some code began or ceased to be one.
+    /// Days on which an answer may become another, in order.
     turns: Vec<Date>,
+    /// More than two bytes of a key tell from each other.
+    is_many: bool,
     known: HashMap<Box<[u8]>, Option<DateClass>, foldhash::fast::FixedState>,
 }
 
 impl Dates {
-    fn new<'e>(systems: impl Iterator<Item = CodeSystem<'e>>) -> Dates {
-        let mut turns = Vec::new();
-        let mut seen = Vec::new();
-        for system in systems {
-            if seen.contains(&system.ordinal()) {
-                continue;
-            }
-            seen.push(system.ordinal());
-            for validity in system.concepts().flat_map(|c| c.validity()) {
-                turns.extend(validity.from);
-                turns.extend(validity.to.and_then(|to| to.tomorrow().ok()));
-            }
-            turns.sort_unstable();
-            turns.dedup();
-        }
-        Dates { turns, known: HashMap::default() }
+    fn new(mut turns: Vec<Date>) -> Dates {
+        turns.sort_unstable();
+        turns.dedup();
+        let is_many = turns.len() >= usize::from(u16::MAX);
+        Dates { turns, is_many, known: HashMap::default() }
     }
 
     /// The date and its class; `None` for what is no date. A blank is no date given.
@@ -147,7 +140,7 @@ impl Dates {
         let text = String::from_utf8_lossy(cell);
         let found = match text.trim() {
             "" => Some((None, 0)),
-            text => date(text).map(|d| (Some(d), self.turns.partition_point(|t| *t <= d) as u16 + 1)),
+            text => date(text).map(|d| (Some(d), self.turns.partition_point(|t| *t <= d) as u32 + 1)),
         };
         if self.known.len() >= MOST_DATES {
             self.known.clear();

@@ -4,6 +4,7 @@
 
 use super::Error;
 use encoding_rs::Encoding;
+use flate2::bufread::GzDecoder;
 use std::fs::{File, Metadata};
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -106,6 +107,8 @@ pub struct InputFacts {
     pub hash: String,
     pub encoding: &'static str,
     pub compression: Option<&'static str>,
+    /// It came through a pipe.
+    pub piped: bool,
 }
 
 /// The input, opened and looked at.
@@ -138,7 +141,7 @@ impl Input {
         let mut raw = BufReader::with_capacity(1 << 16, Hashing { inner: raw, tally: tally.clone() });
         let magic = raw.fill_buf().map_err(|e| Error::io("read", path, e))?;
         let (mut reader, compression): (Box<dyn Read + Send>, _) = if magic.starts_with(&[0x1f, 0x8b]) {
-            (Box::new(flate2::bufread::MultiGzDecoder::new(raw)), Some("gzip"))
+            (Box::new(Gzip { member: Some(GzDecoder::new(raw)) }), Some("gzip"))
         } else if magic.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
             (Box::new(zstd::Decoder::with_buffer(raw).map_err(|e| Error::io("read", path, e))?), Some("zstd"))
         } else {
@@ -165,7 +168,11 @@ impl Input {
         let (reader, sample): (Box<dyn Read + Send>, _) = match encoding {
             TextEncoding::Utf16 { big_endian } => {
                 let mut text = Vec::new();
-                let _ = FromUtf16::new(Cursor::new(&sample[..sample.len() & !3]), big_endian).read_to_end(&mut text);
+                let mut begin = FromUtf16::new(Cursor::new(&sample), big_endian);
+                begin.may_be_torn = true;
+                if let Err(e) = begin.read_to_end(&mut text) {
+                    return Err(Error::Encoding { file: name, what: format!("{e}; mend or fetch the file again") });
+                }
                 (Box::new(FromUtf16::new(reader, big_endian)), text)
             }
             _ => (reader, sample),
@@ -198,7 +205,8 @@ impl Input {
                 return Err(Error::Changed { file: name });
             }
         }
-        Ok(InputFacts { name, bytes, hash, encoding: self.encoding.name(), compression: self.compression })
+        let piped = !self.metadata.as_ref().is_some_and(Metadata::is_file);
+        Ok(InputFacts { name, bytes, hash, encoding: self.encoding.name(), compression: self.compression, piped })
     }
 
     /// Passes over text that is done; what is read of the file for it is counted and hashed.
@@ -281,6 +289,42 @@ impl<R: Read> Read for Hashing<R> {
     }
 }
 
+/// The members of a gzip file, one behind the other. Zeros behind the last are padding, as `gzip` has it (tapes have blocks).
+struct Gzip<R> {
+    member: Option<GzDecoder<R>>,
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while let Some(mut member) = self.member.take() {
+            let read = member.read(buffer);
+            if buffer.is_empty() || !matches!(read, Ok(0)) {
+                self.member = Some(member);
+                return read;
+            }
+            let mut rest = member.into_inner();
+            let mut is_padded = false;
+            let more = loop {
+                let bytes = match rest.fill_buf() {
+                    Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                    bytes => bytes?,
+                };
+                let zeros = bytes.iter().take_while(|b| **b == 0).count();
+                if zeros == 0 {
+                    break !bytes.is_empty();
+                }
+                is_padded = true;
+                rest.consume(zeros);
+            };
+            if more && is_padded {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "there is more behind the zeros that follow a gzip member"));
+            }
+            self.member = more.then(|| GzDecoder::new(rest));
+        }
+        Ok(0)
+    }
+}
+
 /// UTF-16 to UTF-8. What is not UTF-16 is an error: it could not be written again as it came.
 struct FromUtf16<R> {
     inner: R,
@@ -289,11 +333,15 @@ struct FromUtf16<R> {
     text: Vec<u8>,
     given: usize,
     end: bool,
+    /// Bytes that are done.
+    passed: u64,
+    /// It is the beginning of a text, and may end within a character.
+    may_be_torn: bool,
 }
 
 impl<R: Read> FromUtf16<R> {
     fn new(inner: R, big_endian: bool) -> FromUtf16<R> {
-        FromUtf16 { inner, big_endian, raw: Vec::new(), text: Vec::new(), given: 0, end: false }
+        FromUtf16 { inner, big_endian, raw: Vec::new(), text: Vec::new(), given: 0, end: false, passed: 0, may_be_torn: false }
     }
 
     fn more(&mut self) -> io::Result<()> {
@@ -308,16 +356,19 @@ impl<R: Read> FromUtf16<R> {
             |pair: &[u8]| if self.big_endian { u16::from_be_bytes([pair[0], pair[1]]) } else { u16::from_le_bytes([pair[0], pair[1]]) };
         let mut whole = self.raw.len() & !1;
         // The first half of a pair waits for the second.
-        if !self.end && whole >= 2 && (0xd800..0xdc00).contains(&unit(&self.raw[whole - 2..])) {
+        if (!self.end || self.may_be_torn) && whole >= 2 && (0xd800..0xdc00).contains(&unit(&self.raw[whole - 2..])) {
             whole -= 2;
         }
         let mut utf8 = [0; 4];
+        let mut at = self.passed;
         for c in char::decode_utf16(self.raw[..whole].chunks_exact(2).map(unit)) {
-            let c = c.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("not UTF-16 ({e})")))?;
+            let c = c.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("byte {at} of the text is not UTF-16 ({e})")))?;
+            at += 2 * c.len_utf16() as u64;
             self.text.extend_from_slice(c.encode_utf8(&mut utf8).as_bytes());
         }
         self.raw.drain(..whole);
-        if self.end && !self.raw.is_empty() {
+        self.passed += whole as u64;
+        if self.end && !self.raw.is_empty() && !self.may_be_torn {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "half a UTF-16 character at the end"));
         }
         Ok(())

@@ -6,17 +6,27 @@
 use super::Error;
 use crate::engine::{Outcome, TargetState};
 use compact_str::CompactString;
-use hashbrown::HashTable;
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashTable};
 use std::collections::BTreeMap;
 use std::hash::BuildHasher;
 
 /// Distinct codes that are kept apart; beyond (a column of free text, say) they are counted together by outcome.
 const MOST_TALLIES: usize = 200_000;
 
+/// Sets of options of one unsettled code that are kept apart; the words of records may make one for each.
+const MOST_READINGS: u32 = 50;
+
+/// Values of source columns that mean no system and are told apart. There are few, or the column is another than was meant.
+const MOST_UNHEARD: usize = 40;
+
+/// What stands in the place of distinct codes that are counted together.
+pub(super) const OTHERS: &str = "(others)";
+
 /// Characters of a code and of a message that are kept.
 const MOST_QUOTED: usize = 1000;
 
-/// One distinct code with one outcome. There may be as many as the cap allows, and most of these texts are short: they lie in place.
+/// One distinct code with one outcome and, where it is unsettled, one set of options. There may be as many as the cap allows, and most of these texts are short: they lie in place.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Tally {
     /// The system's alias; empty if a record named none that is known.
@@ -49,6 +59,29 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// A code of which nobody knows whose it is, and why.
+    pub(super) fn without_system(code: &str, why: String) -> Tally {
+        Tally { code: code.trim().into(), outcome: Some(Outcome::UnknownSystem), message: why, ..Tally::default() }
+    }
+
+    /// A code of what the source column calls so.
+    pub(super) fn of_no_system(code: &str, value: &str) -> Tally {
+        let why = if value.is_empty() { String::from("the record says no code system") } else { format!("no code system `{value}`") };
+        Tally::without_system(code, why)
+    }
+
+    /// What the source column says that means no system.
+    pub(super) fn no_system(&self) -> Option<&str> {
+        let is_one = self.outcome == Some(Outcome::UnknownSystem);
+        let value = self.message.strip_prefix("no code system `").filter(|_| is_one)?;
+        Some(value.strip_suffix('`').unwrap_or(value))
+    }
+
+    /// Whether it is of one code of the system.
+    pub(super) fn is_one_code(&self) -> bool {
+        self.known && self.code != OTHERS
+    }
+
     /// What is written of the outcome: one that is taken elsewhere, and here by nobody, has a name of its own.
     pub fn outcome_code(&self) -> &'static str {
         match self.outcome {
@@ -233,6 +266,9 @@ pub struct Ledger {
     pub facts_not_understood: BTreeMap<String, u64>,
     /// Whether some distinct codes were counted together.
     pub crowded: bool,
+    /// Values of source columns that mean no system, the first that came.
+    #[serde(default)]
+    pub unheard: Vec<String>,
     #[serde(skip)]
     places: Places,
 }
@@ -243,6 +279,8 @@ pub struct Ledger {
 struct Places {
     tallies: HashTable<(u64, u32)>,
     repaired: HashTable<(u64, u32)>,
+    /// By the hash of an unsettled code: how many tallies it has.
+    readings: HashMap<u64, u32, FixedState>,
 }
 
 impl PartialEq for Places {
@@ -274,6 +312,9 @@ impl Ledger {
     fn note_tally(&mut self, at: usize) {
         let hash = tally_hash(&self.tallies[at]);
         self.places.tallies.insert_unique(hash, (hash, at as u32), |&(hash, _)| hash);
+        if !self.tallies[at].settled {
+            *self.places.readings.entry(code_hash(&self.tallies[at])).or_default() += 1;
+        }
     }
 
     fn note_repaired(&mut self, at: usize) {
@@ -329,6 +370,16 @@ impl Ledger {
         }
     }
 
+    /// Whether a value of a source column that means no system is told from others.
+    pub(super) fn tells_apart(&mut self, value: &str) -> bool {
+        let is_told = self.unheard.iter().any(|heard| heard == value);
+        if !is_told && self.unheard.len() < MOST_UNHEARD && shortened(value).is_none() {
+            self.unheard.push(value.to_owned());
+            return true;
+        }
+        is_told
+    }
+
     /// The place of the repair that is like this one but for its count.
     fn repair(&mut self, mut repaired: Repaired) -> u32 {
         let find = |repaired: &Repaired| {
@@ -341,7 +392,7 @@ impl Ledger {
             return at;
         }
         if self.repaired.len() >= MOST_TALLIES {
-            repaired.given = CompactString::const_new("(others)");
+            repaired.given = CompactString::const_new(OTHERS);
             if let Some(at) = find(&repaired) {
                 return at;
             }
@@ -352,16 +403,22 @@ impl Ledger {
     }
 
     /// The place of the tally that is like this one but for its count.
-    fn tally(&mut self, tally: Tally) -> u32 {
+    fn tally(&mut self, mut tally: Tally) -> u32 {
         if let Some(at) = self.find(&tally) {
             return at;
+        }
+        if !tally.settled && self.places.readings.get(&code_hash(&tally)).is_some_and(|readings| *readings >= MOST_READINGS) {
+            (tally.options, tally.message) = (String::new(), String::from("other options than those listed"));
+            if let Some(at) = self.find(&tally) {
+                return at;
+            }
         }
         let tally = if self.tallies.len() < MOST_TALLIES {
             tally
         } else {
             self.crowded = true;
             let others = Tally {
-                code: CompactString::const_new("(others)"),
+                code: CompactString::const_new(OTHERS),
                 options: String::new(),
                 message: String::new(),
                 target: CompactString::default(),
@@ -404,11 +461,12 @@ impl Ledger {
     }
 }
 
-/// Whether two tallies are one: they differ in nothing but what follows from the rest, and in their counts.
+/// Whether two tallies are one: they differ in their counts alone.
 fn is_same(a: &Tally, b: &Tally) -> bool {
     (a.outcome, a.known, a.settled) == (b.outcome, b.known, b.settled)
         && [&a.code, &a.target, &a.system, &a.to, &a.relationship, &a.map, &a.target_state, &a.policy]
             == [&b.code, &b.target, &b.system, &b.to, &b.relationship, &b.map, &b.target_state, &b.policy]
+        && [&a.options, &a.message] == [&b.options, &b.message]
 }
 
 /// The beginning of a text that is too long to be quoted; a field may have megabytes.
@@ -426,13 +484,34 @@ fn tally_hash(t: &Tally) -> u64 {
     hash(&(&*t.code, &*t.target, &*t.policy))
 }
 
+fn code_hash(t: &Tally) -> u64 {
+    hash(&(&*t.system, &*t.code, &*t.to, t.outcome, &*t.map))
+}
+
 fn hash(key: &impl std::hash::Hash) -> u64 {
-    foldhash::fast::FixedState::default().hash_one(key)
+    FixedState::default().hash_one(key)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_has_only_so_many_sets_of_options() {
+        let mut ledger = Ledger::new([String::from("dx")]);
+        let of =
+            |code: &str, n: u32| Tally { code: code.into(), outcome: Some(Outcome::Unmapped), options: n.to_string(), ..Tally::default() };
+        let places: Vec<u32> = (0..2 * MOST_READINGS).map(|n| ledger.place(of("27447", n), None).tally).collect();
+        assert_eq!(places[..50], (0..50).collect::<Vec<_>>());
+        assert!(places[50..].iter().all(|place| *place == 50), "{places:?}");
+        assert_eq!(ledger.place(of("27130", 99), None).tally, 51, "another code has its own");
+        assert_eq!(ledger.place(of("27447", 7), None).tally, 7);
+        // A run that goes on counts as the one before.
+        let mut resumed: Ledger = serde_json::from_str(&serde_json::to_string(&ledger).unwrap()).unwrap();
+        resumed.find_places();
+        assert_eq!(resumed.place(of("27447", 120), None).tally, 50);
+        assert_eq!(resumed.tallies.len(), 52);
+    }
 
     #[test]
     fn invariant_13_is_held() {

@@ -5,6 +5,8 @@
 //! not in a near cache: an answer is half a cache line with its key, and mostly the code that it is, since what stands behind the code is
 //! the same for many.
 
+use std::num::NonZeroU32;
+
 /// Bytes of the longest key that is kept here.
 const MOST: usize = 15;
 /// Slots at the beginning; twice as many whenever three quarters are taken.
@@ -50,12 +52,19 @@ impl Given {
 
 /// An answer that was found. It is stored as two words and read again at once: the head has one for itself, or the read would have to wait
 /// for both to be written.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 #[repr(C)]
 pub(super) struct Hit {
     pub given: Given,
+    /// Its number, from 1.
+    place: NonZeroU32,
+}
+
+impl Hit {
     /// Its number.
-    pub answer: u32,
+    pub fn answer(self) -> u32 {
+        self.place.get() - 1
+    }
 }
 
 /// The answers by number, and the short keys that lead to them.
@@ -79,7 +88,7 @@ pub(super) struct Looked {
     /// 0: the key is too long.
     high: u64,
     hash: u64,
-    /// What stands at the first place where it may be. It is not looked at before it is needed: until then others can be waited for, too.
+    /// What stands at the first place where it may be, once that was [probed](Memo::probe).
     slot: Slot,
 }
 
@@ -103,26 +112,27 @@ impl Memo {
         self.entries.len()
     }
 
-    /// Where the answer to a key may be.
+    /// Looks where the answers to some keys may be. What stands there is not looked at before all are asked for: so that the waits for
+    /// memory overlap.
     #[inline]
-    pub fn look(&self, data: &[u8], start: usize, length: usize) -> Looked {
-        let Some((low, high)) = key(data, start, length) else { return Looked::default() };
-        let hash = hash(low, high);
-        Looked { low, high, hash, slot: self.slots[hash as usize & (self.slots.len() - 1)] }
+    pub fn probe(&self, keys: &mut [Looked]) {
+        for key in keys {
+            key.slot = self.slots[key.hash as usize & (self.slots.len() - 1)];
+        }
     }
 
-    /// The answer, if it is there; it counts as given.
+    /// The answer to a key that was probed, if it is there; it counts as given.
     #[inline]
     pub fn take(&mut self, looked: Looked) -> Option<Hit> {
         let Looked { low, high, hash, mut slot } = looked;
         let (mut at, tag) = (hash as usize, (hash >> 48) as u16);
         loop {
-            let answer = u32::from(slot.entry.checked_sub(1)?);
+            let place = NonZeroU32::new(u32::from(slot.entry))?;
             if slot.tag == tag
-                && let Some(entry) = self.entries.get_mut(answer as usize).filter(|e| e.low == low && e.high == high)
+                && let Some(entry) = self.entries.get_mut(place.get() as usize - 1).filter(|e| e.low == low && e.high == high)
             {
                 entry.count += 1;
-                return Some(Hit { answer, given: entry.given });
+                return Some(Hit { given: entry.given, place });
             }
             at += 1;
             slot = self.slots[at & (self.slots.len() - 1)];
@@ -133,7 +143,7 @@ impl Memo {
     pub fn give(&mut self, answer: u32) -> Hit {
         let entry = &mut self.entries[answer as usize];
         entry.count += 1;
-        Hit { answer, given: entry.given }
+        Hit { given: entry.given, place: NonZeroU32::MIN.saturating_add(answer) }
     }
 
     /// Adds the answer to a key that is not found, and says its number. `false`: it will not be found by its key, which is too long.
@@ -173,6 +183,15 @@ impl Memo {
     pub fn clear(&mut self) {
         self.entries.clear();
         self.slots.fill(Slot::default());
+    }
+}
+
+impl Looked {
+    /// A key, as the `length` bytes at `start`.
+    #[inline]
+    pub fn new(data: &[u8], start: usize, length: usize) -> Looked {
+        let Some((low, high)) = key(data, start, length) else { return Looked::default() };
+        Looked { low, high, hash: hash(low, high), slot: Slot::default() }
     }
 }
 
@@ -249,14 +268,18 @@ mod tests {
         let alike: Vec<&String> = alike.values().filter(|codes| codes.len() > 1).flatten().collect();
         assert!(alike.len() > 20, "{}", alike.len());
         let mut memo = Memo::new();
+        let take = |memo: &mut Memo, code: &str| {
+            let mut looked = Looked::new(code.as_bytes(), 0, code.len());
+            memo.probe(std::slice::from_mut(&mut looked));
+            memo.take(looked)
+        };
         let others: Vec<String> = (0..SLOTS).map(|n| format!("x{n}")).collect();
         for code in alike.iter().copied().chain(&others) {
-            assert!(memo.take(memo.look(code.as_bytes(), 0, code.len())).is_none(), "{code}");
+            assert!(take(&mut memo, code).is_none(), "{code}");
             assert!(memo.add(code.as_bytes(), Given::default()).1);
         }
         for (number, code) in alike.iter().copied().chain(&others).enumerate() {
-            let hit = memo.take(memo.look(code.as_bytes(), 0, code.len()));
-            assert_eq!(hit.map(|hit| hit.answer as usize), Some(number), "{code}");
+            assert_eq!(take(&mut memo, code).map(|hit| hit.answer() as usize), Some(number), "{code}");
         }
     }
 
@@ -266,7 +289,9 @@ mod tests {
             let mut memo = Memo::new();
             let mut map: HashMap<&str, (u32, u64)> = HashMap::new();
             for key in &keys {
-                let found = memo.take(memo.look(key.as_bytes(), 0, key.len())).map(|hit| (hit.answer, hit.given.tail));
+                let mut looked = Looked::new(key.as_bytes(), 0, key.len());
+                memo.probe(std::slice::from_mut(&mut looked));
+                let found = memo.take(looked).map(|hit| (hit.answer(), hit.given.tail));
                 match map.get_mut(&**key) {
                     Some((number, count)) => {
                         if let Some(found) = found {

@@ -30,6 +30,7 @@ mod pump;
 pub mod report;
 mod resume;
 mod spec;
+mod wait;
 mod words;
 mod work;
 
@@ -70,6 +71,9 @@ pub enum Error {
     InTheWay { path: String },
     #[error("{what} {path} exists; remove it or name another")]
     Exists { what: &'static str, path: String },
+    /// Not a failure for who goes on until it is done; the report says what came of it.
+    #[error("the job is done already: output and report are complete")]
+    Done(Box<report::Document>),
     #[error("another run is writing {path}; wait for it, or name another output")]
     Busy { path: String },
     #[error("another run is writing the report {path}; wait for it, or name another folder (--report)")]

@@ -2,6 +2,7 @@
 
 use super::input::{TextEncoding, display_name};
 use super::places::is_put_in_place;
+use super::wait::receive;
 use super::{Error, resume};
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -25,6 +26,8 @@ pub struct OutputFacts {
     pub bytes: u64,
     /// BLAKE3 of these.
     pub hash: String,
+    /// It went to a pipe or a device.
+    pub piped: bool,
 }
 
 /// How far a file is, for going on with it after a kill.
@@ -122,11 +125,25 @@ impl Output {
             Ok(()) | Err(TryLockError::Error(_)) => {}
             Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: display_name(path) }),
         }
+        // Whoever may not read what is replaced may not read what replaces it, nor before it does.
+        keep_mode(path, &part, 0o200);
         output.handle = Some(file.try_clone().map_err(|e| Error::io("write", &part, e))?);
         output.file = Box::new(file);
         output.place = Some(path.to_owned());
         output.part = Some(part);
         Ok(output)
+    }
+
+    /// Removes what is in the place until now.
+    pub fn remove_old(&self) -> Result<(), Error> {
+        let Some(place) = &self.place else { return Ok(()) };
+        // While it is open only its name goes. Its room is freed beside the conversion: of a large file that takes a while.
+        let old = File::open(place);
+        match std::fs::remove_file(place) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(Error::io("remove", place, e)),
+            _ => drop(std::thread::spawn(|| drop(old))),
+        }
+        Ok(())
     }
 
     /// Goes on writing where a run was killed: behind what `state` speaks of, if that is still there, byte by byte.
@@ -221,12 +238,18 @@ impl Output {
         if let Some(handle) = self.handle.as_ref().filter(|_| self.sync) {
             handle.sync_all().map_err(|e| self.error(e))?;
         }
-        Ok(OutputFacts { name: display_name(&self.path), bytes: self.written, hash: self.hash.finalize().to_hex().to_string() })
+        Ok(OutputFacts {
+            name: display_name(&self.path),
+            bytes: self.written,
+            hash: self.hash.finalize().to_hex().to_string(),
+            piped: self.place.is_none(),
+        })
     }
 
     /// Puts the complete file into its place.
     pub fn publish(self) -> Result<(), Error> {
         let (Some(place), Some(part)) = (&self.place, &self.part) else { return Ok(()) };
+        keep_mode(place, part, 0);
         if !self.sync && exchange(part, place) {
             let _ = std::fs::remove_file(part);
             return Ok(());
@@ -241,6 +264,17 @@ impl Output {
         }
     }
 }
+
+/// Gives a file the mode of the one that it will replace, and `more`. A file system without modes has none to keep.
+#[cfg(unix)]
+fn keep_mode(of: &Path, file: &Path, more: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    if let Ok(found) = of.metadata() {
+        let _ = std::fs::set_permissions(file, std::fs::Permissions::from_mode(found.permissions().mode() & 0o777 | more));
+    }
+}
+#[cfg(not(unix))]
+fn keep_mode(_: &Path, _: &Path, _: u32) {}
 
 /// Lets two files change their places, if both are there. A file system may write what is renamed over another to the disk at once, which
 /// takes as long as the conversion; whoever wants it on the disk says so (`--sync`).
@@ -314,7 +348,7 @@ pub(super) struct Behind<'s> {
 
 impl<'s> Behind<'s> {
     pub fn start<'e>(scope: &'s Scope<'s, 'e>, mut output: Output, ring: usize) -> Behind<'s> {
-        let (orders, receive) = sync_channel(ring);
+        let (orders, told) = sync_channel(ring);
         let (give, empty) = channel();
         for _ in 0..ring {
             let _ = give.send(Vec::new());
@@ -322,7 +356,7 @@ impl<'s> Behind<'s> {
         let noting = Arc::new(AtomicBool::new(false));
         let still_noting = noting.clone();
         let writer = scope.spawn(move || {
-            for order in receive {
+            while let Ok(order) = receive(&told) {
                 let done = match order {
                     Order::Text(mut text) => {
                         let done = output.take(&mut text);
@@ -362,7 +396,7 @@ fn gone() -> Error {
 
 impl Sink for Behind<'_> {
     fn take(&mut self, text: &mut Vec<u8>) -> Result<(), Error> {
-        let empty = self.empty.recv().map_err(|_| gone())?;
+        let empty = receive(&self.empty).map_err(|_| gone())?;
         self.orders.send(Order::Text(std::mem::replace(text, empty))).map_err(|_| gone())
     }
     fn note(&mut self, place: &Path) -> Result<(), Error> {

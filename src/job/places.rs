@@ -2,6 +2,8 @@
 //! lead to the file that is meant, pipes and devices are written to and not replaced, and what lies beside a place is cleared away only
 //! if a run of ours left it there.
 
+use super::format::delimited::BOM;
+use super::input::{Input, display_name};
 use super::output::{is_locked, part_of};
 use super::{Error, Job, resume};
 use std::fs::{File, Metadata, TryLockError};
@@ -9,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 /// In a folder that is a report to be; a report in its place has none.
 const MARK: &str = "xwalk-unfinished";
+
+/// The first line of a file of rejects.
+pub(super) const REJECTS: &str = "line,reason,record\n";
 
 /// Whether what is written appears here when it is complete. Standard output, pipes and devices take bytes as they come.
 pub(super) fn is_put_in_place(path: &Path) -> bool {
@@ -39,13 +44,19 @@ pub(super) fn checked(job: &Job) -> Result<Job, Error> {
             return Err(Error::Unsupported { what: format!("{} is the name of a folder; name a file", path.display()) });
         }
     }
-    if let Some(report) = job.report.as_ref().filter(|r| !job.resume && r.exists()) {
+    // Records that go to a pipe cannot be gone on with; those of a file may be complete, but for their report.
+    let may_be_ours = job.resume && is_put_in_place(&job.output);
+    if let Some(report) = job.report.as_ref().filter(|r| !may_be_ours && r.exists()) {
         return Err(Error::Exists { what: "the report folder", path: report.display().to_string() });
     }
     if let (Some(rejects), Some(report)) = (&job.rejects, &job.report)
         && absolute(rejects).starts_with(absolute(report))
     {
         return Err(Error::Unsupported { what: String::from("rejects go into the report by themselves; leave --rejects out") });
+    }
+    if job.rejects.as_ref() == Some(&job.output) && job.output != *"/dev/null" {
+        let file = display_name(&job.output).replace("standard input", "standard output");
+        return Err(Error::SameFile { what: String::from("the rejects"), other: String::from("the output"), file });
     }
     let named = [("the decisions", &job.decisions), ("the job file", &job.file), ("the index", &job.index)];
     let read = named.into_iter().filter_map(|(what, path)| Some((what, path.clone()?)));
@@ -88,14 +99,26 @@ pub(super) fn check_leavings(job: &Job) -> Result<(), Error> {
     if resume::place(job).is_some_and(|note| is_there(&note)) {
         return Ok(());
     }
-    let beside = [Some(job.output.clone()), rejects(job)].into_iter().flatten().filter(|p| is_put_in_place(p));
-    if let Some(part) = beside.map(|p| part_of(&p)).find(|p| is_there(p)) {
+    let part = part_of(&job.output);
+    if is_put_in_place(&job.output) && is_there(&part) {
+        return in_the_way(&part);
+    }
+    // Beside an output that was piped there is no note.
+    let part = rejects(job).filter(|p| is_put_in_place(p)).map(|p| part_of(&p));
+    if let Some(part) = part.filter(|p| is_there(p) && !are_rejects(p)) {
         return in_the_way(&part);
     }
     match job.report.as_deref().map(part_of).filter(|p| is_there(p)) {
         Some(staged) if !staged.join(MARK).is_file() && !is_empty(&staged) => in_the_way(&staged),
         _ => Ok(()),
     }
+}
+
+/// Whether a file has nothing in it, or what a run of ours rejected.
+fn are_rejects(part: &Path) -> bool {
+    part.metadata().is_ok_and(|m| m.is_file() && m.len() == 0)
+        || Input::open(part, None)
+            .is_ok_and(|begun| begun.sample.strip_prefix(BOM).unwrap_or(&begun.sample).starts_with(REJECTS.as_bytes()))
 }
 
 fn is_empty(folder: &Path) -> bool {
@@ -143,7 +166,11 @@ pub(super) fn clear_report(staged: &Path) -> Result<(), Error> {
 /// The report is whole: it may be put in its place.
 pub(super) fn end_report(staged: &Path, place: &Path) -> Result<(), Error> {
     let _ = std::fs::remove_file(staged.join(MARK));
-    std::fs::rename(staged, place).map_err(|e| Error::io("rename to", place, e))
+    std::fs::rename(staged, place).map_err(|e| {
+        // The next run may clear it away.
+        let _ = File::create(staged.join(MARK));
+        Error::io("rename to", place, e)
+    })
 }
 
 /// The file that a path means, links followed; a link may lead where nothing is yet. What leads to a pipe or a device (`/dev/stdout`,

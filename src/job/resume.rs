@@ -56,8 +56,17 @@ pub(super) fn is_ours(place: &Path) -> bool {
 /// Everything that the bytes of the output depend on.
 pub(super) fn identity(job: &Job, engine: &Engine) -> Result<String, Error> {
     let input = std::fs::metadata(&job.input).map_err(|e| Error::io("look at", &job.input, e))?;
-    let same =
-        Job { threads: 0, block: 0, resume: false, checkpoint: Default::default(), sync: false, file: None, index: None, ..job.clone() };
+    let same = Job {
+        threads: 0,
+        block: 0,
+        resume: false,
+        checkpoint: Default::default(),
+        sync: false,
+        remove_old: false,
+        file: None,
+        index: None,
+        ..job.clone()
+    };
     let mut hash = blake3::Hasher::new();
     let answers = (engine.index().fingerprint(), engine.overlay().map(|decisions| decisions.digest()));
     hash.update(format!("{}\n{answers:?}\n{:?} {}\n{same:?}", env!("CARGO_PKG_VERSION"), input.modified().ok(), input.len()).as_bytes());
@@ -74,9 +83,20 @@ fn next(place: &Path) -> PathBuf {
 pub(super) fn begin(place: &Path, state: &State<'_>) -> Result<(), Error> {
     let next = next(place);
     let fail = |e| Error::io("write", &next, e);
-    let mut file = BufWriter::new(File::create(&next).map_err(fail)?);
+    let mut file = BufWriter::new(create(&next).map_err(fail)?);
     serde_json::to_writer(&mut file, state).map_err(|e| fail(e.into()))?;
     file.write_all(b"\n").and_then(|()| file.flush()).map_err(fail)
+}
+
+/// Codes of the ledger may be private data, whoever may read the output.
+#[cfg(unix)]
+fn create(next: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    File::options().write(true).create(true).truncate(true).mode(0o600).open(next)
+}
+#[cfg(not(unix))]
+fn create(next: &Path) -> std::io::Result<File> {
+    File::create(next)
 }
 
 /// Adds the line of the output and replaces the state; whoever is killed meanwhile leaves the one before.

@@ -4,7 +4,7 @@ use super::Error;
 use crate::engine::{Age, Policy};
 use crate::model::Date;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -58,7 +58,8 @@ pub struct Job {
     pub index: Option<PathBuf>,
     /// Reviewers' decisions, for policy `decision`. Whoever runs the job gives them to the engine; here they are a place not to be written to.
     pub decisions: Option<PathBuf>,
-    /// The columns that say whose codes they are. With them repeated records, and codes repeated under one key, are counted and listed.
+    /// The columns that say whose codes they are. With them repeated records (damaged ones, too), and codes repeated under one key, are
+    /// counted and listed.
     pub key: Vec<String>,
     /// Where the report goes: a folder that does not exist yet.
     pub report: Option<PathBuf>,
@@ -81,6 +82,9 @@ pub struct Job {
     pub max_record: usize,
     /// Waits until the output is on the disk. Without, a kill leaves it whole or absent, but a power failure may not.
     pub sync: bool,
+    /// Removes the output of an earlier run before anything is written, not when this one is complete: there need not be room for both, and
+    /// a run that fails leaves none that could be taken for its own.
+    pub remove_old: bool,
     /// Goes on where a run of the same job was killed.
     #[serde(skip)]
     pub resume: bool,
@@ -120,6 +124,7 @@ impl Default for Job {
             block: 1 << 18,
             max_record: 1 << 24,
             sync: false,
+            remove_old: false,
             resume: false,
             checkpoint: Duration::from_secs(10),
         }
@@ -134,7 +139,8 @@ pub struct CodeColumn {
     pub name: String,
     /// The source system by any of its names; `text` if the column holds words, for which the target system is searched.
     pub from: Option<String>,
-    /// Instead: the column that says the system, and what its values mean.
+    /// Instead: the column that says the system, and what its values mean. Where it is a list as long as that of the codes, parted alike, it
+    /// says that of each.
     pub from_column: Option<String>,
     pub values: BTreeMap<String, String>,
     pub to: String,
@@ -284,7 +290,17 @@ impl Quote {
 }
 
 fn date<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Date>, D::Error> {
-    let text = String::deserialize(d)?;
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Day {
+        Text(String),
+        Toml(toml::value::Datetime),
+    }
+    let day = Day::deserialize(d).map_err(|_| serde::de::Error::custom("this is not a date like 2026-01-31"))?;
+    let text = match day {
+        Day::Text(text) => text,
+        Day::Toml(day) => day.to_string(),
+    };
     text.parse().map(Some).map_err(|_| serde::de::Error::custom(format!("`{text}` is not a date like 2026-01-31")))
 }
 
@@ -334,6 +350,9 @@ impl Job {
         if self.age_unit.as_ref().is_some_and(|unit| Age::parse(&format!("1 {unit}")).is_none()) {
             return wrong("age-unit is years, months, weeks or days");
         }
+        if self.quote == Some(Quote::None) && self.delimiter.is_some_and(|d| d.is_ascii_alphanumeric() || ".-_".contains(d)) {
+            return wrong("what stands in codes and names cannot part fields that have no quotes; say how they are quoted (quote)");
+        }
         for column in &self.columns {
             let wrong = |what: &str| Err(Error::Column { name: column.name.clone(), what: what.to_owned() });
             if [column.score, column.margin].iter().flatten().any(|share| !(0.0..=1.0).contains(share)) {
@@ -341,6 +360,21 @@ impl Job {
             }
             if column.policy == Policy::Text && self.text.is_none() {
                 return wrong("policy `text` compares the options with the record's own words; name their column (`text`)");
+            }
+            if !column.values.is_empty() && column.from_column.is_none() {
+                return wrong("`values` says what the values of a column mean; name that column (`from-column`)");
+            }
+            let values: BTreeSet<&str> = column.values.keys().map(|value| value.trim()).collect();
+            if values.len() < column.values.len() {
+                return wrong("`values` names a value twice, blanks around it apart");
+            }
+            if column.is_text() && (column.map.is_some() || column.reverse) {
+                return wrong("words are searched for, and no map is asked; leave `map` and `reverse` out");
+            }
+            if column.is_text() && !matches!(column.policy, Policy::Review | Policy::Decision) {
+                return wrong(
+                    "words are searched for, and how sure the search must be is said by `score` and `margin`; policy `decision` asks reviewers before",
+                );
             }
         }
         Ok(())
@@ -497,6 +531,14 @@ mod tests {
         std::fs::write(&path, "[[column]]\nname='dx'\npolicy='guess'\n").unwrap();
         let message = Job::read(&path).unwrap_err().to_string();
         assert!(message.contains("no policy `guess`; there are review, text, unspecified, first, decision"), "{message}");
+        for day in ["2026-01-01", "'2026-01-01'"] {
+            std::fs::write(&path, format!("[[column]]\nname='dx'\ntarget-date={day}\n")).unwrap();
+            assert_eq!(Job::read(&path).unwrap().columns[0].target_date, Date::new(2026, 1, 1).ok());
+        }
+        for day in ["10:00:00", "20", "'x'"] {
+            std::fs::write(&path, format!("[[column]]\nname='dx'\ntarget-date={day}\n")).unwrap();
+            assert!(Job::read(&path).unwrap_err().to_string().contains("is not a date like 2026-01-31"), "{day}");
+        }
         std::fs::write(&path, "inptu='a.csv'\n").unwrap();
         assert!(Job::read(&path).unwrap_err().to_string().contains("inptu"));
     }

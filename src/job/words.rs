@@ -14,9 +14,9 @@ use crate::model::Date;
 use compact_str::{CompactString, format_compact};
 
 /// How sure the search has to be, unless the job says otherwise.
-const SCORE: f32 = 0.9;
+pub(super) const SCORE: f32 = 0.9;
 /// By how much the first answer has to lead.
-const MARGIN: f32 = 0.3;
+pub(super) const MARGIN: f32 = 0.3;
 /// Candidates queued with what is not taken.
 const CANDIDATES: usize = 8;
 

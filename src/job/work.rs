@@ -11,7 +11,7 @@ use super::output::{Output, part_of};
 use super::resume::State;
 use super::spec::{self, Job, Unsettled};
 use super::{ColumnFacts, Error, places};
-use crate::engine::Engine;
+use crate::engine::{Engine, Translator};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
@@ -50,21 +50,23 @@ pub(super) struct Work<'e> {
     rejects_unsettled: bool,
     counts: [Vec<(u64, u64)>; 2],
     scratch: Vec<u8>,
-    /// With a key: where it stands, and what may come again.
+    /// With a key: where it stands, what may come again, and by column where the codes of the record at hand are counted.
     keys: Vec<usize>,
     repetitions: Option<Gatherer>,
+    counted: Vec<(usize, u32)>,
     /// For the state of the run: what it is, when it began.
     pub identity: String,
     pub started: String,
 }
 
-/// A cell on the way to its answer.
-#[derive(Clone, Copy)]
-pub(super) struct Cell {
-    from: u32,
-    to: u32,
-    looked: Looked,
-    hit: Option<Hit>,
+/// Records whose cells are looked up at a time.
+pub(super) const AT_ONCE: usize = 32;
+
+/// Cells of some records, on the way to their answers.
+pub(super) struct Cells {
+    /// By column, and in it by record.
+    looked: Vec<[Looked; AT_ONCE]>,
+    hits: Vec<[Option<Hit>; AT_ONCE]>,
 }
 
 struct Column {
@@ -124,9 +126,9 @@ impl<'e> Work<'e> {
         let by_column = columns.iter().any(|c| c.from_place.is_some());
         if by_column {
             // Any system may turn up.
-            facts.prepare(engine.index().systems());
+            facts.prepare(|| engine.turns());
         } else {
-            facts.prepare(groups.iter().flat_map(Answers::translators).map(|t| t.source()));
+            facts.prepare(|| groups.iter().flat_map(Answers::translators).flat_map(Translator::turns).collect());
         }
         let ledger = Ledger::new(columns.iter().map(|c| c.name.clone()));
         Ok(Work {
@@ -152,6 +154,7 @@ impl<'e> Work<'e> {
             counts: Default::default(),
             scratch: Vec::new(),
             repetitions: (!keys.is_empty()).then(|| Gatherer::new(&job.folder())),
+            counted: Vec::new(),
             keys,
         })
     }
@@ -170,11 +173,15 @@ impl<'e> Work<'e> {
         places.extend(&self.keys);
         places
     }
-    /// What stands between the codes of a list.
+    /// What stands between the values of a list. `None`: of codes, and nothing says what does.
     #[cfg(feature = "parquet")]
-    pub fn split(&self, place: usize) -> &str {
-        let column = self.columns.iter().find(|c| c.place == place);
-        column.and_then(|c| self.groups[c.group].spec().split.as_deref()).unwrap_or(" ")
+    pub fn split(&self, place: usize) -> Option<&str> {
+        let said = |c: &Column| self.groups[c.group].spec().split.as_deref();
+        if let Some(codes) = self.columns.iter().find(|c| c.place == place) {
+            return said(codes);
+        }
+        let of_systems = self.columns.iter().find(|c| c.from_place == Some(place));
+        of_systems.and_then(said).or(Some(" "))
     }
     pub fn has_context(&self) -> bool {
         self.contextual
@@ -213,45 +220,60 @@ impl<'e> Work<'e> {
         self.columns.iter().map(facts).collect()
     }
 
-    /// Begins to look up a cell of a record that needs nothing but its codes.
-    #[inline]
-    pub fn begin(&self, column: usize, data: &[u8], from: usize, to: usize) -> Cell {
-        let looked = self.groups[self.columns[column].group].look(data, from, to - from);
-        Cell { from: from as u32, to: to as u32, looked, hit: None }
+    pub fn cells(&self) -> Cells {
+        Cells { looked: vec![Default::default(); self.columns.len()], hits: vec![Default::default(); self.columns.len()] }
     }
 
-    /// Finds the answers that are at hand to the cells of some records; they count as given.
+    /// Looks for the answers to the cells of some records that need nothing but their codes; those at hand count as given. `raw` tells
+    /// where the cell of a record lies that has this place in it.
     #[inline]
-    pub fn find(&mut self, cells: &mut [Cell]) {
-        self.make_room(cells.len());
-        for cells in cells.chunks_exact_mut(self.columns.len()) {
-            for (cell, column) in cells.iter_mut().zip(&self.columns) {
-                cell.hit = self.groups[column.group].take(cell.looked);
+    pub fn find(&mut self, cells: &mut Cells, data: &[u8], records: usize, raw: impl Fn(usize, usize) -> (usize, usize)) {
+        self.make_room(records * self.columns.len());
+        for (column, (looked, hits)) in self.columns.iter().zip(cells.looked.iter_mut().zip(&mut cells.hits)) {
+            let looked = &mut looked[..records];
+            for (record, looked) in looked.iter_mut().enumerate() {
+                let (from, to) = raw(record, column.place);
+                *looked = Looked::new(data, from, to - from);
             }
+            self.groups[column.group].take(looked, hits);
         }
     }
 
-    /// Appends what the code in a cell becomes, and counts it. Whether the record is to be rejected for it.
+    /// Appends what the codes of a record become, one of those that were looked for, and counts them. Whether the record is to be rejected
+    /// for one of them.
     #[inline]
-    pub fn end<'d>(&mut self, column: usize, cell: &Cell, data: &'d [u8], value: impl FnOnce(&'d [u8]) -> Cow<'d, [u8]>) -> bool {
-        let hit = cell.hit.unwrap_or_else(|| self.look(column, &data[cell.from as usize..cell.to as usize], value));
-        self.give(column, hit)
+    pub fn end<'d>(
+        &mut self,
+        cells: &Cells,
+        record: usize,
+        raw: impl Fn(usize) -> &'d [u8],
+        value: impl Fn(&'d [u8]) -> Cow<'d, [u8]>,
+    ) -> bool {
+        let mut reject = false;
+        for (column, hits) in cells.hits.iter().enumerate() {
+            let hit = hits[record].unwrap_or_else(|| self.look(column, raw(self.columns[column].place), &value));
+            reject |= self.give(column, hit);
+        }
+        reject
     }
 
-    /// [`begin`](Work::begin), [`find`](Work::find) and [`end`](Work::end) of a cell of any record. `value` tells what stands there for what
-    /// is written there.
-    pub fn code<'d>(&mut self, column: usize, raw: &'d [u8], value: impl FnOnce(&'d [u8]) -> Cow<'d, [u8]>) -> bool {
+    /// Appends what the code in a cell becomes, and counts it. Whether the record is to be rejected for it. `value` tells what stands there
+    /// for what is written there.
+    pub fn code<'d>(&mut self, column: usize, raw: &'d [u8], value: impl Fn(&'d [u8]) -> Cow<'d, [u8]>) -> bool {
         self.make_room(1);
-        let hit = if self.contextual { self.look_with_context(column, &value(raw)) } else { self.look(column, raw, value) };
+        let hit = if self.contextual { self.look_with_context(column, &value(raw)) } else { self.look(column, raw, &value) };
+        if self.repetitions.is_some() && !hit.is_blank() {
+            let tallies = self.groups[self.columns[column].group].tallies_of(hit);
+            self.counted.extend(tallies.map(|tally| (column, tally)));
+        }
         self.give(column, hit)
     }
 
-    fn look<'d>(&mut self, column: usize, raw: &'d [u8], value: impl FnOnce(&'d [u8]) -> Cow<'d, [u8]>) -> Hit {
+    fn look<'d>(&mut self, column: usize, raw: &'d [u8], value: &dyn Fn(&'d [u8]) -> Cow<'d, [u8]>) -> Hit {
         let group = &mut self.groups[self.columns[column].group];
-        let looked = group.look(raw, 0, raw.len());
-        group.take(looked).unwrap_or_else(|| {
-            let context = Context { from: b"", date: None, facts: &self.facts.facts, text: None };
-            group.ask(raw, &value(raw), 0, context, &mut self.ledger)
+        group.take_one(raw).unwrap_or_else(|| {
+            let context = Context { sources: &[0], date: None, facts: &self.facts.facts, text: None };
+            group.ask(raw, &value(raw), context, &mut self.ledger)
         })
     }
 
@@ -266,23 +288,22 @@ impl<'e> Work<'e> {
     fn look_with_context(&mut self, column: usize, cell: &[u8]) -> Hit {
         let Column { group, from, .. } = &self.columns[column];
         let group = &mut self.groups[*group];
-        let source = group.source(from);
         let key = &mut self.scratch;
         key.clear();
+        let mut sources = 0..0;
         if !cell.trim_ascii().is_empty() {
-            key.push(source);
+            sources = group.put_sources(from, key, &mut self.ledger);
             key.extend_from_slice(&self.facts.key);
             key.extend_from_slice(cell);
         }
-        let looked = group.look(key, 0, key.len());
-        group.take(looked).unwrap_or_else(|| {
+        group.take_one(key).unwrap_or_else(|| {
             let (facts, text) = (&self.facts.facts, self.facts.text.as_deref());
-            group.ask(key, cell, source, Context { from, date: self.facts.date, facts, text }, &mut self.ledger)
+            group.ask(key, cell, Context { sources: &key[sources], date: self.facts.date, facts, text }, &mut self.ledger)
         })
     }
 
     /// Appends what was found, and counts it. Whether the record is to be rejected for it.
-    #[inline]
+    #[inline(always)]
     fn give(&mut self, column: usize, hit: Hit) -> bool {
         let group = &self.groups[self.columns[column].group];
         let codes = &mut self.ledger.columns[column];
@@ -423,6 +444,7 @@ impl<'e> Work<'e> {
     /// Notes the record at hand, and the codes under its key, as what may come again.
     pub fn note_repetitions<'d>(&mut self, record: &[u8], field: impl Fn(usize) -> Cow<'d, [u8]>) -> Result<(), Error> {
         let Some(gatherer) = &mut self.repetitions else { return Ok(()) };
+        let mut counted = std::mem::take(&mut self.counted);
         let number = self.ledger.records_in;
         gatherer.add_record(record, number)?;
         let pair = &mut self.scratch;
@@ -433,27 +455,31 @@ impl<'e> Work<'e> {
             pair.extend_from_slice(&value);
         }
         // What has no key belongs to nobody.
-        if self.keys.iter().all(|&place| field(place).trim_ascii().is_empty()) {
-            return Ok(());
-        }
+        let is_somebodys = !self.keys.iter().all(|&place| field(place).trim_ascii().is_empty());
         let key = pair.len();
-        for (at, column) in self.columns.iter().enumerate() {
+        for (at, column) in self.columns.iter().enumerate().filter(|_| is_somebodys) {
             let cell = field(column.place);
             let text = self.encoding.decode(&cell);
-            let group = &mut self.groups[column.group];
-            // The same digits in another system are another code.
-            pair.truncate(key);
-            pair.extend_from_slice(group.system(&column.from).as_bytes());
-            pair.push(0);
-            let system = pair.len();
-            let split = group.spec().split.as_deref().unwrap_or("\n");
-            for code in text.split(split).map(str::trim).filter(|c| !c.is_empty()) {
-                pair.truncate(system);
-                // Spelt otherwise it is the same code.
-                pair.extend(code.bytes().filter(|b| *b != b'.').map(|b| b.to_ascii_uppercase()));
+            let parts = self.groups[column.group].parts(&text);
+            let codes = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());
+            let tallies = counted.iter().filter(|(column, _)| *column == at).map(|(_, tally)| &self.ledger.tallies[*tally as usize]);
+            for (code, tally) in codes.zip(tallies) {
+                pair.truncate(key);
+                // Spelt otherwise it is the same code; the same digits in another system are another.
+                if tally.is_one_code() {
+                    pair.extend_from_slice(tally.system.as_bytes());
+                    pair.push(0);
+                    pair.extend_from_slice(tally.code.as_bytes());
+                } else {
+                    pair.extend_from_slice(if tally.system.is_empty() { &column.from } else { tally.system.as_bytes() });
+                    pair.push(1);
+                    pair.extend(code.bytes().map(|b| b.to_ascii_uppercase()));
+                }
                 gatherer.add_code(pair, number, at, code)?;
             }
         }
+        counted.clear();
+        self.counted = counted;
         Ok(())
     }
 
@@ -473,9 +499,15 @@ impl<'e> Work<'e> {
     #[cold]
     pub fn reject(&mut self, data: &[u8], start: usize, next: usize, reason: RejectReason) -> Result<(), Error> {
         let line = self.line(data, start);
+        let record = &data[start..next];
+        let record = record.strip_suffix(b"\n").unwrap_or(record);
+        let record = record.strip_suffix(b"\r").unwrap_or(record);
         self.hits.clear();
         if reason == RejectReason::Unsettled {
             self.count_rejected();
+        } else if let Some(gatherer) = &mut self.repetitions {
+            // What came to its codes has been noted.
+            gatherer.add_record(record, self.ledger.records_in)?;
         }
         self.ledger.rejected_lines += lines(&data[start..next]);
         *self.ledger.rejected.entry(reason).or_default() += 1;
@@ -489,9 +521,6 @@ impl<'e> Work<'e> {
             self.rejects = Some(begin_rejects(path, self.encoding)?);
         }
         let mut row = format!("{line},{},\"", reason.code()).into_bytes();
-        let record = &data[start..next];
-        let record = record.strip_suffix(b"\n").unwrap_or(record);
-        let record = record.strip_suffix(b"\r").unwrap_or(record);
         for &byte in record {
             if byte == b'"' {
                 row.push(byte);
@@ -546,7 +575,7 @@ fn begin_rejects(path: &Path, encoding: TextEncoding) -> Result<Output, Error> {
     let mut rejects = Output::create(path, encoding, true)?;
     // Without its mark nobody would know UTF-16.
     let mark = if matches!(encoding, TextEncoding::Utf16 { .. }) { "\u{feff}" } else { "" };
-    match rejects.write(format!("{mark}line,reason,record\n").as_bytes()) {
+    match rejects.write(format!("{mark}{}", places::REJECTS).as_bytes()) {
         Ok(()) => Ok(rejects),
         Err(e) => {
             rejects.discard();

@@ -233,10 +233,14 @@ pub fn read(from: &mut dyn Read, format: Format, context: &Context) -> Result<Re
     Ok(readout)
 }
 
+/// What makes two questions one.
+fn key(q: &Question) -> [String; 5] {
+    [&q.source_system, &q.code, &q.target_system, &q.text, &q.facts].map(|s| s.clone())
+}
+
 /// Puts the rows of one question together: formats have a row a target.
 fn gather(rows: Vec<Exchanged>, problems: &mut Vec<Problem>) -> Vec<Exchanged> {
     let mut questions: Vec<Vec<Exchanged>> = Vec::with_capacity(rows.len());
-    let key = |q: &Question| [&q.source_system, &q.code, &q.target_system, &q.text, &q.facts].map(|s| s.clone());
     let mut places: HashMap<[String; 5], usize> = HashMap::new();
     for row in rows {
         match places.get(&key(&row.question)) {

@@ -3,10 +3,11 @@
 //! Reads a job's `review.csv` too: the columns that both have bear the same names.
 
 use super::table::{Table, Writer};
-use super::{Context, ExchangeError, Exchanged, Problem, Readout, gather};
+use super::{Context, ExchangeError, Exchanged, Problem, Readout, gather, key};
 use crate::decisions::model::{Chosen, Question, Status, Verdict};
 use crate::model::Relationship;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{Read, Write};
 
 const COLUMNS: [&str; 25] = [
@@ -92,6 +93,8 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
     }
     let mut rows = Vec::new();
     let mut nameless = 0;
+    // A job has a row for each set of options that a code has in its records, and counts each by itself.
+    let mut of_a_job = HashMap::new();
     for row in table.rows() {
         let or = |column: &str, other: &str| if row.get(column).is_empty() { other.to_owned() } else { row.owned(column) };
         // Both spellings: ours, then that of a job.
@@ -177,9 +180,14 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             scenario: row.number("scenario"),
             score: row.number("score"),
         });
+        let counted = row.number("records").or_else(|| row.number("count"));
+        if let Some(count) = counted.filter(|_| row.get("records").is_empty()) {
+            let sum: &mut u64 = of_a_job.entry(key(&question)).or_default();
+            *sum = sum.saturating_add(count);
+        }
         rows.push(Exchanged {
             question,
-            records: row.number("records").or_else(|| row.number("count")),
+            records: counted,
             outcome: row.owned("outcome"),
             chapter: row.owned("chapter"),
             status,
@@ -196,5 +204,9 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
     if rows.is_empty() && nameless > 0 {
         return Err(ExchangeError::NoSystems { format: "this file" });
     }
-    Ok(Readout { items: gather(rows, &mut problems), problems, ..Readout::default() })
+    let mut items = gather(rows, &mut problems);
+    for item in &mut items {
+        item.records = of_a_job.get(&key(&item.question)).copied().or(item.records);
+    }
+    Ok(Readout { items, problems, ..Readout::default() })
 }

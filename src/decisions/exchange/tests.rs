@@ -337,6 +337,28 @@ fn what_a_file_does_not_count_keeps_its_count() {
     }
 }
 
+/// A job has a row for each set of options of a code: one question, of all their records.
+#[test]
+fn the_rows_of_a_job_add_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::create(&folder.path().join("d.db")).unwrap();
+    let rows = "icd9cm,496,needs-facts,7,A / B,icd10cm\nicd9cm,401.9,choice,5,C,icd10cm\nicd9cm,496,needs-facts,2,A,icd10cm\n\
+                icd9cm,496,not-valid-on-date,1,,icd10cm\nicd9cm,496,choice,3,A,icd10pcs\n";
+    let file = format!("system,code,outcome,count,options,target_system\n{rows}");
+    for _ in 0..2 {
+        let readout = read(&mut file.as_bytes(), Format::Csv, &Context::default()).unwrap();
+        import(&store, readout, None, "job", By { who: "importer", ..By::default() }, false).unwrap();
+        let items = store.exchanged(&Filter::default()).unwrap();
+        let counts: Vec<_> = items.iter().map(|i| (i.question.code.as_str(), i.records, i.outcome.as_str())).collect();
+        assert_eq!(counts, [("496", Some(10), "needs-facts"), ("401.9", Some(5), "choice"), ("496", Some(3), "choice")]);
+    }
+    // Rows of one item that repeat the number of its records do not.
+    let own = "source_system,source_code,target_system,records,group,target_code,status\n\
+               icd9cm,115.01,icd10cm,4,0,B39.4,proposed\nicd9cm,115.01,icd10cm,4,1,G02,proposed\n";
+    let readout = read(&mut own.as_bytes(), Format::Csv, &Context::default()).unwrap();
+    assert_eq!(readout.items.iter().map(|i| i.records).collect::<Vec<_>>(), [Some(4)]);
+}
+
 #[test]
 fn an_approval_in_a_file_needs_two_people_too() {
     let folder = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ mod fold;
 mod pick;
 mod scenarios;
 mod seventh;
+mod turns;
 
 use super::answer::{Message, Origin, Outcome, Policy, Repair, Scenario, Scenarios, Target, TargetState, Translation, coverage};
 use super::search::{SearchOptions, Searcher};
@@ -46,6 +47,9 @@ pub struct TranslatorOptions {
     pub margin: Option<f32>,
     /// Answer a source without rows from its nearest ancestor that has some; the answer says so and is never automatic.
     pub ancestor: bool,
+    /// Answers are kept, and given for other days as well ([`Translator::turns`]): what they say names no day that was asked, and tells of
+    /// no doubt about it where there is an answer.
+    pub any_day: bool,
 }
 
 /// One question to a [`Translator`].
@@ -224,8 +228,9 @@ impl<'e> Translator<'e> {
         if let Some(date) = asked.date.filter(|&date| source.is_listed() && source.status_on(date).is_none_or(|s| s == Status::Inactive)) {
             t.outcome = Outcome::NotValidOnDate;
             t.nearest = succession::replacements(source.system().index(), source, Some(date));
-            let doubt = self.source.gap_on(date).and_then(|_| coverage(self.source, date));
-            t.message = format!("{} is not valid on {date}{}", source.code(), doubt.map_or_else(String::new, |d| format!("; {d}"))).into();
+            let doubt = self.source.gap_on(date).and_then(|_| coverage(self.source, date, &self.day_in_words(Some(date))));
+            let doubt = doubt.map_or_else(String::new, |d| format!("; {d}"));
+            t.message = format!("{} is not valid on {}{doubt}", source.code(), self.day_in_words(Some(date))).into();
             return t;
         }
         let mut denied = Vec::new();
@@ -265,7 +270,7 @@ impl<'e> Translator<'e> {
         if t.outcome == Outcome::Unmapped {
             self.by_text(source, asked.text, &mut t);
         }
-        if let Some(date) = asked.date.filter(|_| t.message.is_empty()) {
+        if let Some(date) = asked.date.filter(|_| t.message.is_empty() && !self.options.any_day) {
             t.message = Message::of_coverage(self.source, date);
         }
         if t.message.is_empty() {
@@ -274,6 +279,14 @@ impl<'e> Translator<'e> {
             t.message = format!("{held}; {}", t.message).into();
         }
         t
+    }
+
+    /// How messages name the day that was asked, which is today if none was.
+    fn day_in_words(&self, asked: Option<Date>) -> String {
+        match asked {
+            Some(_) if self.options.any_day => String::from("the day of its record"),
+            _ => asked.unwrap_or_else(super::today).to_string(),
+        }
     }
 
     /// What is no code may be one after a repair, or near to some.
@@ -361,7 +374,8 @@ impl<'e> Translator<'e> {
         }
         if let Some(&map) = self.maps.first() {
             if t.message.is_empty() {
-                let ended = self.maps.iter().find_map(|map| scenarios::none_holds(*map, source, scenarios::When(date)));
+                let (when, day) = (scenarios::When(date), self.day_in_words(date));
+                let ended = self.maps.iter().find_map(|map| scenarios::none_holds(*map, source, when, &day));
                 t.message = ended.filter(|_| !self.options.reverse).map_or(Message::NoRow(map, source), Message::from);
             }
             if source.is_expired() {

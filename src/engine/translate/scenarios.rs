@@ -41,15 +41,15 @@ fn may_be_dated(map: ConceptMap<'_>) -> bool {
     matches!(map.kind(), MapKind::Table | MapKind::Gem)
 }
 
-/// That a map has rows for a source, but none that holds then.
-pub(super) fn none_holds(map: ConceptMap<'_>, source: Concept<'_>, when: When) -> Option<String> {
+/// That a map has rows for a source, but none that holds then; `day` says when that is.
+pub(super) fn none_holds(map: ConceptMap<'_>, source: Concept<'_>, when: When, day: &str) -> Option<String> {
     let rows = map.rows_of(source);
     if rows.len() == 0 || !may_be_dated(map) || rows.clone().any(|row| when.holds(&row)) {
         return None;
     }
     let last = rows.filter_map(|row| row.times().1).max();
     let until = last.map_or_else(String::new, |last| format!("; the last one held until {last}"));
-    Some(format!("no row of {}|{} for {} holds on {}{until}", map.id(), map.version(), source.code(), when.day()))
+    Some(format!("no row of {}|{} for {} holds on {day}{until}", map.id(), map.version(), source.code()))
 }
 
 /// Whether a map has rows for a source, other than such as say what it is not.

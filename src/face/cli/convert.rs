@@ -1,21 +1,21 @@
 //! `xwalk convert`: a file of records in, a file of records out, every record accounted for.
 
-use super::page::{Ink, Paint, Table, thousands};
+use super::page::{Ink, Paint, Table, percent, percents, thousands};
 use super::{Session, Verdict, options};
 use crate::engine::{Outcome, Policy};
 use crate::job::report::Document;
-use crate::job::{self, CodeColumn, Job, Progress, Quote, RecordFormat, RejectReason, Run, Unsettled};
+use crate::job::{self, CodeColumn, Job, Progress, Quote, RecordFormat, RejectReason, Unsettled};
 use anyhow::{Result, anyhow, bail};
 use std::fmt::Write as _;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Translate the code columns of a file: every record accounted for, the unsettled queued, a report to sign
 ///
 /// Appends <code>_target, <code>_outcome, <code>_relationship and <code>_map (and <code>_policy, where a policy may pick) behind the
 /// record's own fields, whose bytes are never rewritten. Codes of a combination are separated by a blank, or by
-/// `+` where `--split` is a blank and a cell has several codes; the version of a map follows its name behind `|`,
+/// `+` where `--split` is a blank and a cell has several codes, or where blanks part fields that have no quotes; the version of a map follows its name behind `|`,
 /// or behind `@` where `--split` is `|`.
 ///
 /// An outcome `exact`, `approximate`, `combination` was taken; where it was not (under --strict, say), it is called
@@ -75,7 +75,7 @@ pub struct Args {
     /// Only by this map: ID or ID|VERSION
     #[arg(long, value_name = "ID")]
     map: Option<String>,
-    /// How to settle a choice: review (not at all), text, unspecified, first, decision
+    /// How to settle a choice: review (not at all), text, unspecified, first, decision; for words (--from text) review or decision
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
     /// By how much the best option must lead under --policy text and --from text, 0 to 1
@@ -142,6 +142,10 @@ pub struct Args {
     /// Wait until the output is on the disk
     #[arg(long, help_heading = "Run")]
     sync: bool,
+    /// Remove the output of an earlier run first, not when this one is complete: needs no room for both, and a run that fails leaves none
+    /// that could be taken for its own
+    #[arg(long, help_heading = "Run")]
+    remove_old: bool,
     /// For the sample of records for manual check
     #[arg(long, value_name = "N", help_heading = "Run")]
     seed: Option<u64>,
@@ -150,7 +154,7 @@ pub struct Args {
 const JOB_FILE: &str = "\
 Job file: TOML; keys are the options' names but for `format` (--records) and `header = false` (--no-header): input, output, report, \
 rejects, decisions, format, delimiter, quote, header, encoding, date, age, age-unit, sex, text, key (a list), max-unsettled, max-rejected, \
-max-invalid-targets, seed, sample (records of each outcome), threads, block, max-record, sync. Columns are [[column]] tables: name, from or \
+max-invalid-targets, seed, sample (records of each outcome), threads, block, max-record, sync, remove-old. Columns are [[column]] tables: name, from or \
 from-column and values (a table), to, map, reverse, target-date, policy, margin, score, strict, unsettled, split. Paths count from the \
 folder of the job file. `xwalk profile IN --job FILE` proposes one.";
 
@@ -160,21 +164,34 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
     let opened = session.engine()?;
     job.index = Some(opened.path().to_owned());
     let engine = options::deciding(&opened, job.decisions.as_deref(), wanted)?;
+    if job.decisions.is_some() && !wanted {
+        session.warn("the decisions are not asked: no column has --policy decision");
+    }
     let mut progress = Reporter::new(session);
     let mut run = match job::convert(&job, &engine, &mut |p| progress.tell(p)) {
+        Err(job::Error::Done(document)) => {
+            session.warn("the job is done already: output and report are complete");
+            let rejects_at = job.rejects.or_else(|| Some(job.report?.join("rejects.csv")));
+            session.output().only(&document, |paint| text(&document, rejects_at.as_deref(), paint))?;
+            return Ok(verdict(&document));
+        }
         Err(job::Error::BrokenPipe) if job.report.is_none() => return Ok(Verdict::Settled),
         Err(job::Error::BrokenPipe) => bail!("the reader of the output went before the end; the report was not written"),
         run => run?,
     };
     progress.finish();
     let document = run.document.take().unwrap_or_else(|| Document::new(&job, &engine, &run).into());
-    let paint = session.error_paint();
-    if job.output.as_os_str() == "-" {
-        session.warn(text(&run, &document, paint).trim_end());
+    let rejects_at = run.rejects_at.as_deref();
+    if [Some(&job.output), job.rejects.as_ref()].contains(&Some(&PathBuf::from("-"))) {
+        session.warn(text(&document, rejects_at, session.error_paint()).trim_end());
     } else {
-        session.output().only(&document, |paint| text(&run, &document, paint))?;
+        session.output().only(&document, |paint| text(&document, rejects_at, paint))?;
     }
-    Ok(Verdict::settled_if(matches!(document.verdict.as_str(), "settled" | "passed")))
+    Ok(verdict(&document))
+}
+
+fn verdict(document: &Document) -> Verdict {
+    Verdict::settled_if(matches!(document.verdict.as_str(), "settled" | "passed"))
 }
 
 /// The job that is meant: the file's, with what was typed over it.
@@ -187,8 +204,7 @@ fn job(args: Args, session: &Session) -> Result<Job> {
         job.input = input;
     }
     if let Some(output) = args.output {
-        // What goes to standard output by its other name goes there as it comes, and what is told goes elsewhere.
-        job.output = if output == *"/dev/stdout" { PathBuf::from("-") } else { output };
+        job.output = output;
     }
     if !args.code.is_empty() {
         if !job.columns.is_empty() {
@@ -223,7 +239,9 @@ fn job(args: Args, session: &Session) -> Result<Job> {
     let mut values = std::collections::BTreeMap::new();
     for pair in &args.values {
         let (value, system) = pair.split_once('=').ok_or_else(|| anyhow!("--values takes VALUE=SYSTEM, like 9=icd9cm,0=icd10cm"))?;
-        values.insert(value.trim().to_owned(), system.trim().to_owned());
+        if values.insert(value.trim().to_owned(), system.trim().to_owned()).is_some() {
+            bail!("--values says twice what `{}` means", value.trim());
+        }
     }
     for column in &mut job.columns {
         if args.from.is_some() {
@@ -259,6 +277,10 @@ fn job(args: Args, session: &Session) -> Result<Job> {
     job.decisions = args.decisions.or(job.decisions).or_else(of_all);
     job.report = args.report.or(job.report);
     job.rejects = args.rejects.or(job.rejects);
+    // What goes to standard output by its other name goes there as it comes, and what is told goes elsewhere.
+    for place in [Some(&mut job.output), job.rejects.as_mut()].into_iter().flatten().filter(|place| **place == *"/dev/stdout") {
+        *place = PathBuf::from("-");
+    }
     job.encoding = args.encoding.or(job.encoding);
     job.max_unsettled = args.max_unsettled.or(job.max_unsettled);
     job.max_rejected = args.max_rejected.or(job.max_rejected);
@@ -275,6 +297,7 @@ fn job(args: Args, session: &Session) -> Result<Job> {
     }
     job.header &= !args.no_header;
     job.sync |= args.sync;
+    job.remove_old |= args.remove_old;
     job.max_record = args.max_record.unwrap_or(job.max_record);
     job.threads = args.threads.unwrap_or(job.threads);
     job.seed = args.seed.unwrap_or(job.seed);
@@ -326,7 +349,7 @@ impl<'s> Reporter<'s> {
     }
 }
 
-fn text(run: &Run, d: &Document, paint: Paint) -> String {
+fn text(d: &Document, rejects_at: Option<&Path>, paint: Paint) -> String {
     let mut page = String::new();
     let (r, c) = (&d.records, &d.codes);
     let _ = writeln!(
@@ -335,21 +358,22 @@ fn text(run: &Run, d: &Document, paint: Paint) -> String {
         thousands(r.came),
         thousands(r.went),
         thousands(r.rejected),
-        run.seconds
+        d.run.seconds
     );
     let mut table = Table::default();
     for outcome in Outcome::ALL {
         let Some(o) = d.outcomes.iter().find(|o| o.outcome == outcome.code() && o.codes > 0) else { continue };
         let ink = if o.settled == o.codes { Ink::Good } else { Ink::Doubtful };
-        let share = format!("{:.2} %", 100.0 * o.codes as f64 / c.codes.max(1) as f64);
+        let share = percent(o.codes as f64 / c.codes.max(1) as f64);
         let distinct = format!("{} distinct", thousands(o.distinct));
         table.row(2, vec![(o.outcome.clone(), ink), (thousands(o.codes), Ink::Plain), (share, Ink::Plain), (distinct, Ink::Dim)]);
     }
     page.push_str(&table.print(paint));
     match c.codes {
+        0 if r.came > 0 && r.went == 0 => page.push_str("every record was rejected before its codes were looked at\n"),
         0 => page.push_str("there was no code\n"),
         codes => {
-            let _ = writeln!(page, "{} of {} codes settled ({:.2} %)", thousands(c.settled), thousands(codes), 100.0 * c.coverage);
+            let _ = writeln!(page, "{} of {} codes settled ({})", thousands(c.settled), thousands(codes), percent(c.coverage));
         }
     }
     let rejected = if c.rejected > 0 {
@@ -384,7 +408,7 @@ fn text(run: &Run, d: &Document, paint: Paint) -> String {
         let hint = if reason == "encoding" { format!(" ({})", RejectReason::Encoding.in_words()) } else { String::new() };
         doubtful(format!("{} records rejected: {reason}{hint}", thousands(*n)));
     }
-    if let Some(place) = run.rejects_at.as_ref().filter(|_| r.rejected > 0) {
+    if let Some(place) = rejects_at.filter(|_| r.rejected > 0) {
         let lines = if r.rejected_lines > r.rejected { format!(" ({} lines)", thousands(r.rejected_lines)) } else { String::new() };
         doubtful(format!("rejected records are in {}{lines}", place.display()));
     }
@@ -396,7 +420,8 @@ fn text(run: &Run, d: &Document, paint: Paint) -> String {
         ));
     }
     for t in d.thresholds.iter().filter(|t| !t.passed) {
-        let _ = writeln!(page, "{}", paint.bad(&format!("{}: {:.4}, at most {} was allowed", t.what, t.found, t.at_most)));
+        let [at_most, found] = percents(t.at_most, t.found);
+        let _ = writeln!(page, "{}", paint.bad(&format!("{}: {found}, at most {at_most} was allowed", t.what)));
     }
     page
 }

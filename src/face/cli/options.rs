@@ -24,14 +24,14 @@ pub fn delimiter(text: &str) -> Result<char> {
 
 /// The engine, with what reviewers have approved by now if a policy wants it.
 pub fn deciding(engine: &Engine, decisions: Option<&Path>, wanted: bool) -> Result<Engine> {
-    match decisions.filter(|_| wanted) {
+    match decisions {
         Some(db) if !db.is_file() => bail!("--decisions {}: there is no such file", db.display()),
-        Some(db) => {
+        Some(db) if wanted => {
             let approved = Arc::new(Approved::frozen(Arc::new(Store::read(db)?))?);
             Ok(engine.clone().with_overlay(Arc::new(Examined::by(engine, approved))))
         }
         None if wanted => bail!("--policy decision needs the decisions; name them (--decisions DB)"),
-        None => Ok(engine.clone()),
+        _ => Ok(engine.clone()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Columns and colours for people.
 
-pub(crate) use crate::job::report::style::thousands;
+pub(crate) use crate::job::report::style::{percent, percents, thousands};
 use std::fmt::Write as _;
 
 /// Colours, or none.

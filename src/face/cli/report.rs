@@ -36,8 +36,8 @@ enum Command {
         #[command(flatten)]
         files: Files,
     },
-    /// What became something else from one run to another, code by code, and whether as many records went in and out; exit code 1 if
-    /// anything differs
+    /// What became something else from one run to another, code by code, whether codes and records came as often, and whether the same
+    /// was written for unsettled codes; exit code 1 if anything differs. What maps and relationships are called is not compared
     Diff {
         before: PathBuf,
         after: PathBuf,
@@ -140,7 +140,17 @@ fn diff_text(d: &Diff, most: usize, paint: Paint) -> String {
     list("codes became something else (before, after)", &d.changed);
     list("codes only before", &d.only_before);
     list("codes only after", &d.only_after);
-    let _ = writeln!(page, "{} codes became the same", thousands(d.same));
+    let often = match d.other_counts {
+        0 => String::new(),
+        n => format!(", {} of them more or less often", thousands(n)),
+    };
+    let _ = writeln!(page, "{} codes became the same{often}", thousands(d.same));
+    for (outcome, (before, after)) in d.outcomes.iter().filter(|(_, (before, after))| before != after) {
+        let _ = writeln!(page, "{outcome}: {} codes before, {} after", thousands(*before), thousands(*after));
+    }
+    for (column, (before, after)) in &d.unsettled {
+        let _ = writeln!(page, "unsettled codes of {column}: {before} before, {after} after");
+    }
     for ((before, after), what) in d.records.iter().zip(["in", "out", "rejected"]).filter(|((before, after), _)| before != after) {
         let _ = writeln!(page, "records {what}: {} before, {} after", thousands(*before), thousands(*after));
     }

@@ -94,9 +94,13 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
         strict: args.strict,
         margin: args.margin,
         ancestor: args.ancestor,
+        any_day: false,
     };
     let opened = session.engine()?;
     let engine = options::deciding(&opened, args.decisions.as_deref(), policy == Policy::Decision)?;
+    if args.decisions.is_some() && policy != Policy::Decision {
+        session.warn("the decisions are not asked: they are with --policy decision");
+    }
     engine.unknown_findings(&facts).iter().for_each(|unknown| session.warn(&format!("--with: {unknown}")));
     let translator = engine.translator(options)?;
     let mut out = session.output();

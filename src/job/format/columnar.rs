@@ -126,7 +126,7 @@ impl Table {
             fields.iter().enumerate().for_each(|(row, fields)| show(&row_text(&batch, row), fields));
         }
         let bytes = self.metadata.len();
-        Ok(InputFacts { name: display_name(&self.path), bytes, hash: self.hash, encoding: "UTF-8", compression: None })
+        Ok(InputFacts { name: display_name(&self.path), bytes, hash: self.hash, encoding: "UTF-8", compression: None, piped: false })
     }
 
     /// Converts the whole table. After a failure the output comes back, as far as it was written.
@@ -182,7 +182,7 @@ impl Table {
         if now.len() != size || now.modified().ok() != self.metadata.modified().ok() {
             return Err(Error::Changed { file: name });
         }
-        Ok(InputFacts { name, bytes: size, hash: self.hash, encoding: "UTF-8", compression: None })
+        Ok(InputFacts { name, bytes: size, hash: self.hash, encoding: "UTF-8", compression: None, piped: false })
     }
 }
 
@@ -242,7 +242,12 @@ fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, work: &mut Wor
     for place in work.places() {
         let name = schema.field(place).name();
         let wrong = |e: ArrowError| Error::Column { name: name.clone(), what: format!("it has no text ({e})") };
-        let of_column = text(batch.column(place), work.split(place)).map_err(wrong)?;
+        let split = work.split(place);
+        if split.is_none() && has_several(batch.column(place)).map_err(wrong)? {
+            let what = String::from("it has lists of several codes; say what joins them in what is appended (--split)");
+            return Err(Error::Column { name: name.clone(), what });
+        }
+        let of_column = text(batch.column(place), split.unwrap_or(" ")).map_err(wrong)?;
         without_text(batch.column(place), &of_column).for_each(|row| damaged[row] = true);
         texts[place] = Some(of_column);
     }
@@ -307,13 +312,12 @@ enum Stop {
 
 /// The texts of a column; none of what is null, or has no text ([`without_text`]).
 fn text(column: &ArrayRef, split: &str) -> Result<StringArray, ArrowError> {
-    let list = match column.data_type() {
-        DataType::List(_) => column.clone(),
-        DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => cast(column, &DataType::List(inner.clone()))?,
-        DataType::Timestamp(_, Some(zone)) if UTC.iter().any(|utc| zone.eq_ignore_ascii_case(utc)) => {
-            return Ok(cast(&in_utc(column)?, &DataType::Utf8)?.as_string::<i32>().clone());
-        }
-        _ => return Ok(cast(column, &DataType::Utf8)?.as_string::<i32>().clone()),
+    let Some(list) = as_list(column)? else {
+        let column = match column.data_type() {
+            DataType::Timestamp(_, Some(zone)) if UTC.iter().any(|utc| zone.eq_ignore_ascii_case(utc)) => &in_utc(column)?,
+            _ => column,
+        };
+        return Ok(cast(column, &DataType::Utf8)?.as_string::<i32>().clone());
     };
     let lists = list.as_list::<i32>();
     let mut texts = StringBuilder::new();
@@ -334,6 +338,21 @@ fn text(column: &ArrayRef, split: &str) -> Result<StringArray, ArrowError> {
         texts.append_value(if values.iter().all(|v| v.is_empty()) { String::new() } else { values.join(split) });
     }
     Ok(texts.finish())
+}
+
+/// A column of lists, whatever their kind.
+fn as_list(column: &ArrayRef) -> Result<Option<ArrayRef>, ArrowError> {
+    Ok(match column.data_type() {
+        DataType::List(_) => Some(column.clone()),
+        DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => Some(cast(column, &DataType::List(inner.clone()))?),
+        _ => None,
+    })
+}
+
+/// Whether some row of a column is a list of several values.
+fn has_several(column: &ArrayRef) -> Result<bool, ArrowError> {
+    let lists = as_list(column)?;
+    Ok(lists.is_some_and(|lists| lists.as_list::<i32>().iter().flatten().any(|list| list.len() - list.logical_null_count() > 1)))
 }
 
 /// Where a column has a value and its text none: bytes that are no UTF-8, a day beyond the calendar. Such a cell is not a blank one.

@@ -3,6 +3,7 @@
 
 use super::super::Error;
 use super::super::cut::Cut;
+use super::super::input::TextEncoding;
 use super::super::ledger::RejectReason;
 use super::super::spec::Job;
 use super::super::work::Work;
@@ -13,8 +14,8 @@ use std::borrow::Cow;
 pub(in super::super) struct Ndjson {
     /// By place, as `Work` counts them: facts first, then the key, then for each code column its source column and itself.
     pointers: Vec<String>,
-    /// By place: what stands between the codes of an array.
-    splits: Vec<String>,
+    /// By place: what stands between the values of an array. `None`: of codes, and nothing says what does.
+    splits: Vec<Option<String>>,
     /// Which pointers no record has led anywhere yet.
     unmet: Vec<usize>,
 }
@@ -23,11 +24,13 @@ impl Ndjson {
     pub fn new(job: &Job) -> Ndjson {
         let mut pointers: Vec<String> = [&job.date, &job.age, &job.sex, &job.text].into_iter().flatten().cloned().collect();
         pointers.extend(job.key.iter().cloned());
-        let mut splits = vec![String::from(" "); pointers.len()];
+        let blank = || Some(String::from(" "));
+        let mut splits = vec![blank(); pointers.len()];
         for column in &job.columns {
             pointers.extend(column.from_column.clone());
+            splits.resize(pointers.len(), column.split.clone().or_else(blank));
             pointers.extend(column.names(None));
-            splits.resize(pointers.len(), column.split.clone().unwrap_or_else(|| String::from(" ")));
+            splits.resize(pointers.len(), column.split.clone());
         }
         let pointers: Vec<String> = pointers.into_iter().map(|p| if p.starts_with('/') { p } else { format!("/{p}") }).collect();
         let unmet = (0..pointers.len()).collect();
@@ -51,7 +54,7 @@ impl Ndjson {
         let joined = |texts: Vec<String>| {
             // Nothing is in a list of nulls, and there is nothing to part.
             let empty = texts.iter().all(String::is_empty);
-            Cow::Owned(if empty { Vec::new() } else { texts.join(&self.splits[place]).into_bytes() })
+            Cow::Owned(if empty { Vec::new() } else { texts.join(self.splits[place].as_deref().unwrap_or(" ")).into_bytes() })
         };
         match record.pointer(&self.pointers[place]) {
             None => {
@@ -64,6 +67,21 @@ impl Ndjson {
             Some(Value::Array(all)) => joined(all.iter().map(text).collect()),
             Some(other) => Cow::Owned(other.to_string().into_bytes()),
         }
+    }
+
+    /// Whether several codes stand at a place for which nothing says what joins them: to be read as one would make them another.
+    fn is_unparted(&self, record: &Value, place: usize) -> bool {
+        if self.splits[place].is_some() {
+            return false;
+        }
+        let (pointer, mut codes) = (&self.pointers[place], 0);
+        let mut count = |value: &Value| codes += usize::from(!text(value).is_empty());
+        match record.pointer(pointer) {
+            Some(Value::Array(all)) => all.iter().for_each(count),
+            Some(_) => {}
+            None => each(record, pointer, &mut |value| value.into_iter().for_each(&mut count)),
+        }
+        codes > 1
     }
 
     /// Converts whole records.
@@ -120,7 +138,14 @@ impl Ndjson {
             let members_at = work.out.len();
             let mut reject = false;
             for column in 0..work.columns() {
-                let cell = self.value(&value, work.place(column));
+                let place = work.place(column);
+                let cell = self.value(&value, place);
+                // What stands there by itself is mostly borrowed.
+                if matches!(cell, Cow::Owned(_)) && self.is_unparted(&value, place) {
+                    let line = work.line(data, start);
+                    let what = format!("in line {line} it is a list of several codes; say what joins them in what is appended (--split)");
+                    return Err(Error::Column { name: self.pointers[place].clone(), what });
+                }
                 reject |= work.code(column, &cell, Cow::Borrowed);
             }
             if members.is_empty() {
@@ -144,13 +169,26 @@ impl Ndjson {
 
     /// After the last record: that every pointer led somewhere at least once. A name that is misspelt must not pass for a file without codes.
     pub fn check(&self, work: &Work<'_>) -> Result<(), Error> {
-        match self.unmet.first() {
+        // Those that the run met with which this one goes on are met.
+        match self.unmet.iter().find(|place| !work.ledger.met.contains(place)) {
             Some(&place) if work.ledger.records_out > 0 => Err(Error::Column {
                 name: self.pointers[place].clone(),
                 what: String::from("no record has a member there; `xwalk profile` lists those that there are"),
             }),
             _ => Ok(()),
         }
+    }
+}
+
+/// JSON is UTF-8 (RFC 8259, 8.1), here UTF-16 as well; bytes that are neither are damage of their line, not another encoding.
+pub(in super::super) fn encoding(job: &Job, found: TextEncoding) -> Result<TextEncoding, Error> {
+    match (found, &job.encoding) {
+        (TextEncoding::SingleByte(_), None) => Ok(TextEncoding::Utf8),
+        (TextEncoding::SingleByte(other), Some(_)) => {
+            let what = format!("NDJSON is UTF-8, not {}; leave --encoding out, or write the file again as UTF-8", other.name());
+            Err(Error::Unsupported { what })
+        }
+        (unicode, _) => Ok(unicode),
     }
 }
 

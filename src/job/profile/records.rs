@@ -19,6 +19,9 @@ pub(super) fn read(job: &mut Job, gathered: &mut Gathered) -> Result<FileFacts, 
         job.format = Some(RecordFormat::Ndjson);
     }
     let format = job.records();
+    if format == RecordFormat::Ndjson {
+        input.encoding = ndjson::encoding(job, input.encoding)?;
+    }
     let encoding = input.encoding;
     let mut delimited = match format {
         RecordFormat::Ndjson if input.sample.iter().all(u8::is_ascii_whitespace) => return Err(Error::Empty { file: name }),
@@ -67,7 +70,7 @@ pub(super) fn read(job: &mut Job, gathered: &mut Gathered) -> Result<FileFacts, 
 }
 
 fn file_facts(facts: InputFacts, format: RecordFormat, delimiter: Option<char>) -> FileFacts {
-    let InputFacts { name, bytes, hash: blake3, encoding, compression } = facts;
+    let InputFacts { name, bytes, hash: blake3, encoding, compression, .. } = facts;
     FileFacts { name, bytes, blake3, format: format.code(), encoding, compression, delimiter }
 }
 

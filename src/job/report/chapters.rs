@@ -86,14 +86,14 @@ fn chapter(system: &str, code: &str) -> usize {
 /// Codes of each chapter before, and target codes after. Empty where neither side has chapters.
 pub(super) fn count(run: &Run) -> Vec<ChapterPart> {
     let has_chapters = |s: &str| matches!(s, "icd9cm" | "icd10cm" | "icd10");
-    let to = run.columns.first().map_or("", |c| &c.to);
     let mut counts = [(0u64, 0u64); CHAPTERS.len()];
-    for t in run.ledger.tallies.iter().filter(|t| t.known && t.count > 0) {
-        if has_chapters(&t.system) {
+    for t in run.ledger.tallies.iter().filter(|t| t.count > 0) {
+        if t.known && has_chapters(&t.system) {
             counts[chapter(&t.system, &t.code)].0 += t.count;
         }
-        if has_chapters(to) {
-            t.target.split(' ').filter(|c| !c.is_empty()).for_each(|c| counts[chapter(to, c)].1 += t.count);
+        // Words are no code, and are given codes.
+        if has_chapters(&t.to) {
+            t.target.split(' ').filter(|c| !c.is_empty()).for_each(|c| counts[chapter(&t.to, c)].1 += t.count);
         }
     }
     let parts = CHAPTERS.iter().zip(counts).filter(|(_, (before, after))| before + after > 0);

@@ -1,16 +1,17 @@
 //! `report.json`: what a run was, what it did, and whether that will do. The page shows it, programs read it.
 
-use super::{chapters, display, shown, unsettled};
-use crate::engine::{Engine, Outcome, RepairKind};
+use super::{chapters, display, given, shown, told, unknown_systems, unsettled};
+use crate::engine::{Engine, Outcome, Policy, RepairKind};
 use crate::job::answers::repair_kinds;
 use crate::job::convert::{ColumnFacts, Run};
 use crate::job::input::display_name;
 use crate::job::ledger::{Codes, Tally};
 use crate::job::output::OutputFacts;
-use crate::job::{Job, Longest};
+use crate::job::{Job, Longest, words};
 use foldhash::fast::FixedState;
 use hashbrown::{HashMap, HashSet};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// Unsettled codes that page and document name; `review.csv` has all.
@@ -69,12 +70,16 @@ pub struct Document {
     pub chapters: Vec<ChapterPart>,
     /// Cells of fact columns (`age`, `sex`) that were not understood.
     pub facts_not_understood: BTreeMap<String, u64>,
+    /// Codes whose system is not known, by what the column that says it has there.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unknown_systems: BTreeMap<String, u64>,
     /// Records for manual check.
     pub sample: SamplePart,
     /// Those of the job; none, if it has none.
     pub thresholds: Vec<Threshold>,
     /// `settled`; `unsettled`: something is left to people; `invalid-targets`: all is settled, but some targets are no codes; `no-records`:
-    /// there was not one record; `no-codes`: there were records and not one code; `passed` or `failed` where thresholds were given.
+    /// there was not one record; `all-rejected`: every record was rejected before its codes were looked at; `no-codes`: there were records
+    /// and not one code; `passed` or `failed` where thresholds were given.
     pub verdict: String,
     /// BLAKE3 of the other files of the report, by name.
     #[serde(default)]
@@ -91,6 +96,10 @@ pub struct RunPart {
     pub records_per_second: u64,
     /// `csv`, `tsv`, `ndjson`, `parquet`, `arrow`.
     pub format: String,
+    /// What `--resume` knows the run by: a hash of job, index, decisions, size and time of the input. None where the input or the output was
+    /// piped.
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub identity: String,
 }
 
 /// What the job asked for beside its columns.
@@ -142,6 +151,9 @@ pub struct FilePart {
     /// `gzip`, `zstd`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub compression: Option<String>,
+    /// It came or went through a pipe, or to a device; nobody knows where it was kept.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub piped: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -172,7 +184,7 @@ pub struct ColumnPart {
     pub to: String,
     /// Those that were asked, `id|version`, in order.
     pub maps: Vec<String>,
-    /// `review`, `text`, `unspecified`, `first`, `decision`.
+    /// `review`, `text`, `unspecified`, `first`, `decision`; `search` where the column holds words.
     pub policy: String,
     /// Only exact answers are taken.
     pub strict: bool,
@@ -295,7 +307,7 @@ pub struct RepairPart {
 pub struct RepairedPart {
     /// Alias.
     pub system: String,
-    /// What stood there.
+    /// What stood there. A text that was quoted with the code and is none of its terms is described only.
     pub given: String,
     /// The code that it was read as.
     pub used: String,
@@ -444,8 +456,8 @@ impl Document {
             OutcomePart { outcome: o.code().into(), codes: of().map(|t| t.count).sum(), distinct: distinct.len() as u64, settled }
         });
         let repairs = RepairKind::ALL.iter().map(|kind| {
-            let of = || ledger.repaired.iter().filter(|r| r.count > 0 && repair_kinds(r.kinds).any(|k| k == *kind));
-            RepairPart { kind: kind.code().into(), codes: of().map(|r| r.count).sum(), distinct: of().count() as u64 }
+            let of = || repaired.iter().filter(|r| repair_kinds(r.kinds).any(|k| k == *kind));
+            RepairPart { kind: kind.code().into(), codes: of().map(|r| r.codes).sum(), distinct: of().count() as u64 }
         });
         let mut policies = BTreeMap::new();
         for t in tallies().filter(|t| !t.policy.is_empty()) {
@@ -491,6 +503,7 @@ impl Document {
                 seconds: (run.seconds * 1000.0).round() / 1000.0,
                 records_per_second: (ledger.records_in as f64 / run.seconds.max(1e-6)) as u64,
                 format: run.format.code().into(),
+                identity: run.identity.clone(),
             },
             job: JobPart {
                 date: job.date.clone(),
@@ -507,6 +520,7 @@ impl Document {
                 blake3: input.hash.clone(),
                 encoding: Some(input.encoding.into()),
                 compression: input.compression.map(str::to_owned),
+                piped: input.piped,
             },
             output: file_part(output),
             rejects: run.rejects.as_ref().map(file_part),
@@ -535,7 +549,7 @@ impl Document {
             },
             outcomes: outcomes.collect(),
             repairs: repairs.filter(|r| r.codes > 0).collect(),
-            repaired: repaired.iter().take(TOP).map(RepairedCode::part).collect(),
+            repaired: repaired.iter().take(TOP).map(|r| r.part(engine)).collect(),
             repaired_all: repaired.len() as u64,
             invalid_targets: invalid,
             duplicates: run.duplicates.as_ref().map(|d| DuplicatesPart { key: job.key.clone(), records: d.records, pairs: d.pairs }),
@@ -550,13 +564,13 @@ impl Document {
                     outcome: outcome_code(t),
                     codes: t.count,
                     options: t.options.clone(),
-                    // What is said of words names none of them; of another text that is no code it does.
-                    message: if t.known || t.system == "text" { t.message.clone() } else { String::new() },
+                    message: told(t).into_owned(),
                 })
                 .collect(),
             unsettled_all: unsettled.len() as u64,
             chapters: chapters::count(run),
             facts_not_understood: ledger.facts_not_understood.clone(),
+            unknown_systems: unknown_systems(run),
             sample: SamplePart { seed: job.seed, records: sample.collect() },
             thresholds,
             verdict,
@@ -572,7 +586,7 @@ fn verdict(run: &Run, thresholds: &[Threshold], invalid: &InvalidTargetsPart) ->
         return "no-records";
     }
     if ledger.codes() == 0 {
-        return "no-codes";
+        return if ledger.records_out == 0 { "all-rejected" } else { "no-codes" };
     }
     if !thresholds.is_empty() {
         return if thresholds.iter().all(|t| t.passed) { "passed" } else { "failed" };
@@ -586,7 +600,7 @@ fn verdict(run: &Run, thresholds: &[Threshold], invalid: &InvalidTargetsPart) ->
 /// What was read as what.
 pub(super) struct RepairedCode<'r> {
     pub system: &'r str,
-    pub given: &'r str,
+    given: &'r str,
     pub used: &'r str,
     kinds: u8,
     pub codes: u64,
@@ -597,10 +611,15 @@ impl RepairedCode<'_> {
         repair_kinds(self.kinds).map(RepairKind::code)
     }
 
-    fn part(&self) -> RepairedPart {
+    /// What stood there, as far as it may be shown.
+    pub fn shown(&self, engine: &Engine) -> Cow<'_, str> {
+        given(engine, self.system, self.used, self.given)
+    }
+
+    fn part(&self, engine: &Engine) -> RepairedPart {
         RepairedPart {
             system: self.system.to_owned(),
-            given: self.given.to_owned(),
+            given: self.shown(engine).into_owned(),
             used: self.used.to_owned(),
             kinds: self.kinds().map(str::to_owned).collect(),
             codes: self.codes,
@@ -650,7 +669,7 @@ fn invalid_targets(engine: &Engine, run: &Run) -> InvalidTargetsPart {
 }
 
 fn file_part(f: &OutputFacts) -> FilePart {
-    FilePart { name: f.name.clone(), bytes: f.bytes, blake3: f.hash.clone(), encoding: None, compression: None }
+    FilePart { name: f.name.clone(), bytes: f.bytes, blake3: f.hash.clone(), encoding: None, compression: None, piped: f.piped }
 }
 
 fn column_part(facts: &ColumnFacts, codes: &Codes) -> ColumnPart {
@@ -661,7 +680,7 @@ fn column_part(facts: &ColumnFacts, codes: &Codes) -> ColumnPart {
         from: facts.from.clone(),
         to: facts.to.clone(),
         maps: facts.maps.clone(),
-        policy: spec.policy.code().into(),
+        policy: if spec.is_text() && spec.policy != Policy::Decision { "search" } else { spec.policy.code() }.into(),
         strict: spec.strict,
         unsettled: spec.unsettled.code().into(),
         asked: AskedPart {
@@ -669,8 +688,8 @@ fn column_part(facts: &ColumnFacts, codes: &Codes) -> ColumnPart {
             target_date: spec.target_date.map(|d| d.to_string()),
             reverse: spec.reverse,
             split: spec.split.clone(),
-            margin: spec.margin,
-            score: spec.score,
+            margin: if spec.is_text() { Some(spec.margin.unwrap_or(words::MARGIN)) } else { spec.margin },
+            score: if spec.is_text() { Some(spec.score.unwrap_or(words::SCORE)) } else { spec.score },
         },
         blank: codes.blank,
         codes: codes.codes(),

@@ -2,17 +2,18 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `report.html` | one self-contained page, for the screen and for print |
+//! | `report.html` | one self-contained page, for the screen and for print; it names the hash of `report.json` |
 //! | `report.json` | the same for programs ([`Document`] is its schema) |
 //! | `repairs.csv` | what was read as which code, the most frequent first |
-//! | `review.csv` | each distinct unsettled code, most rows first, with what it may be |
+//! | `review.csv` | each distinct unsettled code, most rows first, with what it may be: a line for each set of options, as maps and records give them |
 //! | `codes.csv` | each distinct code, what became of it, how often: what `diff` compares |
-//! | `duplicates.csv` | where the job names a key: repeated records, and codes repeated under one key, by number of record, column and code |
+//! | `duplicates.csv` | where the job names a key: repeated records, and codes repeated under one key, all of them, by number of record, column and code |
 //! | `rejects.csv` | records that were not converted, as they came, with the reason |
 //! | `signature.json` | who signed what, once somebody has ([`sign`]) |
 //!
 //! Private data: records stand in `rejects.csv` only. Codes are not private, but what stands in a code column and is no code may be: where
-//! it does not look like a code it is described and not shown, except in `review.csv`, where it has to be seen to be settled.
+//! it does not look like a code it is described and not shown, except in `review.csv`, where it has to be seen to be settled. So is what is
+//! quoted with a code and is none of its terms.
 
 mod chapters;
 mod diff;
@@ -24,25 +25,31 @@ pub(crate) mod style;
 pub use diff::{Change, Diff, diff};
 pub use document::*;
 pub use sign::{Found, Places, Signature, Verified, sign, verify};
+pub(super) use sign::{document, hash_of};
 
 use super::convert::Run;
 use super::duplicates::{Duplicates, Repetition};
-use super::ledger::Tally;
+use super::ledger::{OTHERS, Tally};
+use super::places::REJECTS;
 use super::{Error, Job};
 use crate::engine::{Engine, Outcome};
 use crate::text::spreadsheet::cell;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
 
-/// The unsettled codes, spellings of one code together, the most frequent first.
+/// The unsettled codes, spellings of one code together, the most frequent first. What may become of a code depends on its record, too: each
+/// set of options stands by itself, and so does what each map says.
 fn unsettled(run: &Run) -> Vec<Tally> {
-    let mut codes: BTreeMap<(&str, &str, &str, Option<Outcome>), Tally> = BTreeMap::new();
+    type Key<'t> = ([&'t str; 3], Option<Outcome>, [&'t str; 3]);
+    let mut codes: BTreeMap<Key<'_>, Tally> = BTreeMap::new();
     for t in run.ledger.tallies.iter().filter(|t| !t.settled && t.count > 0) {
-        codes.entry((&t.system, &t.to, &t.code, t.outcome)).and_modify(|sum| sum.count += t.count).or_insert_with(|| t.clone());
+        let key: Key<'_> = ([&t.system, &t.code, &t.to], t.outcome, [&t.map, &t.options, &t.message]);
+        codes.entry(key).and_modify(|sum| sum.count += t.count).or_insert_with(|| t.clone());
     }
     let mut codes: Vec<Tally> = codes.into_values().collect();
-    codes.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| (&a.system, &a.code).cmp(&(&b.system, &b.code))));
+    codes.sort_by_key(|t| std::cmp::Reverse(t.count));
     codes
 }
 
@@ -52,35 +59,82 @@ fn display<'e>(engine: &'e Engine, system: &str, code: &str) -> &'e str {
 
 /// A code; or what stands in its place, if that looks like one. A name or a sentence in a code column is described only.
 fn shown(t: &Tally) -> Cow<'_, str> {
-    if t.known || (looks_like_a_code(&t.code) && t.system != "text") || t.code == "(others)" {
+    if t.known || (looks_like_a_code(&t.code) && t.system != "text") || t.code == OTHERS {
         Cow::Borrowed(&t.code)
     } else {
         described(&t.code)
     }
 }
 
+/// Why a code is unsettled, without what may be private.
+fn told(t: &Tally) -> Cow<'_, str> {
+    match (t.outcome, t.no_system()) {
+        (Some(Outcome::UnknownSystem), Some(value)) if !looks_like_a_code(value) => {
+            Cow::Owned(format!("no code system {}", described(value)))
+        }
+        (Some(Outcome::UnknownSystem), _) => Cow::Borrowed(&t.message),
+        // What is said of words names none of them; of another text that is no code it does.
+        _ if t.known || t.system == "text" => Cow::Borrowed(&t.message),
+        _ => Cow::Borrowed(""),
+    }
+}
+
+/// Codes whose system is not known, by what is said of it.
+fn unknown_systems(run: &Run) -> BTreeMap<String, u64> {
+    let mut systems = BTreeMap::new();
+    for t in run.ledger.tallies.iter().filter(|t| t.outcome == Some(Outcome::UnknownSystem) && t.count > 0 && !t.message.is_empty()) {
+        *systems.entry(told(t).into_owned()).or_default() += t.count;
+    }
+    systems
+}
+
 fn looks_like_a_code(text: &str) -> bool {
-    text.len() <= 8 && text.is_ascii() && (text.len() <= 4 || text.bytes().any(|b| b.is_ascii_digit()))
+    text.len() <= 8 && text.is_ascii() && !text.contains('|') && (text.len() <= 4 || text.bytes().any(|b| b.is_ascii_digit()))
+}
+
+/// What stood there for a code. What was quoted with it (`250.00 |Diabetes mellitus|`) is shown only if it is a term of the code: others
+/// write there whose it is.
+fn given<'g>(engine: &Engine, system: &str, code: &str, given: &'g str) -> Cow<'g, str> {
+    let Some((before, term)) = given.trim_end().strip_suffix('|').and_then(|rest| rest.split_once('|')) else { return given.into() };
+    let concept = engine.system(system).ok().and_then(|s| s.concept(code));
+    let is_its_own = concept.is_some_and(|c| c.designations().any(|d| d.text.eq_ignore_ascii_case(term.trim())));
+    if is_its_own { given.into() } else { format!("{before}|{}|", described(term.trim())).into() }
 }
 
 fn described(text: &str) -> Cow<'static, str> {
     Cow::Owned(format!("(text of {} characters)", text.chars().count()))
 }
 
-fn duplicates(engine: &Engine, run: &Run, found: &Duplicates) -> Vec<u8> {
-    let rows = found.listed.iter().map(|r| {
-        let column = run.columns.get(r.column).filter(|_| r.what == Repetition::KeyAndCode);
-        let is_code = |code: &str| engine.index().systems().any(|s| engine.lookup(s, code, None).concept.is_some());
-        let code = match column {
-            None => "".into(),
-            Some(_) if r.code.is_empty() => "(text)".into(),
-            Some(c) if c.from != "text" && (looks_like_a_code(&r.code) || is_code(&r.code)) => (*r.code).into(),
-            Some(_) => described(&r.code),
-        };
-        let column = column.map_or("", |c| &c.column);
-        [r.record.to_string().into(), r.what.code().into(), r.first.to_string().into(), column.into(), code]
-    });
-    table("record,repeats,first,column,code", rows)
+/// Writes what came again, some at a time, and gives the hash of it.
+fn duplicates(path: &Path, engine: &Engine, run: &Run, found: &Duplicates, sync: bool) -> Result<String, Error> {
+    let is_code = |code: &str| !code.ends_with('|') && engine.index().systems().any(|s| engine.lookup(s, code, None).concept.is_some());
+    let fail = |e| Error::io("write", path, e);
+    let mut file = std::fs::File::create(path).map_err(fail)?;
+    let mut hash = blake3::Hasher::new();
+    let mut put = |bytes: &[u8]| {
+        hash.update(bytes);
+        file.write_all(bytes).map_err(fail)
+    };
+    put(b"record,repeats,first,column,code\n")?;
+    found.each(&mut |some| {
+        let mut out = Vec::new();
+        for r in some {
+            let column = run.columns.get(r.column).filter(|_| r.what == Repetition::KeyAndCode);
+            let code = match column {
+                None => "".into(),
+                Some(_) if r.code.is_empty() => "(text)".into(),
+                Some(c) if c.from != "text" && (looks_like_a_code(&r.code) || is_code(&r.code)) => (*r.code).into(),
+                Some(_) => described(&r.code),
+            };
+            let column = column.map_or("", |c| &c.column);
+            row(&[r.record.to_string().into(), r.what.code().into(), r.first.to_string().into(), column.into(), code], &mut out);
+        }
+        put(&out)
+    })?;
+    if sync {
+        file.sync_all().map_err(fail)?;
+    }
+    Ok(hash.finalize().to_hex().to_string())
 }
 
 /// Writes the report into a folder that is not yet in its place, and gives what it says.
@@ -88,37 +142,38 @@ pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Res
     std::fs::create_dir_all(folder).map_err(|e| Error::io("make folder", folder, e))?;
     let others = || {
         let (unsettled, repaired) = rayon::join(|| unsettled(run), || document::repaired(run));
-        let lists = || (review(engine, &unsettled), repairs(&repaired));
+        let lists = || (review(engine, &unsettled), repairs(engine, &repaired));
         rayon::join(|| Document::with(job, engine, run, &repaired, &unsettled), lists)
     };
     let (codes, (mut document, (review, repairs))) = rayon::join(|| codes(run), others);
     let mut files = BTreeMap::new();
     let mut put = |name: &str, bytes: &[u8]| {
-        files.insert(name.to_owned(), blake3::hash(bytes).to_hex().to_string());
+        files.insert(name.to_owned(), hash(bytes));
         put(&folder.join(name), bytes, job.sync)
     };
     put("review.csv", &review)?;
     put("codes.csv", &codes)?;
     put("repairs.csv", &repairs)?;
-    if let Some(found) = &run.duplicates {
-        put("duplicates.csv", &duplicates(engine, run, found))?;
-    }
     if job.rejects.is_none() && run.rejects.is_none() {
-        put("rejects.csv", b"line,reason,record\n")?;
+        put("rejects.csv", REJECTS.as_bytes())?;
+    }
+    if let Some(found) = &run.duplicates {
+        let name = "duplicates.csv";
+        files.insert(name.to_owned(), duplicates(&folder.join(name), engine, run, found, job.sync)?);
     }
     document.files = files;
-    self::put(&folder.join("report.html"), page::page(&document).as_bytes(), job.sync)?;
-    let json = serde_json::to_string_pretty(&document).map_err(|e| Error::Io {
-        what: "write",
-        path: folder.join("report.json").display().to_string(),
-        source: e.into(),
-    })?;
-    self::put(&folder.join("report.json"), (json + "\n").as_bytes(), job.sync)?;
+    let place = folder.join("report.json");
+    let json = serde_json::to_string_pretty(&document).map_err(|e| Error::io("write", &place, e.into()))? + "\n";
+    self::put(&place, json.as_bytes(), job.sync)?;
+    self::put(&folder.join("report.html"), page::page(&document, &hash(json.as_bytes())).as_bytes(), job.sync)?;
     Ok(document)
 }
 
+fn hash(bytes: &[u8]) -> String {
+    blake3::hash(bytes).to_hex().to_string()
+}
+
 fn put(path: &Path, bytes: &[u8], sync: bool) -> Result<(), Error> {
-    use std::io::Write;
     let write = || {
         let mut file = std::fs::File::create(path)?;
         file.write_all(bytes)?;
@@ -130,16 +185,18 @@ fn put(path: &Path, bytes: &[u8], sync: bool) -> Result<(), Error> {
 fn table<'r, const N: usize>(header: &str, rows: impl Iterator<Item = [Cow<'r, str>; N]>) -> Vec<u8> {
     let mut out = header.as_bytes().to_vec();
     out.push(b'\n');
-    for row in rows {
-        for (i, value) in row.iter().enumerate() {
-            if i > 0 {
-                out.push(b',');
-            }
-            super::answers::delimited(cell(value).as_bytes(), b',', Some(b'"'), &mut out);
-        }
-        out.push(b'\n');
-    }
+    rows.for_each(|values| row(&values, &mut out));
     out
+}
+
+fn row(values: &[Cow<'_, str>], out: &mut Vec<u8>) {
+    for (i, value) in values.iter().enumerate() {
+        if i > 0 {
+            out.push(b',');
+        }
+        super::answers::delimited(cell(value).as_bytes(), b',', Some(b'"'), out);
+    }
+    out.push(b'\n');
 }
 
 fn review(engine: &Engine, unsettled: &[Tally]) -> Vec<u8> {
@@ -178,10 +235,10 @@ fn codes(run: &Run) -> Vec<u8> {
     table("system,code,outcome,target,relationship,map,policy,count,target_state", rows)
 }
 
-fn repairs(repaired: &[RepairedCode<'_>]) -> Vec<u8> {
+fn repairs(engine: &Engine, repaired: &[RepairedCode<'_>]) -> Vec<u8> {
     let rows = repaired.iter().map(|r| {
         let kinds: Vec<&str> = r.kinds().collect();
-        [r.system.into(), r.given.into(), r.used.into(), kinds.join(" ").into(), r.codes.to_string().into()]
+        [r.system.into(), r.shown(engine), r.used.into(), kinds.join(" ").into(), r.codes.to_string().into()]
     });
     table("system,given,used,kinds,count", rows)
 }

@@ -1,6 +1,7 @@
-//! The page: one file, nothing fetched, readable on a screen and on paper. What it shows is the [`Document`]; it computes nothing.
+//! The page: one file, nothing fetched, readable on a screen and on paper. What it shows is the [`Document`], and by which bytes of
+//! `report.json` it says so; it computes nothing.
 
-use super::style::{self, percent, thousands};
+use super::style::{self, percent, percents, thousands};
 use super::{AskedPart, ColumnPart, Document, FilePart};
 use crate::job::RejectReason;
 use maud::{Markup, html};
@@ -19,7 +20,8 @@ const OUTCOMES: [(&str, &str, &str); 10] = [
     ("unknown-system", "#7b241c", "no such code system"),
 ];
 
-pub(super) fn page(d: &Document) -> String {
+/// `json` is the BLAKE3 of `report.json`: who signs the page, signs that too.
+pub(super) fn page(d: &Document, json: &str) -> String {
     let body = html! {
         (head(d))
         (cards(d))
@@ -31,7 +33,7 @@ pub(super) fn page(d: &Document) -> String {
         (repairs(d))
         (duplicates(d))
         (sample(d))
-        (identities(d))
+        (identities(d, json))
         (sign_off(d))
     };
     style::page(&format!("Conversion report: {}", d.input.name), body)
@@ -44,6 +46,7 @@ fn head(d: &Document) -> Markup {
         "unsettled" => "Something is left for people: see the unsettled codes and the rejected records.",
         "invalid-targets" => "Every code is settled, but some were given targets that are no codes.",
         "no-records" => "There is not one record: is it the right file?",
+        "all-rejected" => "Every record was rejected; the ledger says why.",
         "no-codes" => "There are records, but not one code: is it the right column?",
         "passed" => "All thresholds hold.",
         _ => "A threshold does not hold.",
@@ -60,7 +63,8 @@ fn head(d: &Document) -> Markup {
             table {
                 thead { tr { th { "Threshold" } th.num { "at most" } th.num { "found" } th { "" } } }
                 tbody { @for t in &d.thresholds {
-                    tr { td { (t.what) } td.num { (percent(t.at_most)) } td.num { (percent(t.found)) } td { (if t.passed { "holds" } else { "does not hold" }) } }
+                    @let [at_most, found] = percents(t.at_most, t.found);
+                    tr { td { (t.what) } td.num { (at_most) } td.num { (found) } td { (if t.passed { "holds" } else { "does not hold" }) } }
                 } }
             }
         }
@@ -117,6 +121,8 @@ fn ledger(d: &Document) -> Markup {
         @if !job.is_empty() { p.dim { (job.join(", ")) "." } }
         @for (what, n) in &d.facts_not_understood { p.dim { (thousands(*n)) " cells of the " (what) " column were not understood; rules that ask for it waited."
             @if what == "age" && d.job.age_unit.is_none() { " What bare numbers count has to be said (--age-unit)." } } }
+        @if !d.unknown_systems.is_empty() { p { "What the system column has where it names no code system (--values says what its values mean):" }
+            ul { @for (what, n) in &d.unknown_systems { li { (what) ": " (thousands(*n)) " codes" } } } }
     }
 }
 
@@ -322,9 +328,10 @@ fn in_words(reason: &str) -> &str {
     RejectReason::ALL.iter().find(|r| r.code() == reason).map_or(reason, |r| r.in_words())
 }
 
-fn identities(d: &Document) -> Markup {
+fn identities(d: &Document, json: &str) -> Markup {
     let file = |what: &str, f: &FilePart| {
-        html! { tr { td { (what) } td { (f.name) @if let Some(e) = &f.encoding { span.dim { ", " (e) } } @if let Some(c) = &f.compression { span.dim { ", " (c) } } }
+        html! { tr { td { (what) } td { (f.name) @if let Some(e) = &f.encoding { span.dim { ", " (e) } } @if let Some(c) = &f.compression { span.dim { ", " (c) } }
+                @if f.piped { span.dim { ", through a pipe" } } }
         td.num { (thousands(f.bytes)) } td.mono.hash { (f.blake3) } } }
     };
     html! {
@@ -334,6 +341,7 @@ fn identities(d: &Document) -> Markup {
             tbody {
                 (file("input", &d.input)) (file("output", &d.output))
                 @if let Some(r) = &d.rejects { (file("rejects", r)) }
+                tr { td { "report" } td { "report.json" } td {} td.mono.hash { (json) } }
                 tr { td { "index" } td { "fingerprint" } td {} td.mono.hash { (d.index.fingerprint) } }
             }
         }

@@ -3,7 +3,7 @@
 //! A signature binds hashes, it does not prove who signed: whoever can write to the folder can write another. Keep a copy elsewhere (or
 //! print the page, which names the hashes) where that matters.
 
-use super::{Document, put};
+use super::{Document, hash, put};
 use crate::job::Error;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -87,16 +87,17 @@ fn damaged(path: &Path, what: String) -> Error {
     Error::Unsupported { what: format!("{}: {what}", path.display()) }
 }
 
-fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
+fn read<T: serde::de::DeserializeOwned>(path: &Path) -> Result<(T, Vec<u8>), Error> {
     let text = std::fs::read(path).map_err(|e| Error::io("read", path, e))?;
-    serde_json::from_slice(&text).map_err(|e| damaged(path, format!("not written by xwalk, or damaged ({e})")))
+    let value = serde_json::from_slice(&text).map_err(|e| damaged(path, format!("not written by xwalk, or damaged ({e})")))?;
+    Ok((value, text))
 }
 
-pub(super) fn document(folder: &Path) -> Result<Document, Error> {
-    read(&folder.join("report.json"))
+pub(in crate::job) fn document(folder: &Path) -> Result<Document, Error> {
+    Ok(read(&folder.join("report.json"))?.0)
 }
 
-fn hash_of(path: &Path) -> Result<Option<String>, Error> {
+pub(in crate::job) fn hash_of(path: &Path) -> Result<Option<String>, Error> {
     let mut file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -131,12 +132,16 @@ pub fn sign(folder: &Path, name: &str, role: &str, places: Places<'_>) -> Result
     if [name, role].iter().any(|text| text.trim().is_empty()) {
         return Err(Error::Unsupported { what: String::from("a signature needs a name and a role") });
     }
-    let document = document(folder)?;
+    let (document, json): (Document, _) = read(&folder.join("report.json"))?;
     let as_made = document.files.iter().map(|(file, hash)| Ok((file.clone(), compare(hash_of(&folder.join(file))?, hash))));
     let mut found = as_made.collect::<Result<Vec<_>, Error>>()?;
-    // The page is the document's; another version of xwalk may draw it otherwise.
+    // The page is the document's, and names its hash; another version of xwalk may draw it otherwise.
     let page = std::fs::read(folder.join("report.html")).map_err(|e| Error::io("read", &folder.join("report.html"), e))?;
-    if document.xwalk == env!("CARGO_PKG_VERSION") && page != super::page::page(&document).as_bytes() {
+    let page = String::from_utf8_lossy(&page);
+    let json = hash(&json);
+    if !page.contains(&json) {
+        found.push((String::from("report.html or report.json"), Found::Changed));
+    } else if document.xwalk == env!("CARGO_PKG_VERSION") && page != super::page::page(&document, &json) {
         found.push((String::from("report.html"), Found::Changed));
     }
     found.extend(of_run(folder, &document, places)?);
@@ -187,7 +192,7 @@ pub fn sign(folder: &Path, name: &str, role: &str, places: Places<'_>) -> Result
 pub fn verify(folder: &Path, places: Places<'_>) -> Result<Verified, Error> {
     let document = document(folder)?;
     let place = folder.join("signature.json");
-    let signature: Option<Signature> = if place.exists() { Some(read(&place)?) } else { None };
+    let signature: Option<Signature> = if place.exists() { Some(read(&place)?.0) } else { None };
     let mut found = Vec::new();
     if let Some(signature) = &signature {
         let rejects = document.rejects.as_ref().map_or("", |r| &r.blake3);
@@ -234,7 +239,7 @@ fn of_run(folder: &Path, document: &Document, places: Places<'_>) -> Result<Vec<
         let near = [(what == "rejects").then(|| whole.join(&part.name)), whole.parent().map(|beside| beside.join(&part.name))];
         let state = match named.map(Path::to_path_buf).or_else(|| near.into_iter().flatten().find(|p| p.is_file())) {
             Some(path) => compare(hash_of(&path)?, &part.blake3),
-            None if ["standard input", "standard output"].contains(&&*part.name) => Found::Piped,
+            None if part.piped || ["standard input", "standard output"].contains(&&*part.name) => Found::Piped,
             None => Found::NotLookedAt,
         };
         found.push((what.to_owned(), state));

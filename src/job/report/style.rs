@@ -33,10 +33,24 @@ svg{display:block;width:100%;height:auto}svg text{font:12px system-ui,-apple-sys
 @media print{@page{margin:14mm}body{max-width:none;padding:0;font-size:10.5pt}h2{break-after:avoid}tr,.card,svg,.sign{break-inside:avoid}thead{display:table-header-group}h2{margin-top:20px}.bar{display:none}.options{font-size:8.5pt}td,th{padding:3px 8px 3px 0}.sign{margin-top:34px}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 ";
 
-pub(in crate::job) fn percent(share: f64) -> String {
-    // What is not all must not round to all.
-    let percent = share * 100.0;
-    if percent < 100.0 && percent > 99.99 { String::from("> 99.99 %") } else { format!("{percent:.2} %") }
+/// A share for people: what is not all does not round to all, what is not none not to none.
+pub(crate) fn percent(share: f64) -> String {
+    match share * 100.0 {
+        percent if percent > 99.99 && percent < 100.0 => String::from("> 99.99 %"),
+        percent if percent > 0.0 && percent < 0.01 => String::from("< 0.01 %"),
+        percent => format!("{percent:.2} %"),
+    }
+}
+
+/// Two shares side by side, with as many digits as tell them apart.
+pub(crate) fn percents(a: f64, b: f64) -> [String; 2] {
+    let mut texts = [a, b].map(percent);
+    let mut decimals = 3;
+    while texts[0] == texts[1] && a != b && decimals < 16 {
+        texts = [a, b].map(|share| format!("{:.decimals$} %", share * 100.0));
+        decimals += 1;
+    }
+    texts
 }
 
 /// `10,000,000`; the faces write numbers so too.
@@ -60,5 +74,10 @@ mod tests {
     fn numbers_for_people() {
         assert_eq!([0, 999, 1000, 10_000_000].map(thousands), ["0", "999", "1,000", "10,000,000"]);
         assert_eq!([1.0, 0.999_999, 0.5, 0.0].map(percent), ["100.00 %", "> 99.99 %", "50.00 %", "0.00 %"]);
+        assert_eq!([0.000_006, 0.0001].map(percent), ["< 0.01 %", "0.01 %"]);
+        assert_eq!(percents(0.0, 0.000_006), ["0.00 %", "< 0.01 %"]);
+        assert_eq!(percents(0.0501, 0.050_102), ["5.0100 %", "5.0102 %"]);
+        assert_eq!(percents(0.000_05, 0.000_051), ["0.0050 %", "0.0051 %"]);
+        assert_eq!(percents(0.5, 0.5), ["50.00 %", "50.00 %"]);
     }
 }

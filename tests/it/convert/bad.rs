@@ -1,6 +1,6 @@
 //! Everything that can be wrong with a file: a clear message or a reject with its reason, counted; nothing lost, nothing half-written.
 
-use super::{Place, converted, run};
+use super::{Place, column, converted, run};
 use xwalk::job::{Error, Job, RejectReason};
 
 /// The rejects of a job over this text: reason and count, and the rejects file.
@@ -42,6 +42,71 @@ fn bytes_that_are_no_text() {
         assert_eq!(r.ledger.rejected.get(&RejectReason::Encoding), Some(&1), "blocks of {block}");
         assert_eq!(r.ledger.records_out, 1);
     }
+}
+
+/// The damage may lie where a record began, blocks before its end.
+#[test]
+fn damage_at_the_beginning_of_a_long_record() {
+    let long = "x".repeat(300_000);
+    for (damage, reason) in [(b"\xff", RejectReason::Encoding), (b"\0", RejectReason::Nul)] {
+        let csv = [b"id,n,dx\n1,", &damage[..], long.as_bytes(), b",250.00\n2,ok,401.9\n"].concat();
+        let json = [b"{\"n\":\"", &damage[..], long.as_bytes(), b"\",\"dx\":\"250.00\"}\n{\"dx\":\"401.9\"}\n"].concat();
+        for (name, text) in [("in.csv", csv), ("in.ndjson", json)] {
+            for block in [7, 1 << 12, 1 << 17, 1 << 18, 1 << 20] {
+                let place = Place::with(name, &text);
+                let r = run(&Job { block, encoding: Some("utf-8".into()), ..place.job() }).unwrap();
+                let rejected: Vec<_> = r.ledger.rejected.into_iter().collect();
+                assert_eq!((rejected, r.ledger.records_out), (vec![(reason, 1)], 1), "{name}, blocks of {block}");
+            }
+        }
+    }
+    // Records of three blocks and more, however short.
+    let text = b"id,n,dx\n1,\xffabcdefghijklmnopqrstuvwxyz,250.00\n2,ok,401.9\n3,a\0bcdefghijklmnopqrstuvwxyz,401.9\n";
+    for block in 1..40 {
+        let place = Place::with("in.csv", text);
+        let r = run(&Job { block, encoding: Some("utf-8".into()), ..place.job() }).unwrap();
+        let rejected: Vec<_> = r.ledger.rejected.into_iter().collect();
+        assert_eq!(rejected, [(RejectReason::Encoding, 1), (RejectReason::Nul, 1)], "blocks of {block}");
+    }
+}
+
+/// Wherever blocks end.
+#[test]
+fn records_that_are_too_long() {
+    let filler = "1,401.9,ok\n".repeat(50);
+    let record = |length: usize| {
+        let record = "2,401.9,\"a\nb";
+        record.to_owned() + &"x".repeat(length - record.len() - 1) + "\""
+    };
+    for ending in ["\n", ""] {
+        for block in [1, 7, 100, 999, 1000, 1001, 2048, 1 << 18] {
+            let job = |place: &Place| Job { block, max_record: 1000, ..place.job() };
+            let place = Place::with("in.csv", format!("id,dx,n\n{filler}{}{ending}", record(1000)));
+            assert_eq!(run(&job(&place)).unwrap().ledger.records_out, 51, "blocks of {block}");
+            let place = Place::with("in.csv", format!("id,dx,n\n{filler}{}{ending}", record(1001)));
+            let error = run(&job(&place)).unwrap_err();
+            assert!(matches!(error, Error::RecordTooLong { line: 52, limit: 1000, .. }), "blocks of {block}: {error}");
+            let json =
+                |length: usize| format!("{}{{\"dx\":\"401.9\",\"n\":\"{}\"}}", "{\"dx\":null}\n".repeat(50), "x".repeat(length - 21));
+            let place = Place::with("in.ndjson", json(1000) + ending);
+            assert_eq!(run(&job(&place)).unwrap().ledger.records_out, 51, "blocks of {block}");
+            let place = Place::with("in.ndjson", json(1001) + ending);
+            let error = run(&job(&place)).unwrap_err();
+            assert!(matches!(error, Error::RecordTooLong { line: 51, limit: 1000, .. }), "blocks of {block}: {error}");
+        }
+    }
+}
+
+/// JSON is UTF-8, whatever the bytes would be as something else.
+#[test]
+fn json_that_is_no_utf8() {
+    let text = b"{\"dx\":\"401.9\",\"n\":\"M\xe9ni\xe8re\"}\n{\"dx\":\"401.9\",\"n\":\"M\xc3\xa9n\"}\n";
+    let place = Place::with("in.ndjson", text);
+    let r = run(&place.job()).unwrap();
+    assert_eq!((r.input.encoding, r.ledger.records_out), ("UTF-8", 1));
+    assert_eq!(r.ledger.rejected.into_iter().collect::<Vec<_>>(), [(RejectReason::Encoding, 1)]);
+    let error = run(&Job { encoding: Some("windows-1252".into()), ..place.job() }).unwrap_err();
+    assert!(error.to_string().starts_with("NDJSON is UTF-8, not windows-1252; "), "{error}");
 }
 
 #[test]
@@ -157,6 +222,87 @@ fn two_runs_do_not_write_one_report() {
     assert_eq!(std::fs::read_to_string(place.path("bad.csv")).unwrap(), "line,reason,record\n2,fields,\"1\"\n");
 }
 
+/// Beside an output that is piped there is no note of whose it is.
+#[test]
+fn rejects_of_a_killed_run_are_in_nobodys_way() {
+    for begun in ["", "line,reason,record\n", "line,reason,record\n2,fields,\"1\"\n3,fie"] {
+        for text in ["id,dx\n1,401.9\n2\n", "id,dx\n1,401.9\n"] {
+            let place = Place::with("in.csv", text);
+            std::fs::write(place.path("bad.csv.part"), begun).unwrap();
+            run(&Job { output: "/dev/null".into(), rejects: Some(place.path("bad.csv")), ..place.job() }).unwrap();
+            let rejected = std::fs::read_to_string(place.path("bad.csv")).unwrap_or_default();
+            assert_eq!(rejected, if text.len() > 15 { "line,reason,record\n3,fields,\"2\"\n" } else { "" });
+            assert!(!place.path("bad.csv.part").exists());
+        }
+    }
+}
+
+#[test]
+fn records_and_rejects_do_not_go_into_one_pipe() {
+    let (error, _) = refused("id,dx\n1\n", |_, job| (job.output, job.rejects) = ("-".into(), Some("-".into())));
+    assert_eq!(error.to_string(), "the rejects and the output are the same file, standard output; give another place");
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n2\n");
+    let said = |args: &[&str]| {
+        let plain = ["convert", "in.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx"];
+        let out = crate::cli::xwalk().current_dir(place.path("")).args(plain).args(args).output().unwrap();
+        (out.status.code(), String::from_utf8(out.stdout).unwrap(), String::from_utf8(out.stderr).unwrap())
+    };
+    let (exit, _, told) = said(&["-o", "-", "--rejects", "/dev/stdout"]);
+    assert!(exit == Some(2) && told.contains("are the same file"), "{told}");
+    // What is told goes elsewhere.
+    let (_, out, told) = said(&["-o", "o.csv", "--rejects", "-"]);
+    assert!(out == "line,reason,record\n3,fields,\"2\"\n" && told.contains("2 records in, 1 out, 1 rejected"), "{out}{told}");
+}
+
+#[test]
+fn blanks_between_fields_without_quotes() {
+    let text = "id dx\n1 249.51\n2 250.00\n";
+    let (out, r) = converted(text, |job| {
+        (job.delimiter, job.quote) = (Some(' '), Some(xwalk::job::Quote::None));
+        job.columns[0].policy = xwalk::engine::Policy::First;
+    });
+    assert_eq!(r.ledger.settled(), 2);
+    assert!(out.lines().all(|line| line.split(' ').count() == 7) && out.contains("+E"), "{out}");
+    let (error, _) = refused(text, |_, job| (job.delimiter, job.quote) = (Some('.'), Some(xwalk::job::Quote::None)));
+    assert!(error.to_string().contains("cannot part fields"), "{error}");
+}
+
+#[test]
+fn values_that_cannot_match_or_contradict() {
+    let text = "k,dx\n 9 ,250.00\n";
+    let by = |values: &[(&str, &str)], from_column: Option<&str>| {
+        let values = values.iter().map(|(v, s)| ((*v).to_owned(), (*s).to_owned())).collect();
+        let place = Place::with("in.csv", text);
+        let mut job = place.job();
+        (job.columns[0].from_column, job.columns[0].values) = (from_column.map(str::to_owned), values);
+        job.columns[0].from = from_column.is_none().then(|| "icd9cm".into());
+        run(&job).map(|r| r.ledger.settled()).map_err(|e| e.to_string())
+    };
+    assert_eq!(by(&[(" 9 ", "icd9cm")], Some("k")), Ok(1));
+    assert!(by(&[(" 9 ", "icd9cm"), ("9", "icd10cm")], Some("k")).unwrap_err().contains("names a value twice"));
+    assert!(by(&[("9", "icd9cm")], None).unwrap_err().contains("name that column"));
+    let args =
+        ["convert", "in.csv", "-o", "o.csv", "--to", "icd10cm", "--code", "dx", "--from-column", "k", "--values", "9=icd9cm,9=icd10cm"];
+    let out = crate::cli::xwalk().args(args).output().unwrap();
+    let told = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.code() == Some(2) && told.contains("says twice what `9` means"), "{told}");
+}
+
+#[test]
+fn decisions_that_nobody_asks_are_told() {
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n");
+    let said = |args: &[&str]| {
+        let plain = ["convert", "in.csv", "-o", "o.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx"];
+        let out = crate::cli::xwalk().current_dir(place.path("")).args(plain).args(args).output().unwrap();
+        (out.status.code(), String::from_utf8(out.stderr).unwrap())
+    };
+    let (exit, told) = said(&["--decisions", "nope.db"]);
+    assert!(exit == Some(2) && told.contains("there is no such file"), "{told}");
+    std::fs::write(place.path("some.db"), "").unwrap();
+    let (exit, told) = said(&["--decisions", "some.db"]);
+    assert!(exit == Some(0) && told.contains("the decisions are not asked"), "{told}");
+}
+
 #[test]
 fn no_two_places_are_one_file() {
     let text = "id,dx\n1,401.9\n2\n";
@@ -225,6 +371,23 @@ fn what_others_left_beside_a_place_stays() {
     assert!(!place.path("r/xwalk-unfinished").exists());
 }
 
+/// The output of an earlier run stays until this one's is complete; or it goes first, but not for a run that cannot even begin.
+#[test]
+fn the_output_of_an_earlier_run() {
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n2,250.00\n");
+    let [fails, cannot_begin]: [fn(Job) -> Job; 2] =
+        [|job| Job { block: 2, max_record: 4, ..job }, |job| Job { columns: vec![column("none")], ..job }];
+    let old = || std::fs::read_to_string(&place.output).ok();
+    for (change, remove_old, left) in [(fails, false, true), (fails, true, false), (cannot_begin, true, true)] {
+        std::fs::write(&place.output, "old").unwrap();
+        run(&change(Job { remove_old, ..place.job() })).unwrap_err();
+        assert_eq!(old(), left.then(|| "old".into()), "{remove_old} {left}");
+        run(&Job { remove_old, ..place.job() }).unwrap();
+        assert!(old().unwrap().contains("1,401.9,I10"));
+        assert_eq!(place.files(), ["in.csv", "out-in.csv"]);
+    }
+}
+
 #[cfg(unix)]
 #[test]
 fn links_are_followed_and_pipes_written_to() {
@@ -270,6 +433,29 @@ fn links_are_followed_and_pipes_written_to() {
     run(&Job { output: "/dev/null".into(), rejects: Some("/dev/null".into()), ..place.job() }).unwrap();
     assert!(!std::path::Path::new("/dev/null").is_file());
     assert_eq!(place.files(), ["in.csv", "link.csv", "pipe", "there"]);
+}
+
+/// Private data stay as private as they were.
+#[cfg(unix)]
+#[test]
+fn what_is_replaced_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::with("in.csv", "id,dx\n1,401.9\n2\n");
+    let (output, rejects) = (place.output.clone(), place.path("out-in.csv.rejects.csv"));
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    for (given, sync) in [(0o600, false), (0o640, true), (0o440, false)] {
+        for path in [&output, &rejects] {
+            std::fs::write(path, "old").unwrap();
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(given)).unwrap();
+        }
+        let (part, note) = (place.path("out-in.csv.part"), place.path("out-in.csv.resume"));
+        let mut under_way = Vec::new();
+        let job = Job { sync, ..place.job() };
+        xwalk::job::convert(&job, super::engine(), &mut |_| under_way.extend([mode(&part), mode(&note)])).unwrap();
+        assert_eq!([mode(&output), mode(&rejects)], [given, given], "{given:o}");
+        assert!(under_way.iter().all(|mode| [given | 0o200, 0o600].contains(mode)), "{given:o}: {under_way:?}");
+        [&output, &rejects].into_iter().for_each(|path| std::fs::remove_file(path).unwrap());
+    }
 }
 
 #[test]
@@ -365,6 +551,24 @@ fn a_torn_archive_is_said_and_nothing_is_left() {
     for threads in [1, 2] {
         let (error, files) = refused(&bytes[..bytes.len() / 2], |_, job| job.threads = threads);
         assert!(error.to_string().contains("unreadable after byte"), "{error}");
+        assert_eq!(files, ["in.csv"]);
+    }
+    // Blocks of zeros behind it, as tapes have them, are no damage; anything else is.
+    let (out, _) = converted([&bytes[..], &[0; 1000]].concat(), |_| {});
+    let (whole, _) = converted([&bytes[..], &bytes[..]].concat(), |_| {});
+    assert!(out.lines().count() > 20_000 && whole.len() > out.len() * 3 / 2);
+    for behind in [&b"x"[..], b"\0x", &[&[0; 9][..], &bytes].concat()] {
+        let (error, files) = refused([&bytes[..], behind].concat(), |_, _| {});
+        assert!(error.to_string().contains("unreadable after byte"), "{error}");
+        assert_eq!(files, ["in.csv"]);
+    }
+    // Half a pair in UTF-16, where the layout is looked for and behind that.
+    for before in [10, 20_000] {
+        let text = format!("id,dx\n{}", "1,401.9\n".repeat(before));
+        let mut text: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        text.extend([0x00, 0xd8, 0x0a, 0x00]);
+        let (error, files) = refused(&text, |_, job| job.encoding = Some("utf-16le".into()));
+        assert!(error.to_string().contains(&format!("byte {} of the text is not UTF-16", text.len() - 4)), "{error}");
         assert_eq!(files, ["in.csv"]);
     }
     // Half a character at the end of UTF-16.

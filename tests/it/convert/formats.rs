@@ -119,6 +119,66 @@ fn a_system_by_column() {
     assert_eq!(run.ledger.codes(), 5);
 }
 
+/// As many systems as codes: each is of its own.
+#[test]
+fn systems_that_stand_in_lists_as_their_codes_do() {
+    let by_column = |job: &mut Job, name: &str, kind: &str| {
+        let c = &mut job.columns[0];
+        (c.name, c.from, c.from_column, c.split) = (name.into(), None, Some(kind.into()), Some(";".into()));
+        c.values = [("9", "icd9cm"), ("0", "icd10cm")].map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+    };
+    let element = |sys: &str, code: &str| format!("{{\"sys\":\"{sys}\",\"code\":\"{code}\"}}");
+    let record = |elements: &[(&str, &str)]| {
+        let all: Vec<String> = elements.iter().map(|(sys, code)| element(sys, code)).collect();
+        format!("{{\"d\":[{}]}}\n", all.join(","))
+    };
+    let text = [
+        record(&[("9", "250.00")]),
+        record(&[("9", "250.00"), ("0", "E11.9")]),
+        record(&[("0", "E11.9"), ("9", "250.00")]),
+        record(&[("9", "250.00"), ("X", "E11.9"), ("", "401.9"), ("0", "I10")]),
+        record(&[("9", "250.00"), ("9", ""), ("9", "401.9")]),
+    ];
+    let place = Place::with("a.ndjson", text.concat());
+    let mut job = place.job();
+    by_column(&mut job, "/d/*/code", "/d/*/sys");
+    job.report = Some(place.path("r"));
+    let r = run(&job).unwrap();
+    let out = super::read(&place.output);
+    let said: Vec<[String; 2]> = out
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .map(|v| ["d_code_target", "d_code_outcome"].map(|name| v[name].as_str().unwrap().to_owned()))
+        .collect();
+    let expected = [
+        ["E11.9", "approximate"],
+        ["E11.9;E11.9", "approximate;exact"],
+        ["E11.9;E11.9", "exact;approximate"],
+        ["E11.9;;;I10", "approximate;unknown-system;unknown-system;exact"],
+        ["E11.9;;I10", "approximate;;approximate"],
+    ];
+    assert_eq!(said, expected);
+    assert_eq!((r.ledger.codes(), r.ledger.settled()), (11, 9));
+    // In one cell as in a list; one system may be that of all; of two nobody knows which is whose.
+    let text = "id,kind,dx\n1,9;0,250.00;E11.9\n2,9,250.00;401.9\n3, 0 ; 9 ,E11.9;250.00\n4,9;0,250.00;E11.9;401.9\n5,9;0,401.9\n";
+    for date in [None, Some(String::from("id"))] {
+        let text = if date.is_some() { text.replace("\n", "\n2014010").replace("2014010id", "id") } else { text.to_owned() };
+        let place = Place::with("a.csv", text.strip_suffix("2014010").unwrap_or(&text));
+        let mut job = Job { date, report: Some(place.path("r")), ..place.job() };
+        by_column(&mut job, "dx", "kind");
+        run(&job).unwrap();
+        let out = super::read(&place.output);
+        let fields: Vec<Vec<&str>> = out.lines().skip(1).map(|l| l.split(',').collect()).collect();
+        assert_eq!((fields[0][3], fields[0][4]), ("E11.9;E11.9", "approximate;exact"), "{out}");
+        assert_eq!((fields[1][3], fields[1][4]), ("E11.9;I10", "approximate;approximate"));
+        assert_eq!((fields[2][3], fields[2][4]), ("E11.9;E11.9", "exact;approximate"));
+        assert_eq!((fields[3][3], fields[3][4]), (";;", "unknown-system;unknown-system;unknown-system"));
+        assert_eq!((fields[4][3], fields[4][4]), ("", "unknown-system"));
+        let review = super::read(&place.path("r/review.csv"));
+        assert!(review.contains(",401.9,,unknown-system,1,,,2 code systems for 3 codes,"), "{review}");
+    }
+}
+
 #[test]
 fn many_columns_and_many_codes_in_a_cell() {
     let (out, run) = converted("id,dx1,dx2,dx3\n1,250.00,,401.9\n2,UNK,4019,\n", |job| job.columns = vec![column("dx1..dx3")]);
@@ -182,6 +242,29 @@ fn lists_in_json_are_parted_by_their_own_column() {
     let out = super::read(&place.output);
     assert!(out.contains("\"dx_target\":\"E11.9;I10\"") && out.contains("\"px_target\":\"I10|E11.9\""), "{out}");
     assert_eq!(r.ledger.settled(), 4);
+}
+
+/// Two codes that nobody parted would be read as a third.
+#[test]
+fn lists_in_json_need_to_be_told_apart() {
+    for text in ["{\"dx\":[\"250\",\"00\"]}\n", "{\"dx\":\"401.9\"}\n{\"dx\":[null,\"250\",\"00\"]}\n"] {
+        let place = Place::with("a.ndjson", text);
+        let error = run(&place.job()).unwrap_err().to_string();
+        let line = text.lines().count();
+        assert_eq!(
+            error,
+            format!("column /dx: in line {line} it is a list of several codes; say what joins them in what is appended (--split)")
+        );
+        assert_eq!(place.files(), ["a.ndjson"]);
+    }
+    let place = Place::with("a.ndjson", "{\"d\":[{\"c\":\"250\"},{\"c\":\"00\"}]}\n");
+    let mut job = place.job();
+    job.columns[0].name = "/d/*/c".into();
+    assert!(run(&job).unwrap_err().to_string().starts_with("column /d/*/c: in line 1 it is a list of several codes"));
+    // Of one code nothing has to be said.
+    let place = Place::with("a.ndjson", "{\"dx\":[\"250.00\"]}\n{\"dx\":[null,\"401.9\"]}\n{\"dx\":[]}\n{\"dx\":401}\n");
+    let r = run(&place.job()).unwrap();
+    assert_eq!((r.ledger.records_out, r.ledger.settled()), (4, 2));
 }
 
 /// `null` is no code, and has its place.

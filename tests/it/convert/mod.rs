@@ -1,6 +1,7 @@
 //! Conversion jobs: against a slow loop of `translate`, against themselves, and with everything that can be wrong with a file.
 
 mod bad;
+mod dated;
 mod formats;
 mod report;
 mod resume;

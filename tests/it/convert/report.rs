@@ -10,6 +10,7 @@ fn lasting(document: &Document) -> String {
     let mut document = document.clone();
     document.xwalk = String::new();
     (document.run.started, document.run.seconds, document.run.records_per_second) = (String::new(), 0.0, 0);
+    document.run.identity = String::new();
     document.index.fingerprint = String::new();
     serde_json::to_string_pretty(&document).unwrap() + "\n"
 }
@@ -20,11 +21,19 @@ fn lasting_page(page: &str, document: &Document) -> String {
     let named = page
         .replace(started.trim_end_matches('Z'), "(when)")
         .replace(&format!(", xwalk {}<", document.xwalk), ", xwalk (version)<")
-        .replace(&document.index.fingerprint, "(fingerprint)");
+        .replace(&document.index.fingerprint, "(fingerprint)")
+        .replace(&json_hash(page), "(hash)");
     let (head, speed) = named.rsplit_once(" records in ").unwrap();
     let (_, tail) = speed.split_once(" a second.").unwrap();
     // One tag a line, so that a change is a line.
     format!("{head} records in (some) seconds.{tail}\n").replace("><", ">\n<")
+}
+
+/// What the page says is the BLAKE3 of `report.json`.
+fn json_hash(page: &str) -> String {
+    let (_, behind) = page.split_once("<td>report.json</td>").unwrap();
+    let (_, hash) = behind.split_once("hash\">").unwrap();
+    hash.split('<').next().unwrap().to_owned()
 }
 
 /// Runs `tests/convert/NAME/job.toml` and compares with what is checked in there; `XWALK_BLESS=1` writes it anew.
@@ -250,8 +259,131 @@ fn the_report_says_why_and_how_much_of_a_list_it_shows() {
     assert!(page.contains("The 40 most frequent of 51; review.csv has all of them."));
     // Why, also of a code that has a name.
     let first = &d.unsettled[0];
-    assert!(!first.display.is_empty() && first.message == "250.00 is not valid on 2020-01-01", "{first:?}");
+    assert!(!first.display.is_empty() && first.message == "250.00 is not valid on the day of its record", "{first:?}");
     assert!(page.contains(&first.message) && page.contains(&d.unsettled[1].message));
+}
+
+/// A day is of a record, and what is said of a code is said of all of them.
+#[test]
+fn the_day_of_a_record_is_not_in_the_report() {
+    let place = Place::with("in.csv", "dx,day\n250.00,2016-01-02\n250.00,2017-03-04\n250.00,20180506\n250.00,2014-01-01\n");
+    run(&Job { date: Some("day".into()), report: Some(place.path("r")), ..place.job() }).unwrap();
+    let review = read(&place.path("r/review.csv"));
+    assert!(review.contains(",not-valid-on-date,3,") && review.contains(",250.00 is not valid on the day of its record,"), "{review}");
+    for file in ["review.csv", "codes.csv", "report.html", "report.json"] {
+        let text = read(&place.path("r").join(file));
+        assert!(!["2016-01", "2017-03", "2018-05", "20180506"].iter().any(|day| text.contains(day)), "{file}");
+    }
+}
+
+/// The operator of a job learns which values need an entry, and how much hangs on each.
+#[test]
+fn values_that_name_no_system_are_told() {
+    let text = "kind,dx\nX,250.00\nX,250.00\nY,250.00\n,250.00\n9,250.00\nX,401.9\nSmith John,401.9\n,\nZ,\n";
+    let place = Place::with("in.csv", text);
+    let mut job = Job { report: Some(place.path("r")), ..place.job() };
+    (job.columns[0].from, job.columns[0].from_column) = (None, Some("kind".into()));
+    job.columns[0].values = [("9".to_owned(), "icd9cm".to_owned())].into();
+    run(&job).unwrap();
+    let review = read(&place.path("r/review.csv"));
+    for row in [
+        ",250.00,,unknown-system,2,,,no code system `X`,\n",
+        ",250.00,,unknown-system,1,,,no code system `Y`,\n",
+        ",250.00,,unknown-system,1,,,the record says no code system,\n",
+        ",401.9,,unknown-system,1,,,no code system `X`,\n",
+        ",401.9,,unknown-system,1,,,no code system `Smith John`,\n",
+    ] {
+        assert!(review.contains(row), "{row}{review}");
+    }
+    let d: Document = serde_json::from_str(&read(&place.path("r/report.json"))).unwrap();
+    let said = |what: &str| d.unknown_systems[what];
+    assert_eq!((said("no code system `X`"), said("no code system `Y`"), said("the record says no code system")), (3, 1, 1));
+    assert_eq!((said("no code system (text of 10 characters)"), d.unknown_systems.len()), (1, 4));
+    assert_eq!(d.outcomes.iter().find(|o| o.outcome == "unknown-system").map(|o| (o.codes, o.distinct)), Some((6, 2)));
+    let page = read(&place.path("r/report.html"));
+    assert!(page.contains("no code system `X`: 3 codes") && !page.contains("Smith"));
+    // A column that is another than was meant has another value in every record.
+    let rows: String = (0..500).map(|i| format!("P{i:04},250.00\nicd9cm,401.9\n")).collect();
+    let place = Place::with("in.csv", format!("kind,dx\n{rows}"));
+    let job = Job { input: place.input.clone(), output: place.output.clone(), report: Some(place.path("r")), ..job };
+    let r = run(&job).unwrap();
+    assert_eq!(r.ledger.settled(), 500);
+    let review = read(&place.path("r/review.csv"));
+    assert!(
+        review.contains("no code system `P0000`,") && review.contains(",460,,,no code system of one of many other names,\n"),
+        "{review}"
+    );
+    assert_eq!(review.lines().count(), 42);
+}
+
+/// What may become of a code depends on what its record says, and on the map: each is a line of the review.
+#[test]
+fn every_set_of_options_is_in_the_review() {
+    use crate::kit;
+    use xwalk::compile::{Content, Input};
+    use xwalk::model::MapKind;
+    use xwalk::read::{Format, MapRelease, Unmapped};
+    let table = |id: &str, rows: &str| {
+        let layout = "header = false\ncolumns = { source = 1, target = 2, group = 3, priority = 4, rule = 5 }";
+        let release = MapRelease {
+            id: id.into(),
+            url: String::new(),
+            title: String::new(),
+            version: "1".into(),
+            source: "local".into(),
+            target: "there".into(),
+            kind: MapKind::Table,
+            from: None,
+            to: None,
+            unmapped: Unmapped::None,
+        };
+        Input { content: Content::Table(release, toml::from_str(layout).unwrap()), ..kit::system(id, "", "", "", Format::Table, rows) }
+    };
+    let rules = "a,male,1,1,IFA 248153007\n\
+                 a,newborn,1,2,IFA 445518008 |Age at onset of clinical finding (observable entity)| < 28.0 days\n\
+                 a,other,1,3,OTHERWISE TRUE\n";
+    let engine = kit::engine(&[table("rules", rules), table("plain", "a,one,1,1,\na,two,1,2,\n")]);
+    let local = |name: &str, map: &str| {
+        let (from, to, map) = (Some("local".into()), "there".into(), Some(map.into()));
+        xwalk::job::CodeColumn { name: name.into(), from, to, map, ..Default::default() }
+    };
+    let place = Place::with("in.csv", "dx,again,sex,age\na,,F,\na,,,5d\na,,,40y\na,a,,41y\n");
+    let columns = vec![local("dx", "rules"), local("again", "plain")];
+    let job = Job { columns, sex: Some("sex".into()), age: Some("age".into()), report: Some(place.path("r")), ..place.job() };
+    job::convert(&job, &engine, &mut |_| {}).unwrap();
+    let review = read(&place.path("r/review.csv"));
+    let mut rows: Vec<Vec<String>> = csv::Reader::from_reader(review.as_bytes())
+        .records()
+        .map(|row| [3, 4, 5, 6, 7].map(|at| row.as_ref().unwrap()[at].to_owned()).to_vec())
+        .collect();
+    assert_eq!(rows[0][1], "2", "the most frequent first");
+    rows.sort();
+    let expected = [
+        ["choice", "1", "one / two", "plain|1", ""],
+        ["needs-facts", "1", "male / newborn", "rules|1", "needs sex"],
+        ["needs-facts", "1", "newborn / other", "rules|1", "needs age"],
+        ["needs-facts", "2", "male / other", "rules|1", "needs sex"],
+    ];
+    assert_eq!(rows, expected, "{review}");
+    let d: Document = serde_json::from_str(&read(&place.path("r/report.json"))).unwrap();
+    assert_eq!((d.unsettled.len(), d.unsettled_all, d.codes.distinct), (4, 4, 1));
+    // To the reviewers it is one question, of all these records.
+    use xwalk::decisions::exchange;
+    let readout = exchange::read(&mut review.as_bytes(), exchange::Format::Csv, &exchange::Context::default()).unwrap();
+    assert_eq!((readout.items.len(), readout.items[0].records, readout.problems.len()), (1, Some(5), 0));
+}
+
+/// The words of a record order what it may be; they do not make another choice of it.
+#[test]
+fn words_do_not_multiply_the_review() {
+    let text = "dx,note\n996.81,kidney transplant rejection\n996.81,infection of the kidney transplant\n996.81,\n996.81,failure\n";
+    let (_, run) = converted(text, |job| {
+        job.text = Some("note".into());
+        job.columns[0].policy = xwalk::engine::Policy::Text;
+        job.columns[0].margin = Some(1.0);
+    });
+    let unsettled: Vec<_> = run.ledger.tallies.iter().filter(|t| !t.settled).collect();
+    assert_eq!((unsettled.len(), unsettled[0].count), (1, 4), "{unsettled:?}");
 }
 
 /// Of each outcome some, wherever in a cell the code stands.
@@ -326,7 +458,7 @@ fn nothing_is_signed_that_the_run_did_not_leave() {
         ("in.csv", "input is not what the run left"),
         ("bad.csv", "rejects is not what the run left"),
         ("r/codes.csv", "codes.csv is not what the run left"),
-        ("r/report.html", "report.html is not what the run left"),
+        ("r/report.html", "report.html or report.json is not what the run left"),
         ("r/notes.txt", "notes.txt is not of the report"),
     ] {
         let place = made();
@@ -334,6 +466,19 @@ fn nothing_is_signed_that_the_run_did_not_leave() {
         let error = sign(&place, "A. Coder").unwrap_err();
         assert!(error.contains(why), "{file}: {error}");
         assert!(!place.path("r/signature.json").exists());
+    }
+    // No page shows what each column became, and yet it is bound.
+    for (file, from, to) in [
+        ("r/report.json", "\"approximate\": 1", "\"approximate\": 7"),
+        ("r/report.json", "\"maps\": [", "\"maps\": [ "),
+        ("r/report.html", "records", "Records"),
+    ] {
+        let place = made();
+        let text = read(&place.path(file));
+        assert!(text.contains(from), "{file}: {from}");
+        std::fs::write(place.path(file), text.replacen(from, to, 1)).unwrap();
+        let error = sign(&place, "A. Coder").unwrap_err();
+        assert!(error.contains("report.html") && error.contains("not what the run left"), "{file}: {error}");
     }
     // Rejects within the report are a part of it.
     let place = Place::with("in.csv", "id,dx\n1,250.00\n2\n");
@@ -353,6 +498,69 @@ fn nothing_is_signed_that_the_run_did_not_leave() {
     let signature = read(&place.path("r/signature.json"));
     std::fs::write(place.path("r/signature.json"), signature.replace("\"input\"\n", "\"nothing\"\n")).unwrap();
     assert!(!verify().holds());
+}
+
+#[test]
+fn chapters_are_those_of_each_columns_target() {
+    let place = Place::with("in.csv", "dx,dx2\n250.00,250.00\n,401.9\n");
+    for order in [["dx", "dx2"], ["dx2", "dx"]] {
+        let columns = order.map(|name| {
+            let mut column = column(name);
+            if name == "dx" {
+                column.to = "icd9cm".into();
+            }
+            column
+        });
+        let job = Job { columns: columns.to_vec(), ..place.job() };
+        let d = Document::new(&job, engine(), &run(&job).unwrap());
+        let chapters: Vec<_> = d.chapters.iter().map(|c| (&*c.chapter, c.before, c.after)).collect();
+        assert_eq!(chapters, [("Endocrine, nutrition, metabolism", 2, 2), ("Circulation", 1, 1)], "{order:?}");
+    }
+}
+
+/// Some programs write a name where SNOMED CT has a term.
+#[test]
+fn what_is_quoted_with_a_code_is_shown_only_if_it_is_its_term() {
+    let term = engine().system("icd9cm").unwrap().concept("401.9").unwrap().display().unwrap();
+    let place = Place::with("in.csv", format!("id,dx\n1,250.00 |John Smith DOB 1980-01-01|\n2,\"401.9 |{term}|\"\n3,ICD9CM:486\n"));
+    let r = run(&Job { report: Some(place.path("r")), ..place.job() }).unwrap();
+    assert_eq!(r.ledger.settled(), 3);
+    for file in ["report.html", "report.json", "repairs.csv", "codes.csv", "review.csv"] {
+        let text = read(&place.path("r").join(file));
+        assert!(!text.contains("Smith") && !text.contains("1980"), "{file}: {text}");
+    }
+    let repairs = read(&place.path("r/repairs.csv"));
+    for given in ["250.00 |(text of 25 characters)|", term, "ICD9CM:486"] {
+        assert!(repairs.contains(given), "{given}: {repairs}");
+    }
+}
+
+/// One spelling in two columns, one of which is strict, is counted in two places.
+#[test]
+fn spellings_are_counted_once() {
+    let place = Place::with("in.csv", "a,b\n25000,25000\n");
+    let mut columns = ["a", "b"].map(column).to_vec();
+    columns[1].strict = true;
+    let job = Job { columns, ..place.job() };
+    let d = Document::new(&job, engine(), &run(&job).unwrap());
+    let repairs: Vec<_> = d.repairs.iter().map(|r| (&*r.kind, r.codes, r.distinct)).collect();
+    assert_eq!((repairs, d.repaired_all), (vec![("dot", 2, 1)], 1));
+}
+
+#[test]
+fn the_cause_of_no_codes_is_told() {
+    for (text, verdict) in [
+        ("id,dx,day\n1,401.9\n2,250.00\n", "all-rejected"),
+        ("id,dx,day\n1,401.9,31.12.2012\n", "all-rejected"),
+        ("id,dx,day\n1\n2,,\n", "no-codes"),
+    ] {
+        let place = Place::with("in.csv", text);
+        let job = Job { date: Some("day".into()), max_rejected: Some(1.0), report: Some(place.path("r")), ..place.job() };
+        run(&job).unwrap();
+        let d: Document = serde_json::from_str(&read(&place.path("r/report.json"))).unwrap();
+        assert_eq!(d.verdict, verdict, "{text}");
+        assert_eq!(read(&place.path("r/report.html")).contains("is it the right column?"), verdict == "no-codes");
+    }
 }
 
 #[test]
@@ -389,6 +597,97 @@ fn two_runs_compared() {
     let lost = report::diff(&place.path("a"), &place.path("c")).unwrap();
     assert!(lost.changed.is_empty() && !lost.is_none(), "{lost:?}");
     assert_eq!(lost.records, [(3, 4), (3, 3), (0, 1)]);
+}
+
+#[test]
+fn what_moved_within_a_code_is_no_sameness() {
+    use xwalk::job::Unsettled;
+    let place = Place::with("in.csv", "");
+    let go = |name: &str, text: &str, change: &dyn Fn(&mut Job)| {
+        std::fs::write(&place.input, text).unwrap();
+        let mut job = Job { report: Some(place.path(name)), output: place.path(&format!("{name}.csv")), ..place.job() };
+        change(&mut job);
+        run(&job).unwrap();
+    };
+    let diff = |a: &str, b: &str| report::diff(&place.path(a), &place.path(b)).unwrap();
+    let dated = |job: &mut Job| job.date = Some("day".into());
+    // The numbers of all outcomes are the same, those of each code are not.
+    go(
+        "a",
+        "dx,day\n250.00,2012-01-01\n250.00,2012-01-01\n250.00,2020-01-01\n401.9,2012-01-01\n401.9,2020-01-01\n401.9,2020-01-01\n",
+        &dated,
+    );
+    go(
+        "b",
+        "dx,day\n250.00,2012-01-01\n250.00,2020-01-01\n250.00,2020-01-01\n401.9,2012-01-01\n401.9,2012-01-01\n401.9,2020-01-01\n",
+        &dated,
+    );
+    let moved = diff("a", "b");
+    assert!(!moved.is_none() && moved.changed.len() == 2, "{moved:?}");
+    let first = moved.changed.iter().find(|c| c.code == "250.00").unwrap();
+    assert_eq!(
+        [&*first.before, &*first.after],
+        ["approximate E11.9 (2); not-valid-on-date (1)", "approximate E11.9 (1); not-valid-on-date (2)"]
+    );
+    assert!(diff("a", "a").is_none());
+    // As many records, and other codes in them.
+    go("c", "dx\n250.00\n250.00\n401.9\n", &|_| {});
+    go("d", "dx\n250.00\n401.9\n401.9\n", &|_| {});
+    assert_eq!((diff("c", "d").is_none(), diff("c", "d").other_counts), (false, 2));
+    // What is written for unsettled codes, where there are some.
+    let text = "dx\n250.00\nUNK\n";
+    go("e", text, &|_| {});
+    go("f", text, &|job| job.columns[0].unsettled = Unsettled::Source);
+    let written = diff("e", "f");
+    assert_eq!(written.unsettled, [("dx".into(), ("blank".into(), "source".into()))].into());
+    assert!(!written.is_none());
+    go("g", "dx\n250.00\n", &|_| {});
+    go("h", "dx\n250.00\n", &|job| job.columns[0].unsettled = Unsettled::Source);
+    assert!(diff("g", "h").is_none());
+    // That there is no target may be settled.
+    let codes = read(&place.path("e/codes.csv"));
+    std::fs::write(place.path("e/codes.csv"), codes.clone() + "icd9cm,365.70,no-map,,,gem,,1,\n").unwrap();
+    std::fs::create_dir(place.path("i")).unwrap();
+    std::fs::copy(place.path("e/report.json"), place.path("i/report.json")).unwrap();
+    std::fs::write(place.path("i/codes.csv"), codes + "icd9cm,365.70,no-map,,,decision 1,decision,1,\n").unwrap();
+    let settled = diff("e", "i");
+    assert_eq!(settled.changed.iter().map(|c| [&*c.before, &*c.after]).collect::<Vec<_>>(), [["no-map", "no-map by decision"]]);
+}
+
+/// One of very many is not none, and all but one are not all.
+#[test]
+fn a_threshold_that_fails_does_not_read_as_if_it_held() {
+    let rows = "1,250.00\n".repeat(29_999);
+    let place = Place::with("in.csv", format!("id,dx\n{rows}2,UNK\n"));
+    let folder = place.path("in.csv").parent().unwrap().to_owned();
+    let args = ["convert", "in.csv", "-o", "o.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx", "--max-unsettled", "0"];
+    let output = crate::cli::xwalk().current_dir(folder).args(args).args(["--report", "r"]).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    for line in ["share of codes unsettled: < 0.01 %, at most 0.00 % was allowed", "29,999 of 30,000 codes settled (> 99.99 %)"] {
+        assert!(said.contains(line), "{said}");
+    }
+    let page = read(&place.path("r/report.html"));
+    assert!(page.contains("&lt; 0.01 %") && page.contains("&gt; 99.99 %") && !page.contains("100.00 %"), "the page says so");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_report_of_what_went_through_a_pipe_is_signed() {
+    let place = Place::with("in.csv", "id,dx\n1,250.00\n");
+    let pipe = place.path("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read(pipe).unwrap()
+    });
+    run(&Job { output: pipe.clone(), report: Some(place.path("r")), ..place.job() }).unwrap();
+    std::fs::write(place.path("kept.csv"), reader.join().unwrap()).unwrap();
+    std::fs::remove_file(pipe).unwrap();
+    let signature = report::sign(&place.path("r"), "A. Coder", "lead", Places::default()).unwrap();
+    assert_eq!(signature.not_looked_at, ["output"]);
+    let kept = place.path("kept.csv");
+    let verified = report::verify(&place.path("r"), Places { output: Some(&kept), ..Places::default() }).unwrap();
+    assert!(verified.holds() && verified.found.contains(&("output".into(), Found::Same)), "{verified:?}");
 }
 
 #[test]

@@ -128,6 +128,51 @@ fn killed(place: &Place, job: Job) -> Job {
     Job { resume: true, ..job }
 }
 
+/// Whoever goes on until it is done learns that it is.
+#[test]
+fn what_is_done_is_said_to_be() {
+    let place = Place::with("in.csv", "id,dx\n1,250.00\n2,UNK\n3\n");
+    let job = Job { report: Some(place.path("report")), rejects: Some(place.path("bad.csv")), ..place.job() };
+    super::run(&job).unwrap();
+    let resume = Job { resume: true, ..job };
+    for _ in 0..2 {
+        let error = super::run(&resume).unwrap_err();
+        assert!(matches!(&error, Error::Done(d) if d.verdict == "unsettled" && d.records.came == 3), "{error}");
+    }
+    assert_eq!(place.files(), ["bad.csv", "in.csv", "out-in.csv", "report"]);
+    // It is that run's, and as that run left it.
+    let exists = |job: &Job| matches!(super::run(job), Err(Error::Exists { .. }));
+    let mut other = resume.clone();
+    other.columns[0].strict = true;
+    assert!(exists(&other) && exists(&Job { resume: false, ..resume.clone() }));
+    for file in [&place.path("bad.csv"), &place.output] {
+        let before = std::fs::read(file).unwrap();
+        std::fs::write(file, "x").unwrap();
+        assert!(exists(&resume));
+        std::fs::write(file, before).unwrap();
+    }
+    std::fs::write(&place.input, "id,dx\n1,250.00\n").unwrap();
+    assert!(exists(&resume));
+    // The program ends as the run did.
+    std::fs::remove_dir_all(place.path("report")).unwrap();
+    let args = ["convert", "in.csv", "--from", "icd9cm", "--to", "icd10cm", "--code", "dx", "--report", "report"];
+    let go = |text: &str, more: &[&str]| {
+        std::fs::write(&place.input, text).unwrap();
+        let run = |more: &[&str]| crate::cli::xwalk().current_dir(place.path("")).args(args).args(more).output().unwrap();
+        let (first, again) = (run(&["-o", "o.csv"]), run(more));
+        let _ = std::fs::remove_dir_all(place.path("report"));
+        (first.status.code(), again.status.code(), String::from_utf8(again.stdout).unwrap(), String::from_utf8(again.stderr).unwrap())
+    };
+    for (text, code) in [("id,dx\n1,250.00\n", 0), ("id,dx\n1,UNK\n", 1)] {
+        let (first, again, out, told) = go(text, &["-o", "o.csv", "--resume"]);
+        assert_eq!((first, again), (Some(code), Some(code)), "{told}");
+        assert!(told.contains("the job is done already") && out.contains("1 records in, 1 out"), "{told}{out}");
+    }
+    // What is piped cannot be gone on with: nothing is written before that is known.
+    let (_, again, out, told) = go("id,dx\n1,250.00\n", &["--resume", "-o", "-"]);
+    assert!(again == Some(2) && out.is_empty() && told.contains("exists; remove it or name another"), "{told}{out}");
+}
+
 #[test]
 fn what_was_left_is_looked_at_before_it_is_trusted() {
     let text = claims(3000, 12);
@@ -191,6 +236,71 @@ fn every_format_of_text_is_gone_on_with() {
         assert!(std::fs::read(&place.output).unwrap() == whole, "{name}");
         assert_eq!(run.ledger.records_in, 4000, "{name}");
     }
+}
+
+/// A file and its bytes.
+type Left = (PathBuf, Vec<u8>);
+
+/// What stood beside the output when the last record had been read.
+fn at_the_end(place: &Place, job: &Job) -> (Result<xwalk::job::Run, Error>, [Left; 2]) {
+    let files = ["part", "resume"].map(|what| PathBuf::from(format!("{}.{what}", place.output.display())));
+    let mut kept = None;
+    let done = xwalk::job::convert(job, engine(), &mut |_| kept = Some(files.each_ref().map(|f| (f.clone(), std::fs::read(f).unwrap()))));
+    (done, kept.expect("some records"))
+}
+
+/// Nothing is left to be read, and so nothing to be met.
+#[test]
+fn a_job_over_json_that_had_read_everything() {
+    let text: String = (0..4000).map(|i| format!("{{\"id\":{i},\"dx\":\"401.9\"}}\n")).collect();
+    let place = Place::with("in.ndjson", text);
+    let job = Job { checkpoint: Duration::ZERO, block: 4096, threads: 1, ..place.job() };
+    let (done, left) = at_the_end(&place, &job);
+    assert_eq!(done.unwrap().ledger.records_out, 4000);
+    let whole = std::fs::read(&place.output).unwrap();
+    std::fs::remove_file(&place.output).unwrap();
+    left.iter().for_each(|(file, bytes)| std::fs::write(file, bytes).unwrap());
+    let run = super::run(&Job { resume: true, ..job }).unwrap();
+    assert_eq!(run.ledger.records_out, 4000);
+    assert!(std::fs::read(&place.output).unwrap() == whole);
+    assert_eq!(place.files(), ["in.ndjson", "out-in.ndjson"]);
+}
+
+/// Which values are told apart does not hang on where a run began.
+#[test]
+fn values_that_name_no_system_are_told_alike() {
+    let text: String = (0..4000).map(|i| format!("P{},401.9\n", if i < 2500 { i / 100 } else { i })).collect();
+    let job = |place: &Place| {
+        let mut job = Job { report: Some(place.path("report")), block: 4096, ..place.job() };
+        (job.columns[0].from, job.columns[0].from_column) = (None, Some("kind".into()));
+        job
+    };
+    let reviews = [false, true].map(|is_killed| {
+        let place = Place::with("in.csv", format!("kind,dx\n{text}"));
+        let job = if is_killed { killed(&place, job(&place)) } else { job(&place) };
+        super::run(&job).unwrap();
+        read(&place.path("report/review.csv"))
+    });
+    assert!(reviews[0].lines().count() == 42 && reviews[0] == reviews[1], "{}{}", reviews[0], reviews[1]);
+}
+
+/// A run that fails leaves nothing, unless it went on with the work of another: that stays.
+#[test]
+fn what_a_run_went_on_with_outlives_its_failure() {
+    let text = claims(3000, 12) + &"9,401.9,,".repeat(2000) + "\n";
+    let place = Place::with("in.csv", text);
+    let job = Job { checkpoint: Duration::ZERO, block: 4096, threads: 1, max_record: 10_000, ..place.job() };
+    let (done, left) = at_the_end(&place, &job);
+    assert!(matches!(done, Err(Error::RecordTooLong { .. })));
+    assert_eq!(place.files(), ["in.csv"]);
+    left.iter().for_each(|(file, bytes)| std::fs::write(file, bytes).unwrap());
+    for _ in 0..2 {
+        assert!(matches!(super::run(&Job { resume: true, ..job.clone() }), Err(Error::RecordTooLong { .. })));
+        assert_eq!(place.files(), ["in.csv", "out-in.csv.part", "out-in.csv.resume"]);
+    }
+    // Without --resume they are in nobody's way, and go.
+    assert!(matches!(super::run(&job), Err(Error::RecordTooLong { .. })));
+    assert_eq!(place.files(), ["in.csv"]);
 }
 
 #[test]

@@ -215,6 +215,25 @@ fn what_has_no_text_is_not_said_to_be_empty() {
     }
 }
 
+#[test]
+fn lists_of_several_codes_need_to_be_told_apart() {
+    let lists = |rows: &[&[Option<&str>]]| {
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        for codes in rows {
+            codes.iter().for_each(|code| lists.values().append_option(*code));
+            lists.append(true);
+        }
+        RecordBatch::try_from_iter([("dx", Arc::new(lists.finish()) as ArrayRef)]).unwrap()
+    };
+    let place = Place::with("in.parquet", "");
+    write(&place.input, &[lists(&[&[Some("250"), Some("00")]])]);
+    let error = run(&place.job()).unwrap_err().to_string();
+    assert_eq!(error, "column dx: it has lists of several codes; say what joins them in what is appended (--split)");
+    assert_eq!(place.files(), ["in.parquet"]);
+    write(&place.input, &[lists(&[&[Some("250.00")], &[], &[None, Some("401.9")]])]);
+    assert_eq!(run(&place.job()).unwrap().ledger.settled(), 2);
+}
+
 /// A Parquet file of one column of codes and one of times as Spark and Impala wrote them: days since 1970 and nanoseconds of the day.
 fn write_int96(path: &Path, times: &[Option<(i32, u64)>]) {
     use parquet::data_type::{ByteArray, ByteArrayType, Int96, Int96Type};

@@ -47,6 +47,29 @@ fn words_become_codes_only_where_the_search_is_sure() {
     assert!(run(&job).unwrap_err().to_string().contains("0 to 1"));
 }
 
+/// What a search does not ask is not dropped in silence, and what it asked is told.
+#[test]
+fn a_column_of_words_says_how_it_was_settled() {
+    let mut words = column("note");
+    words.from = Some("text".into());
+    let place = Place::with("in.csv", "note\nhypokalemia\n");
+    let refused = |change: fn(&mut xwalk::job::CodeColumn)| {
+        let mut column = words.clone();
+        change(&mut column);
+        run(&Job { columns: vec![column], ..place.job() }).unwrap_err().to_string()
+    };
+    assert!(refused(|c| c.map = Some("nope".into())).contains("no map is asked"));
+    assert!(refused(|c| c.reverse = true).contains("no map is asked"));
+    assert!(refused(|c| c.policy = xwalk::engine::Policy::First).contains("`score` and `margin`"));
+    run(&Job { columns: vec![words], report: Some(place.path("r")), ..place.job() }).unwrap();
+    let d: xwalk::job::report::Document = serde_json::from_str(&read(&place.path("r/report.json"))).unwrap();
+    let c = &d.columns[0];
+    assert_eq!((&*c.policy, c.asked.score, c.asked.margin), ("search", Some(0.9), Some(0.3)));
+    // What words were given has chapters too.
+    assert_eq!(d.chapters.iter().map(|c| (c.before, c.after)).collect::<Vec<_>>(), [(0, 1)]);
+    assert!(read(&place.path("r/report.html")).contains("search, unsettled codes leave a blank, score at least 0.9, margin at least 0.3"));
+}
+
 /// `no hypokalemia` names hypokalemia, surely enough to be taken; what it says of it is the opposite.
 #[test]
 fn what_a_text_denies_or_doubts_is_not_taken() {
@@ -112,7 +135,13 @@ fn repeated_records_and_pairs_are_counted_and_listed() {
         // Record 3 is record 1 again, and so its two codes are; 4019 is 401.9 of B again; C has one code twice in one record.
         assert_eq!((found.records, found.pairs), (1, 4));
         use Repetition::{KeyAndCode, Record};
-        let listed: Vec<_> = found.listed.iter().map(|r| (r.record, r.what, r.first)).collect();
+        let mut listed = Vec::new();
+        found
+            .each(&mut |some| {
+                listed.extend(some.iter().map(|r| (r.record, r.what, r.first)));
+                Ok(())
+            })
+            .unwrap();
         assert_eq!(listed, [(3, Record, 1), (3, KeyAndCode, 1), (3, KeyAndCode, 1), (4, KeyAndCode, 2), (5, KeyAndCode, 5)]);
         let list = read(&place.path("report/duplicates.csv"));
         let rows = "3,record,1,,\n3,key-and-code,1,dx1,401.9\n3,key-and-code,1,dx2,250.00\n4,key-and-code,2,dx1,4019\n5,key-and-code,5,dx2,401.9\n";
@@ -123,7 +152,7 @@ fn repeated_records_and_pairs_are_counted_and_listed() {
     let place = Place::with("in.csv", text);
     assert!(run(&Job { key: vec!["patient".into()], ..place.job() }).is_err());
     let (_, without) = converted(text, |job| job.columns = vec![column("dx1")]);
-    assert_eq!(without.duplicates, None);
+    assert!(without.duplicates.is_none());
 }
 
 #[test]
@@ -150,6 +179,64 @@ fn what_is_no_repetition() {
     for row in ["\n2,key-and-code,1,dx,(text of 10 characters)\n", "\n4,key-and-code,3,dx,(text)\n"] {
         assert!(list.contains(row), "{list}");
     }
+    // Nor what is quoted with a code.
+    let (_, list) = pairs("pt,dx\nA,250.00 |J Smith|\nA,250.00 |J Smith|\nB,486|Ann|\nB,486|Ann|\n", &|_| {});
+    assert!(list.contains("(text of 16 characters)") && list.contains("(text of 8 characters)") && !list.contains("|"), "{list}");
+}
+
+/// However it is spelt it is one code, and digits that only look alike are not.
+#[test]
+fn pairs_are_of_codes_and_not_of_spellings() {
+    let pairs = |rows: &str, change: &dyn Fn(&mut Job)| {
+        let place = Place::with("in.csv", format!("pt,kind,dx\n{rows}"));
+        let mut job = Job { key: vec!["pt".into()], ..place.job() };
+        change(&mut job);
+        run(&job).unwrap().duplicates.unwrap().pairs
+    };
+    for (one, other, same) in [
+        ("250.00", "ICD9CM:250.00", true),
+        ("038.9", "38.9", true),
+        ("250.00", "25000", true),
+        ("v58.61", "V5861", true),
+        ("250.00", "25.000", false),
+        ("250.00", "250.01", false),
+        ("UNK", "unk", true),
+        ("no.code", "nocode", false),
+    ] {
+        let expected = u64::from(same);
+        assert_eq!(pairs(&format!("A,,{one}\nA,,{other}\n"), &|_| {}), expected, "{one} and {other}");
+        // In a cell, and beside other columns of the same record.
+        assert_eq!(pairs(&format!("A,,|{one}||{other}\n"), &|job| job.columns[0].split = Some("|".into())), expected, "{one} and {other}");
+        let both = |job: &mut Job| job.columns = vec![column("kind"), column("dx")];
+        assert_eq!(pairs(&format!("A,{one},{other}\n"), &both), expected, "{one} and {other}");
+    }
+    let by_column = |job: &mut Job| (job.columns[0].from, job.columns[0].from_column) = (None, Some("kind".into()));
+    // Two systems that nobody knows are two all the same.
+    assert_eq!(pairs("A,X,250.00\nA,Y,250.00\nA,X,250.00\nA,icd9cm,250.00\nA,I9C,25000\n", &by_column), 2);
+}
+
+/// They are records too.
+#[test]
+fn damaged_records_that_came_before() {
+    let text = "pt,dx,day\nA,401.9,2014-01-01\nA\nA,401.9,2014-02-30\nA\r\nA,401.9,2014-02-30\nB\nA,401.9,2014-01-01\n";
+    let place = Place::with("in.csv", text);
+    let job = Job { key: vec!["pt".into()], date: Some("day".into()), ..place.job() };
+    let r = run(&job).unwrap();
+    let found = r.duplicates.unwrap();
+    let mut listed = Vec::new();
+    let mut take = |some: &[xwalk::job::Repeated]| {
+        listed.extend(some.iter().filter(|r| r.what == Repetition::Record).map(|r| (r.record, r.first)));
+        Ok(())
+    };
+    found.each(&mut take).unwrap();
+    assert_eq!((r.ledger.rejected.values().sum::<u64>(), found.records, found.pairs), (5, 3, 1));
+    assert_eq!(listed, [(4, 2), (5, 3), (7, 1)]);
+    // One that is rejected for its code has been looked at with the others.
+    let place = Place::with("in.csv", "pt,dx\nA,UNK\nA,UNK\n");
+    let mut job = Job { key: vec!["pt".into()], ..place.job() };
+    job.columns[0].unsettled = xwalk::job::Unsettled::Reject;
+    let found = run(&job).unwrap().duplicates.unwrap();
+    assert_eq!((found.records, found.pairs), (1, 1));
 }
 
 #[test]

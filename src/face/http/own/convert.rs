@@ -262,7 +262,9 @@ fn read(p: &Parameters, headers: &HeaderMap) -> Result<(Job, Wanted), Failure> {
     let mut values = std::collections::BTreeMap::new();
     for pair in p.all("values").filter_map(|v| v.text()).flat_map(|v| v.split(',').map(str::to_owned).collect::<Vec<_>>()) {
         let (value, system) = pair.split_once('=').ok_or_else(|| wrong("values", "say VALUE=SYSTEM, like 9=icd9cm,0=icd10cm"))?;
-        values.insert(value.trim().to_owned(), system.trim().to_owned());
+        if values.insert(value.trim().to_owned(), system.trim().to_owned()).is_some() {
+            return Err(wrong("values", "say of each value once what it means"));
+        }
     }
     let (from, from_column) = (text("from")?, text("from_column")?);
     if from.is_some() == from_column.is_some() {

@@ -145,6 +145,7 @@ impl Question {
                     ),
                 },
                 ancestor: flag("ancestor")?,
+                any_day: false,
             };
         }
         let limit = match text("limit")? {

@@ -7,12 +7,9 @@ use super::super::super::Error;
 use super::super::super::answers;
 use super::super::super::cut::Cut;
 use super::super::super::ledger::RejectReason;
-use super::super::super::work::{Cell, Work};
+use super::super::super::work::{AT_ONCE, Cells, Work};
 use super::scan::{Kind, Mark};
 use super::{Delimited, raw};
-
-/// Records taken at a time.
-const AT_ONCE: usize = 32;
 
 /// Where a record lies: its beginning, the end of its last field, the beginning of the next.
 #[derive(Clone, Copy)]
@@ -22,12 +19,6 @@ struct Record {
     next: usize,
 }
 
-/// Records that wait to be written, and their cells.
-struct Batch {
-    records: Vec<Record>,
-    cells: Vec<Cell>,
-}
-
 impl Delimited {
     /// Converts whole records.
     pub fn run(&mut self, cut: &Cut, work: &mut Work<'_>) -> Result<(), Error> {
@@ -35,27 +26,21 @@ impl Delimited {
         let mut at = cut.mark;
         work.out.extend_from_slice(&data[..at]);
         let plain = cut.clean && work.is_plain();
-        let mut batch = Batch { records: Vec::with_capacity(AT_ONCE), cells: Vec::with_capacity(AT_ONCE * work.columns()) };
-        let mut whole = cut.records.ends.chunks_exact(self.fields.max(1));
-        for &Mark { kind, next } in &cut.records.marks {
-            let (start, next) = (at, next as usize);
-            at = next;
-            let ends = if kind == Kind::Whole { whole.next() } else { None };
-            if let Some(ends) = ends
-                && plain
-                && !self.header
-            {
-                batch.records.push(Record { start, end: ends[ends.len() - 1] as usize, next });
-                for column in 0..work.columns() {
-                    let (from, to) = raw(start, ends, work.place(column));
-                    batch.cells.push(work.begin(column, data, from, to));
-                }
-                if batch.records.len() == AT_ONCE {
-                    self.write(data, &mut batch, work)?;
-                }
+        let (mut cells, fields) = (work.cells(), self.fields.max(1));
+        let (mut marks, mut whole) = (&cut.records.marks[..], &cut.records.ends[..]);
+        while let Some(&Mark { kind, next }) = marks.first() {
+            if plain && !self.header && kind == Kind::Whole {
+                let count = marks.iter().take(AT_ONCE).take_while(|mark| mark.kind == Kind::Whole).count();
+                let (some, ends);
+                (some, marks) = marks.split_at(count);
+                (ends, whole) = whole.split_at(count * fields);
+                at = self.some(data, at, some, ends, &mut cells, work)?;
                 continue;
             }
-            self.write(data, &mut batch, work)?;
+            marks = &marks[1..];
+            let (start, next) = (at, next as usize);
+            at = next;
+            let ends = if kind == Kind::Whole { whole.split_off(..fields) } else { None };
             match kind {
                 Kind::Blank => work.blank_line(&data[start..next]),
                 Kind::Whole | Kind::Torn if std::mem::take(&mut self.header) => self.write_header(&data[start..next], work),
@@ -72,28 +57,45 @@ impl Delimited {
                 }
             }
         }
-        self.write(data, &mut batch, work)
+        Ok(())
     }
 
-    /// Writes the records that wait.
-    fn write(&self, data: &[u8], batch: &mut Batch, work: &mut Work<'_>) -> Result<(), Error> {
-        work.find(&mut batch.cells);
-        for (record, cells) in batch.records.iter().zip(batch.cells.chunks_exact(work.columns())) {
+    /// Converts records that need nothing but their codes, the first of which begins at `at`. Where what comes next begins.
+    fn some(
+        &self,
+        data: &[u8],
+        mut at: usize,
+        marks: &[Mark],
+        ends: &[u32],
+        cells: &mut Cells,
+        work: &mut Work<'_>,
+    ) -> Result<usize, Error> {
+        let fields = self.fields;
+        work.find(cells, data, marks.len(), |record, place| {
+            let before = record * fields + place;
+            let from = match (place, record) {
+                (0, 0) => at,
+                (0, _) => marks[record - 1].next as usize,
+                _ => ends[before - 1] as usize + 1,
+            };
+            (from, ends[before] as usize)
+        });
+        for (number, (mark, ends)) in marks.iter().zip(ends.chunks_exact(fields)).enumerate() {
             work.ledger.records_in += 1;
-            let is_rejected = put(data, record, work, |work| {
-                let mut reject = false;
-                for (column, cell) in cells.iter().enumerate() {
-                    reject |= work.end(column, cell, data, |raw| self.value(raw));
-                }
-                reject
+            let record = Record { start: at, end: ends[fields - 1] as usize, next: mark.next as usize };
+            let is_rejected = put(data, &record, work, |work| {
+                let cell = |place| {
+                    let (from, to) = raw(record.start, ends, place);
+                    &data[from..to]
+                };
+                work.end(cells, number, cell, |raw| self.value(raw))
             });
             if is_rejected {
                 work.reject(data, record.start, record.next, RejectReason::Unsettled)?;
             }
+            at = record.next;
         }
-        batch.records.clear();
-        batch.cells.clear();
-        Ok(())
+        Ok(at)
     }
 
     /// Converts a record, or says why it is rejected.

@@ -2,7 +2,7 @@
 //! bits alone, it asks there.
 
 use super::super::super::work::lines;
-use super::{Delimited, Found, record_end};
+use super::{Delimited, Found};
 use wide::u8x64;
 
 /// Where the records of a text lie.
@@ -33,29 +33,88 @@ pub(super) enum Kind {
 
 impl Records {
     /// Finds the records that are complete, and says where they end; 0 if there is none.
-    pub fn find(&mut self, of: Delimited, data: &[u8], from: usize, last: bool) -> usize {
+    pub fn find(&mut self, mut of: Delimited, data: &[u8], from: usize, last: bool) -> usize {
         self.marks.clear();
         self.ends.clear();
-        let mut scanner = Scanner::new(of, data, from, last);
-        let mut at = from;
+        // Mostly there is none; then nobody needs to ask again.
+        of.quote = of.quote.filter(|q| memchr::memchr(*q, data).is_some());
+        let mut scanner = Scanner { of, data, ahead: from, inside: 0, opens: 1 };
+        // Where the record at hand begins, and the ends of its fields do.
+        let (mut at, mut first) = (from, 0);
         loop {
-            let before = self.ends.len();
-            let (kind, next) = match scanner.next(&mut self.ends) {
-                Found::Incomplete => return if self.marks.is_empty() && !last { 0 } else { at },
-                Found::Record { next } if self.ends.len() - before == of.fields => (Kind::Whole, next),
-                Found::Record { next } => (Kind::Torn, next),
+            let base = scanner.ahead;
+            if let Some((separators, mut lines)) = scanner.look() {
+                self.push(separators, base);
+                while lines != 0 {
+                    let hit = base + lines.trailing_zeros() as usize;
+                    lines &= lines - 1;
+                    let end = hit - usize::from(hit > at && data[hit - 1] == b'\r');
+                    match self.ends.get_mut((first + of.fields).wrapping_sub(1)) {
+                        Some(last) if *last as usize == hit && end > at => {
+                            *last = end as u32;
+                            first += of.fields;
+                            self.marks.push(Mark { kind: Kind::Whole, next: hit as u32 + 1 });
+                        }
+                        _ => self.odd(if end == at { Kind::Blank } else { Kind::Torn }, first, hit),
+                    }
+                    at = hit + 1;
+                }
+                continue;
+            }
+            self.ends.truncate(first);
+            let (mut kind, next) = match of.find(data, at, &mut self.ends, last) {
+                Found::Incomplete => {
+                    self.ends.truncate(first);
+                    return if self.marks.is_empty() && !last { 0 } else { at };
+                }
+                Found::Record { next } => (Kind::Whole, next),
                 Found::Blank { next } => (Kind::Blank, next),
                 Found::Open => (Kind::Open, data.len()),
             };
+            if kind == Kind::Whole && self.ends.len() - first != of.fields {
+                kind = Kind::Torn;
+            }
             if kind != Kind::Whole {
-                self.ends.truncate(before);
+                self.ends.truncate(first);
             }
             self.marks.push(Mark { kind, next: next as u32 });
-            at = next;
             if kind == Kind::Open {
-                return at;
+                return next;
             }
+            (at, first) = (next, self.ends.len());
+            scanner = Scanner { ahead: at, inside: 0, opens: 1, ..scanner };
         }
+    }
+
+    /// Notes where fields may end. Always as many at a time as mostly stand in a block: the processor cannot foresee how many there are.
+    #[inline]
+    fn push(&mut self, separators: u64, base: usize) {
+        let before = self.ends.len();
+        let mut rest = separators;
+        while rest != 0 {
+            let some: [u32; 12] = std::array::from_fn(|_| {
+                let end = base as u32 + (rest | 1 << 63).trailing_zeros();
+                rest &= rest.wrapping_sub(1);
+                end
+            });
+            self.ends.extend_from_slice(&some);
+        }
+        self.ends.truncate(before + separators.count_ones() as usize);
+    }
+
+    /// Notes a record that is not as it should be, and forgets where its fields end.
+    #[cold]
+    fn odd(&mut self, kind: Kind, first: usize, hit: usize) {
+        let fields = self.ends[first..].iter().take_while(|end| **end as usize <= hit).count();
+        self.ends.drain(first..first + fields);
+        self.marks.push(Mark { kind, next: hit as u32 + 1 });
+    }
+
+    /// Where the first record begins that lies, from its beginning to that of the next, as `is_meant` says. `from` is where the search began.
+    pub fn find_by_place(&self, from: usize, is_meant: impl Fn(usize, usize) -> bool) -> Option<usize> {
+        let mut at = from;
+        let mut places = self.marks.iter().map(|mark| (std::mem::replace(&mut at, mark.next as usize), mark.next as usize));
+        places.find(|&(start, next)| is_meant(start, next)).map(|(start, _)| start)
     }
 
     /// The record of the most lines: where it begins, and how many it has. `data` and `from` are those that were searched.
@@ -72,60 +131,26 @@ impl Records {
     }
 }
 
-/// Goes from record to record.
+/// Goes from block to block.
 struct Scanner<'d> {
     of: Delimited,
     data: &'d [u8],
-    /// The text ends where the data do.
-    last: bool,
-    /// Where the next record begins.
-    at: usize,
-    /// Where the bytes that were looked at end.
+    /// Where the next block begins.
     ahead: usize,
-    /// Of the last 64 of these: what separates fields or records and has not been taken yet, a bit each, the first the lowest.
-    separators: u64,
-    /// Whether the byte at `ahead` is within a quotation: all bits or none.
+    /// Whether the byte there is within a quotation: all bits or none.
     inside: u64,
-    /// Whether a quote at `ahead` would open a quotation, or go on with it as the second of two: the lowest bit.
+    /// Whether a quote there would open a quotation, or go on with it as the second of two: the lowest bit.
     opens: u64,
 }
 
-impl<'d> Scanner<'d> {
-    fn new(mut of: Delimited, data: &'d [u8], at: usize, last: bool) -> Scanner<'d> {
-        // Mostly there is none; then nobody needs to ask again.
-        of.quote = of.quote.filter(|q| memchr::memchr(*q, data).is_some());
-        Scanner { of, data, last, at, ahead: at, separators: 0, inside: 0, opens: 1 }
-    }
-
-    /// Goes to the next record, and puts the ends of its fields behind those that are there.
+impl Scanner<'_> {
+    /// What separates fields or records in the next 64 bytes, and what of it records: a bit each, the first the lowest. `None`: there
+    /// are not as many, or a quote among them is only a character.
     #[inline]
-    fn next(&mut self, ends: &mut Vec<u32>) -> Found {
-        let (start, before) = (self.at, ends.len());
-        loop {
-            while self.separators == 0 {
-                if !self.look() {
-                    ends.truncate(before);
-                    return self.find(ends);
-                }
-            }
-            let hit = self.ahead - 64 + self.separators.trailing_zeros() as usize;
-            self.separators &= self.separators - 1;
-            if self.data[hit] == b'\n' {
-                let end = record_end(self.data, start, hit);
-                ends.push(end);
-                self.at = hit + 1;
-                return if end as usize == start { Found::Blank { next: hit + 1 } } else { Found::Record { next: hit + 1 } };
-            }
-            ends.push(hit as u32);
-        }
-    }
-
-    /// Looks at the next 64 bytes. `false`: there are not as many, or a quote among them is only a character.
-    #[inline]
-    fn look(&mut self) -> bool {
-        let Some(bytes) = self.data.get(self.ahead..).and_then(<[u8]>::first_chunk::<64>) else { return false };
-        let bytes = u8x64::from(*bytes);
-        let mut separators = bits(bytes, self.of.delimiter) | bits(bytes, b'\n');
+    fn look(&mut self) -> Option<(u64, u64)> {
+        let bytes = u8x64::from(*self.data.get(self.ahead..)?.first_chunk::<64>()?);
+        let lines = bits(bytes, b'\n');
+        let mut separators = bits(bytes, self.of.delimiter) | lines;
         let mut ended = separators;
         if let Some(quote) = self.of.quote {
             let quotes = bits(bytes, quote);
@@ -134,25 +159,14 @@ impl<'d> Scanner<'d> {
                 separators &= !inside;
                 ended = separators | quotes & !inside;
                 if quotes & inside & !(ended << 1 | self.opens) != 0 {
-                    return false;
+                    return None;
                 }
                 self.inside = (inside as i64 >> 63) as u64;
             }
         }
         self.opens = ended >> 63;
-        self.separators = separators;
         self.ahead += 64;
-        true
-    }
-
-    /// Finds the record byte by byte, and goes on behind it.
-    #[cold]
-    fn find(&mut self, ends: &mut Vec<u32>) -> Found {
-        let found = self.of.find(self.data, self.at, ends, self.last);
-        if let Found::Record { next } | Found::Blank { next } = found {
-            (self.at, self.ahead, self.separators, self.inside, self.opens) = (next, next, 0, 0, 1);
-        }
-        found
+        Some((separators, separators & lines))
     }
 }
 
@@ -186,21 +200,29 @@ mod tests {
         ) {
             let of = Delimited { delimiter: b',', quote: quoted.then_some(b'"'), header: false, fields: 3 };
             let data = text.as_bytes();
-            let mut scanner = Scanner::new(of, data, 0, last);
-            let (mut at, mut ends, mut scanned) = (0, Vec::new(), Vec::new());
-            loop {
+            let mut records = Records::default();
+            let used = records.find(of, data, 0, last);
+            let mut whole = records.ends.chunks_exact(3);
+            let (mut at, mut ends) = (0, Vec::new());
+            for mark in &records.marks {
                 ends.clear();
-                scanned.clear();
-                let found = of.find(data, at, &mut ends, last);
-                prop_assert_eq!(scanner.next(&mut scanned), found);
-                at = match found {
-                    Found::Blank { next } => next,
-                    Found::Record { next } => {
-                        prop_assert_eq!(&scanned, &ends);
-                        next
-                    }
-                    Found::Incomplete | Found::Open => break,
+                let (kind, next) = match of.find(data, at, &mut ends, last) {
+                    Found::Record { next } if ends.len() == 3 => (Kind::Whole, next),
+                    Found::Record { next } => (Kind::Torn, next),
+                    Found::Blank { next } => (Kind::Blank, next),
+                    Found::Open => (Kind::Open, data.len()),
+                    Found::Incomplete => unreachable!(),
                 };
+                prop_assert_eq!((mark.kind, mark.next as usize), (kind, next));
+                if kind == Kind::Whole {
+                    prop_assert_eq!(whole.next(), Some(&ends[..]));
+                }
+                at = next;
+            }
+            prop_assert_eq!(whole.next(), None);
+            prop_assert_eq!(used, at);
+            if !records.marks.iter().any(|mark| mark.kind == Kind::Open) {
+                prop_assert_eq!(of.find(data, at, &mut ends, last), Found::Incomplete);
             }
         }
     }
