@@ -167,13 +167,14 @@ impl CodeColumn {
         self.from.as_deref() == Some("text")
     }
 
-    /// The names that `name` lists, separated by commas; each may still mean several columns. A column whose own name has commas in it is
-    /// one.
-    pub(super) fn names(&self, header: &[String]) -> Vec<String> {
+    /// The names that `name` lists, separated by commas; each may still mean several columns. A column whose own name has commas or blanks
+    /// around it is one. Without a header the names are pointers.
+    pub(super) fn names(&self, header: Option<&[String]>) -> Vec<String> {
+        let Some(header) = header else { return self.pointers() };
         let parts: Vec<&str> = self.name.split(',').collect();
         let (mut names, mut at) = (Vec::new(), 0);
         while at < parts.len() {
-            let longest = (at + 2..=parts.len()).rev().find(|end| header.contains(&parts[at..*end].join(",")));
+            let longest = (at + 1..=parts.len()).rev().find(|end| header.contains(&parts[at..*end].join(",")));
             let end = longest.unwrap_or(at + 1);
             let name = parts[at..end].join(",");
             names.push(if longest.is_some() { name } else { name.trim().to_owned() });
@@ -181,6 +182,19 @@ impl CodeColumn {
         }
         names.retain(|n| !n.is_empty());
         names
+    }
+
+    /// Where they begin with a slash, only a comma before a slash parts them: any other may stand in a member's name.
+    fn pointers(&self) -> Vec<String> {
+        let mut pointers: Vec<String> = Vec::new();
+        for part in self.name.split(',') {
+            match pointers.last_mut().filter(|before| before.starts_with('/') && !part.trim_start().starts_with('/')) {
+                Some(before) => *before = format!("{before},{part}"),
+                None => pointers.push(part.trim().to_owned()),
+            }
+        }
+        pointers.retain(|p| !p.is_empty());
+        pointers
     }
 }
 
@@ -478,13 +492,17 @@ mod tests {
 
     #[test]
     fn names_with_commas_in_them() {
-        let h: Vec<String> = ["a, b", "a", "c", "x..y", "c,d"].map(str::to_owned).into();
-        let names = |name: &str| CodeColumn { name: name.to_owned(), ..CodeColumn::default() }.names(&h);
+        let h: Vec<String> = ["a, b", "a", "c", "x..y", "c,d", " a"].map(str::to_owned).into();
+        let names = |name: &str| CodeColumn { name: name.to_owned(), ..CodeColumn::default() }.names(Some(&h));
         assert_eq!(names("a, b"), ["a, b"]);
         assert_eq!(names("a, c"), ["a", "c"]);
         assert_eq!(names("a, b,c"), ["a, b", "c"]);
         assert_eq!(names("c,d,a"), ["c,d", "a"]);
+        assert_eq!((names(" a"), names(" c ")), (vec![" a".to_owned()], vec!["c".to_owned()]));
         assert_eq!(places("x..y", &h).unwrap(), [3]);
+        let pointers = |name: &str| CodeColumn { name: name.to_owned(), ..CodeColumn::default() }.names(None);
+        assert_eq!(pointers("/dx,main, /b"), ["/dx,main", "/b"]);
+        assert_eq!(pointers("dx1, dx2"), ["dx1", "dx2"]);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl<'e> Work<'e> {
         let (mut columns, mut groups): (Vec<Column>, Vec<Answers<'e>>) = Default::default();
         for spec in &job.columns {
             let from_place = spec.from_column.as_deref().map(&mut place).transpose()?;
-            for name in spec.names(header.unwrap_or_default()) {
+            for name in spec.names(header) {
                 let places = match header {
                     Some(header) => spec::places(&name, header)?,
                     None => vec![place(&name)?],

@@ -306,6 +306,8 @@ fn what_cannot_run_says_the_remedy_and_ends_with_two() {
         (translate(&["--map", "nonesuch"]), "no map `nonesuch`"),
         (translate(&["--map", "gem-icd10cm-icd9cm"]), "leads from icd10cm to icd9cm"),
         (translate(&["--policy", "best"]), "there is review, text, unspecified, first, decision"),
+        (translate(&["--policy", "text"]), "give them (--text TEXT)"),
+        (translate(&["--policy", "text", "--text", "words", "--margin", "5"]), "--margin is a share, 0 to 1"),
         (translate(&["--date", "9/30/2017"]), "--date is no day: give it as YYYY-MM-DD"),
         (translate(&["--age", "old"]), "--age is no age: give a number and a unit"),
         (translate(&["--sex", "other"]), "--sex is neither female nor male"),

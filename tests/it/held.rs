@@ -91,6 +91,10 @@ fn decisions_for_words_are_used_by_the_next_run() {
     let out = std::fs::read_to_string(place.path("2.csv")).expect("an output");
     assert_eq!(out.matches("zzqx vvkw,A00.0 A04.7,combination,").count(), 2, "{out}");
     assert!(out.contains(",decision\n"), "{out}");
+    let mut by_variable = place.xwalk();
+    by_variable.env("XWALK_DECISIONS", "d.db").args(["convert", "in.csv", "--from", "text", "--to", "icd10cm", "--code", "note"]);
+    by_variable.args(["-o", "3.csv", "--policy", "decision"]).output().expect("a run");
+    assert_eq!(std::fs::read_to_string(place.path("3.csv")).expect("an output"), out);
     let review = std::fs::read_to_string(place.path("2.csv.d/review.csv")).expect("a review");
     assert!(review.contains("A00, which is a header"), "{review}");
 }

@@ -71,6 +71,24 @@ impl Program {
     }
 }
 
+/// Somebody reads the log in a file.
+#[test]
+fn a_log_that_is_no_terminal_has_no_colours() {
+    for (colour, has_some) in [("auto", false), ("never", false), ("always", true)] {
+        let mut child = cli::program()
+            .args(["--color", colour, "serve", "--listen", "127.0.0.1:0"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let mut lines = BufReader::new(child.stderr.take().expect("its log")).lines().map_while(Result::ok);
+        let line = lines.find(|line| line.contains("listening"));
+        let _ = child.kill();
+        let _ = child.wait();
+        assert_eq!(line.expect("it listens").contains('\u{1b}'), has_some, "{colour}");
+    }
+}
+
 #[test]
 fn signals_reload_and_stop_without_losing_a_request() {
     let mut program = Program::start(&["--grace", "30"]);

@@ -381,13 +381,13 @@ fn sparse_diagnoses_belong_to_their_series() {
     let rows: String = (0..300).map(row).collect();
     let (found, _place, job) = proposed(&format!("id,dx1,dx2,dx3,dx4,dx5,dx6,dx7\n{rows}"), "p.csv");
     assert_eq!((&*job.columns[0].name, &job.key[..]), ("dx1..dx4,dx6", &["id".to_owned()][..]), "{}", found.job);
-    assert!(found.job.contains("# left out: dx5 (") && found.job.contains("# left out: dx7 (empty)"), "{}", found.job);
+    assert!(found.job.contains("# left out: \"dx5\" (") && found.job.contains("# left out: \"dx7\" (empty)"), "{}", found.job);
     convert(&job, engine(), &mut |_| {}).unwrap();
     // Two columns that say whose the record is: one is proposed, the other named.
     let rows: String = (0..40).map(|i| format!("c{i},{i},250.00\n")).collect();
     let (found, _place, job) = proposed(&format!("claim,line,dx\n{rows}"), "p.csv");
     assert_eq!(job.key, ["claim"], "{}", found.job);
-    assert!(found.job.contains("# or one of line"), "{}", found.job);
+    assert!(found.job.contains("# or one of \"line\""), "{}", found.job);
 }
 
 /// Small numbers are codes of procedures as well; nobody converts record numbers by oversight.
@@ -451,4 +451,277 @@ fn the_first_umlaut_may_come_late() {
     let rows: String = (0..6000).map(|i| format!("c{i},401.9,März\n")).collect();
     let found = looked_at(&Place::with("p.csv", [b"id,dx,note\n", rows.as_bytes(), b"last,401.9,M\xe4rz\n"].concat()));
     assert!(!found.job.contains("encoding"), "{}", found.job);
+}
+
+/// Of these most are codes, and none is meant as one; of ten such columns of a file nobody finds the one that was converted by oversight.
+#[test]
+fn years_numbers_and_measures_are_not_proposed_beyond_doubt() {
+    let mut lots = Lots(17);
+    let mut column = |lowest: usize, highest: usize, write: &dyn Fn(usize) -> String| -> Vec<String> {
+        (0..600).map(|_| write(lowest + lots.below(highest - lowest + 1))).collect()
+    };
+    let plain = |n: usize| n.to_string();
+    let columns = [
+        ("birth_year", column(1920, 2010, &plain)),
+        ("patient", column(1000, 1400, &plain)),
+        ("pounds", column(1000, 2600, &|n| format!("{}.{}", n / 10, n % 10))),
+        ("zip", column(1001, 2791, &plain)),
+        ("revenue", column(0, 10, &|n| ["0250", "0300", "0301", "0305", "0320", "0450", "0636", "0730", "0120", "0270", "0272"][n].into())),
+        ("clinic", column(0, 7, &|n| ["1010", "1020", "1030", "2010", "2020", "3010", "4010", "5010"][n].into())),
+        ("few_years", column(0, 4, &|n| ["1930", "1940", "1958", "1974", "1990"][n].into())),
+        ("float", column(9, 10, &|n| format!("{n}.0"))),
+    ];
+    for (name, values) in &columns {
+        let rows: String = values.iter().map(|v| format!("{v},401.9\n")).collect();
+        let (found, _place, job) = proposed(&format!("{name},dx\n{rows}"), "p.csv");
+        let found = &found.columns[0];
+        assert!(found.kind != Kind::Code || found.doubtful, "{found:?}");
+        assert_eq!(job.columns.iter().map(|c| &*c.name).collect::<Vec<_>>(), ["dx"], "{name}");
+    }
+}
+
+/// Real codes are proposed, few and without their dots, with placeholders between them.
+#[test]
+fn columns_of_codes_are_proposed() {
+    let codes: Vec<String> = {
+        let all = engine().system("icd9cm").unwrap().concepts().filter(|c| c.status() == Some(xwalk::model::Status::Valid));
+        all.map(|c| c.code().replace('.', "")).step_by(1471).collect()
+    };
+    let numbers: Vec<&String> = codes.iter().filter(|code| code.bytes().all(|b| b.is_ascii_digit())).collect();
+    assert!((5..10).contains(&numbers.len()), "{numbers:?}");
+    for nothing in ["", "N/A"] {
+        let row =
+            |i: usize| format!("c{i},{}\n", if nothing.is_empty() || !i.is_multiple_of(3) { numbers[i % numbers.len()] } else { nothing });
+        let (found, _place, job) = proposed(&format!("id,dx\n{}", (0..300).map(row).collect::<String>()), "p.csv");
+        assert_eq!(job.columns.len(), 1, "{:?}\n{}", found.columns[1], found.job);
+    }
+    // Half of it is something else.
+    let row = |i: usize| format!("c{i},{}\n", if i.is_multiple_of(3) { format!("X-{}", i % 40) } else { codes[i % codes.len()].clone() });
+    let (found, _place, job) = proposed(&format!("id,dx\n{}", (0..300).map(row).collect::<String>()), "p.csv");
+    assert!(found.columns[1].kind == Kind::Code && job.columns.is_empty(), "{}", found.job);
+    assert!(found.job.contains("# doubtful: only 66.7 % of the rows are codes"), "{}", found.job);
+}
+
+/// R calls columns V1, V2 ...: a name with a number says little of what is in it.
+#[test]
+fn amounts_and_words_do_not_belong_to_a_series() {
+    let row = |i: usize| {
+        let amount = if i.is_multiple_of(3) { ["250.00", "75.00", "38.25", "12.50", "99.99", "1250.10"][i / 3 % 6] } else { "" };
+        let note = if i.is_multiple_of(9) { "fell at home" } else { "" };
+        let day = if i.is_multiple_of(8) { "2014-05-06" } else { "" };
+        format!("c{i},{},{amount},{note},{day},{}\n", ["250.00", "V58.61", "428.0"][i % 3], ["401.9", ""][i % 2])
+    };
+    let rows: String = (0..360).map(row).collect();
+    for (head, name) in [("V1,V2,V3,V4,V5,V6\n", "V2,V6"), ("id,,,,,\n", "#2,#6")] {
+        let (found, _place, job) = proposed(&format!("{head}{rows}"), "p.csv");
+        assert_eq!(job.columns[0].name, name, "{}", found.job);
+        assert_eq!(job.columns.len(), 1, "{}", found.job);
+    }
+}
+
+/// Numbers that are codes by chance are none because the column before them has codes.
+#[test]
+fn what_is_doubtful_does_not_slip_into_a_series() {
+    let row = |i: usize| {
+        let (version, code) = if i.is_multiple_of(2) { (9, ["250.00", "401.9"][i / 2 % 2]) } else { (0, ["E11.9", "I10"][i / 2 % 2]) };
+        let number = if i.is_multiple_of(3) { (1000 + i * 7 % 400).to_string() } else { String::new() };
+        format!("{version},{code},{number}\n")
+    };
+    let (found, _place, job) = proposed(&format!("ver,dx1,dx2\n{}", (0..600).map(row).collect::<String>()), "p.csv");
+    assert_eq!(job.columns.iter().map(|c| &*c.name).collect::<Vec<_>>(), ["dx1"], "{:?}\n{}", found.columns[2], found.job);
+}
+
+/// Two systems in `dx`, and what stands beside them.
+fn mixed(head: &str, row: &dyn Fn(usize, bool) -> String) -> (Profile, Place, Job) {
+    let (nine, ten) = (["250.00", "401.9", "V58.61", "428.0", "414.01"], ["E11.9", "I10", "Z79.01", "I50.9", "I25.10"]);
+    let row = |i: usize| {
+        let old = i * 7 % 10 < 5;
+        format!("{},{}\n", row(i, old), if old { nine[i % 5] } else { ten[i % 5] })
+    };
+    proposed(&format!("{head},dx\n{}", (0..400).map(row).collect::<String>()), "p.csv")
+}
+
+#[test]
+fn the_column_that_tells_systems_apart_is_the_best() {
+    let by = |found: &Profile| found.columns.iter().find(|c| c.name == "dx").and_then(|c| c.told_apart_by.clone());
+    // The years of service are parted by the systems too, until the next year comes.
+    let (found, _place, job) =
+        mixed("year,ver", &|i, old| format!("{},{}", if old { [2013, 2014][i % 2] } else { [2016, 2017][i % 2] }, if old { 9 } else { 0 }));
+    assert_eq!(job.columns[0].from_column.as_deref(), Some("ver"), "{}", found.job);
+    // A column that is right of 97 in 100 stands before the one that always is.
+    let (found, _place, job) = mixed("site,ver", &|i, old| {
+        let site = old ^ i.is_multiple_of(33);
+        format!("{},{}", if site { 'A' } else { 'B' }, if old { 9 } else { 10 })
+    });
+    assert_eq!(job.columns[0].from_column.as_deref(), Some("ver"), "{}", found.job);
+    // Beside U stand codes of both.
+    let version = |i: usize, old: bool| match (i % 40, old) {
+        (0 | 5, _) => "U",
+        (_, true) => "9",
+        (_, false) => "0",
+    };
+    let (found, _place, job) = mixed("ver", &|i, old| version(i, old).into());
+    let told = by(&found).expect("ver tells");
+    assert_eq!(told.unclear, ["U"], "{}", found.job);
+    assert_eq!(job.columns[0].values.keys().collect::<Vec<_>>(), ["0", "9"], "{}", found.job);
+    assert!(found.job.contains("# no value: \"U\""), "{}", found.job);
+    convert(&job, engine(), &mut |_| {}).unwrap();
+    // The ids of a few records explain everything, and nothing.
+    let (found, _place, job) = proposed("id,dx\n1,250.00\n2,I50.9\n3,401.9\n4,E11.9\n", "p.csv");
+    assert!(by(&found).is_none() && job.columns.is_empty(), "{}", found.job);
+}
+
+/// One column has one target.
+#[test]
+fn diagnoses_and_procedures_are_not_sent_to_one_target() {
+    let all = super::kit::embedded();
+    let engine = xwalk::engine::Engine::new(std::sync::Arc::new(
+        xwalk::index::Index::from_bytes(super::kit::embedded_bytes().to_vec(), xwalk::text::VERSION).unwrap(),
+    ));
+    let codes = |system: &str| -> Vec<String> {
+        let of = all.system(system).unwrap().concepts().filter(|c| c.status() == Some(xwalk::model::Status::Valid));
+        of.map(|c| c.code().to_owned()).step_by(61).take(60).collect()
+    };
+    let look = |systems: &[&str]| {
+        let codes: Vec<Vec<String>> = systems.iter().map(|system| codes(system)).collect();
+        let row = |i: usize| format!("c{i},k{},{}\n", i % codes.len(), codes[i % codes.len()][i / codes.len() % 60]);
+        let place = Place::with("p.csv", format!("id,kind,code\n{}", (0..800).map(row).collect::<String>()));
+        profile(&Job { input: place.input.clone(), ..Job::default() }, &engine, None).unwrap()
+    };
+    let found = look(&["icd9cm", "icd9proc"]);
+    let job: Job = toml::from_str(&found.job).unwrap();
+    assert!(job.columns.is_empty() && found.job.contains("a column goes to one system"), "{}", found.job);
+    // Four systems, a quarter each, are codes as well, and all are named.
+    let found = look(&["icd9cm", "icd9proc", "icd10cm", "icd10pcs"]);
+    let code = &found.columns[2];
+    assert_eq!((code.kind, code.evidence.len() >= 4), (Kind::Code, true), "{code:?}");
+    assert_eq!(code.told_apart_by.as_ref().map(|by| by.values.len()), Some(4), "{}", found.job);
+}
+
+/// A name may have anything in it, and what is proposed is read all the same.
+#[test]
+fn proposals_with_odd_names_run() {
+    let runs = |head: &str, cells: usize, names: &[&str]| {
+        let row = |i: usize| format!("c{i}{}\n", format!(",{}", ["250.00", "V58.61", "428.0"][i % 3]).repeat(cells));
+        let (found, _place, job) = proposed(&format!("{head}\n{}", (0..40).map(row).collect::<String>()), "p.csv");
+        assert_eq!(job.columns.iter().map(|c| &*c.name).collect::<Vec<_>>(), names, "{}", found.job);
+        let run = convert(&job, engine(), &mut |_| {}).unwrap_or_else(|e| panic!("{e}\n{}", found.job));
+        assert_eq!(run.ledger.codes(), 40 * cells as u64, "{}", found.job);
+    };
+    runs("id,\"Dx\r\ncode\"", 1, &["Dx\r\ncode"]);
+    runs("id,\"a\"\"\"\"\"\"\n'\\b\"", 1, &["a\"\"\"\n'\\b"]);
+    runs("id,\"x\u{1}y\"", 1, &["x\u{1}y"]);
+    runs("id, dx,dx", 2, &[" dx", "dx"]);
+    runs("id,dx1..dx3,dx1,dx2,dx3", 4, &["dx1..dx3", "#3,#4,#5"]);
+    // In comments too.
+    let row = |i: usize| format!("c{i},2014-01-02,2014-01-05,250.00,{i}\n");
+    let rows: String = (0..40).map(row).collect();
+    let (found, _place, job) = proposed(&format!("id,\"Date of\nadmission\",\"Date of\ndischarge\",dx,\"line\nno\"\n{rows}"), "p.csv");
+    assert!(found.job.contains("# date = \"Date of\\u000Aadmission\"   # one of several"), "{}", found.job);
+    convert(&job, engine(), &mut |_| {}).unwrap();
+    // A comma in the name of a member.
+    let row = |i: usize| format!("{{\"id\":\"c{i}\",\"dx,main\":\"250.00\",\"dx1\":\"401.9\"}}\n");
+    let (found, _place, job) = proposed(&(0..40).map(row).collect::<String>(), "p.ndjson");
+    let run = convert(&job, engine(), &mut |_| {}).unwrap_or_else(|e| panic!("{e}\n{}", found.job));
+    assert_eq!((run.ledger.settled(), run.ledger.records_out), (80, 40), "{}", found.job);
+}
+
+/// What cannot run as it stands is said, and stands behind a `#`.
+#[test]
+fn what_has_to_be_said_first_is_not_proposed_as_settled() {
+    for (head, says) in
+        [("id,dx,dx_target\n", "there is a column \"dx_target\" already"), ("id,dx,x\n", "what icd10cm is to be converted to")]
+    {
+        let code = |i: usize| if head.contains("_target") { ["250.00", "428.0"][i % 2] } else { ["E11.9", "I50.9"][i % 2] };
+        let row = |i: usize| format!("c{i},{},\n", code(i));
+        let (found, _place, job) = proposed(&format!("{head}{}", (0..40).map(row).collect::<String>()), "p.csv");
+        assert!(job.columns.is_empty() && found.job.contains(says), "{}", found.job);
+    }
+    let row = |i: usize| format!("{{\"dx\":\"{}\",\"dx_outcome\":\"\"}}\n", ["250.00", "428.0"][i % 2]);
+    let (found, _place, job) = proposed(&(0..40).map(row).collect::<String>(), "p.ndjson");
+    assert!(job.columns.is_empty() && found.job.contains("\"dx_outcome\" already"), "{}", found.job);
+    // Words, where there are no codes.
+    let row = |i: usize| format!("P{},{}\n", i % 9, ["chest pain", "low back pain", "shortness of breath"][i % 3]);
+    let (found, _place, job) = proposed(&format!("pat,problem\n{}", (0..90).map(row).collect::<String>()), "p.csv");
+    assert!(job.columns.is_empty() && found.job.contains("# from = \"text\""), "{}", found.job);
+    let taken_away: Job = toml::from_str(
+        &found
+            .job
+            .replace("# [[column]]", "[[column]]")
+            .replace("\n# name", "\nname")
+            .replace("\n# from", "\nfrom")
+            .replace("\n# to", "\nto"),
+    )
+    .unwrap();
+    assert!(taken_away.columns[0].is_text());
+}
+
+/// A day on which most codes were none yet, or no longer, is not their day of service.
+#[test]
+fn days_that_fit_no_code_are_doubted() {
+    let row = |day: &str, i: usize| format!("c{i},{day},{}\n", ["250.00", "V58.61", "428.0"][i % 3]);
+    for (day, valid) in [("2024-05-05", 0), ("2014-05-05", 60)] {
+        let (found, place, job) = proposed(&format!("id,load_date,dx\n{}", (0..60).map(|i| row(day, i)).collect::<String>()), "p.csv");
+        let on = found.columns[2].on_the_day.as_ref().unwrap();
+        assert_eq!((&*on.column, on.codes, on.valid), ("load_date", 60, valid));
+        assert_eq!((found.columns[1].doubtful, job.date.is_none()), (valid == 0, valid == 0), "{}", found.job);
+        let out = super::cli::xwalk().arg("profile").arg(&place.input).output().unwrap();
+        assert_eq!(out.status.code(), Some(i32::from(valid == 0)));
+        let said = format!("of 60 codes looked at {valid} are valid on th");
+        assert!(String::from_utf8_lossy(&out.stdout).contains(&said), "{}", String::from_utf8_lossy(&out.stdout));
+        assert!(page::page(&found).contains(&format!("Of 60 codes looked at {valid} are valid on the day")));
+    }
+    // A release of which no beginning is known has an end.
+    let (found, _place, _) = proposed(&format!("id,dx\n{}", (0..60).map(|i| format!("c{i},250.00\n")).collect::<String>()), "p.csv");
+    assert_eq!(found.columns[1].evidence[0].valid.iter().map(|v| (&*v.release, v.share)).collect::<Vec<_>>(), [("32", 1.0)]);
+    // A few days that are none reject their records.
+    let rows: String = (0..100).map(|i: usize| row(if i.is_multiple_of(25) { "00/00/0000" } else { "2014-05-05" }, i)).collect();
+    let (found, _place, _) = proposed(&format!("id,day,dx\n{rows}"), "p.csv");
+    assert_eq!(found.columns[1].damage.iter().map(|d| (d.kind, d.rows)).collect::<Vec<_>>(), [("no-date", 4)]);
+}
+
+/// Names that are data: neither time nor memory may go with their number.
+#[test]
+fn very_many_members_are_not_all_looked_at() {
+    use xwalk::job::profile::MOST_MEMBERS;
+    let row = |i: usize| format!("{{\"dx\":\"250.00\",\"k{i}\":\"x\"}}\n");
+    let found = looked_at(&Place::with("p.ndjson", (0..MOST_MEMBERS + 50).map(row).collect::<String>()));
+    assert_eq!((found.columns.len(), found.beyond), (MOST_MEMBERS, 51));
+    assert!(page::page(&found).contains("51 values stand in members beyond"));
+}
+
+#[test]
+fn json_is_known_by_its_beginning() {
+    let rows = "{\"dx\":\"250.00\"}\n{\"dx\":\"401.9\",\"dx\":\"428.0\"}\n{\"dx\":\"401.9\"}\n";
+    let (found, _place, job) = proposed(rows, "c.json");
+    // Of two members of one name one would be lost: a conversion rejects the record.
+    assert_eq!((found.file.format, found.records, found.torn), ("ndjson", 2, 1));
+    assert_eq!(convert(&job, engine(), &mut |_| {}).unwrap().ledger.records_out, 2);
+    for text in ["[{\"dx\":\"250.00\"}]\n", "{\n  \"dx\": \"250.00\"\n}\n"] {
+        let place = Place::with("c.json", text);
+        let error = profile(&Job { input: place.input.clone(), ..Job::default() }, engine(), None).unwrap_err().to_string();
+        assert!(error.contains("not one object a line"), "{error}");
+    }
+    assert_eq!(looked_at(&Place::with("c.txt", "[id],[dx]\n1,250.00\n")).columns.len(), 2);
+}
+
+/// Nothing is left behind where one of two files cannot be written.
+#[test]
+fn a_proposal_is_written_whole_or_not_at_all() {
+    let place = Place::with("p.csv", claims(50, 3));
+    std::fs::write(place.path("p.html"), "mine").unwrap();
+    let run = |job: &str, page: &str| {
+        let mut command = super::cli::xwalk();
+        command.arg("profile").arg(&place.input).arg("--job").arg(place.path(job)).arg("--page").arg(page);
+        let out = command.output().unwrap();
+        (out.status.code(), String::from_utf8(out.stderr).unwrap())
+    };
+    let page = place.path("p.html").display().to_string();
+    let (code, said) = run("z.toml", &page);
+    assert!(code == Some(2) && said.contains("exists; remove it or name another"), "{said}");
+    let nowhere = place.path("none/p.html").display().to_string();
+    assert_eq!(run("z.toml", &nowhere).0, Some(2));
+    let (code, said) = run("z.toml", "-");
+    assert!(code == Some(2) && said.contains("--page names a file"), "{said}");
+    assert_eq!(place.files(), ["p.csv", "p.html"]);
 }

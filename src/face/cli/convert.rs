@@ -91,7 +91,7 @@ pub struct Args {
     /// or reject
     #[arg(long, value_name = "WHAT")]
     unsettled: Option<String>,
-    /// Reviewers' decisions, for --policy decision
+    /// Reviewers' decisions, for --policy decision [env: XWALK_DECISIONS, where the job file names none]
     #[arg(long, value_name = "DB")]
     decisions: Option<PathBuf>,
     /// Write the report into this folder, which must not exist
@@ -273,7 +273,8 @@ fn job(args: Args, session: &Session) -> Result<Job> {
     if !args.key.is_empty() {
         job.key = args.key;
     }
-    job.decisions = args.decisions.or(job.decisions);
+    let of_all = || std::env::var_os("XWALK_DECISIONS").filter(|file| !file.is_empty()).map(PathBuf::from);
+    job.decisions = args.decisions.or(job.decisions).or_else(of_all);
     job.report = args.report.or(job.report);
     job.rejects = args.rejects.or(job.rejects);
     // What goes to standard output by its other name goes there as it comes, and what is told goes elsewhere.

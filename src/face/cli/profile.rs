@@ -2,11 +2,11 @@
 
 use super::page::{Ink, Paint, Table, thousands};
 use super::{Session, Verdict, options};
-use crate::job::profile::{Column, Kind, NO_UTF8, Profile, page, profile};
+use crate::job::profile::{Column, Kind, MOST_MEMBERS, NO_UTF8, Profile, page, profile};
 use crate::job::{Job, Quote, RecordFormat};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Look at a file before anything moves: columns, likely code systems with evidence, validity, damage, duplicates; proposes the job file
 #[derive(clap::Args)]
@@ -52,18 +52,37 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
         encoding: args.encoding,
         ..Job::default()
     };
+    // What people wrote into an earlier proposal is not overwritten; that is told before the file is read, and nothing is left behind.
+    for (option, place) in [("--job", &args.job), ("--page", &args.page)] {
+        match place.as_deref() {
+            Some(place) if place.as_os_str() == "-" => bail!("{option} names a file; standard output has the profile"),
+            Some(place) if place.exists() => bail!("{} exists; remove it or name another", place.display()),
+            _ => {}
+        }
+    }
     let engine = session.engine()?;
     let found = profile(&job, &engine, args.job.as_deref())?;
-    for (place, text) in [(&args.job, &found.job), (&args.page, &page::page(&found))] {
-        if let Some(place) = place {
-            // What people wrote into an earlier proposal is not overwritten.
-            let mut file = std::fs::File::create_new(place).with_context(|| format!("cannot write {}", place.display()))?;
-            std::io::Write::write_all(&mut file, text.as_bytes()).with_context(|| format!("cannot write {}", place.display()))?;
+    let texts = [(&args.job, &found.job), (&args.page, &page::page(&found))];
+    let files = texts.iter().filter_map(|(place, text)| place.as_deref().map(|place| (place, text.as_str())));
+    let mut written: Vec<&Path> = Vec::new();
+    for (place, text) in files {
+        if let Err(e) = create(place, text) {
+            written.iter().for_each(|place| drop(std::fs::remove_file(place)));
+            return Err(e);
         }
+        written.push(place);
     }
     session.output().only(&found, |paint| text(&found, paint))?;
     let clean = found.torn + found.damaged == 0 && found.columns.iter().all(|c| !c.doubtful);
     Ok(Verdict::settled_if(clean))
+}
+
+/// Writes a file that is not there yet, or none.
+fn create(place: &Path, text: &str) -> Result<()> {
+    let wrong = || format!("cannot write {}", place.display());
+    let mut file = std::fs::File::create_new(place).with_context(wrong)?;
+    let written = std::io::Write::write_all(&mut file, text.as_bytes());
+    written.inspect_err(|_| drop(std::fs::remove_file(place))).with_context(wrong)
 }
 
 fn percent(share: f64) -> String {
@@ -88,9 +107,18 @@ fn text(p: &Profile, paint: Paint) -> String {
             writeln!(page, "{}", paint.doubtful(&format!("{about}{} records came before, byte by byte", thousands(p.duplicates.records))));
     }
     if p.torn + p.damaged > 0 {
-        let what = format!("{} records do not fit the header, {} have bytes that are no text", thousands(p.torn), thousands(p.damaged));
+        let misfit = page::misfit(p);
+        let what = format!("{} records {misfit}, {} have bytes that are no text", thousands(p.torn), thousands(p.damaged));
         let hint = if p.damaged > 0 && f.encoding == "UTF-8" { format!(". {NO_UTF8}") } else { String::new() };
         let _ = writeln!(page, "{}", paint.doubtful(&(what + &hint)));
+    }
+    if p.beyond > 0 {
+        let what = format!(
+            "{} values stand in members beyond the first {} names, and were not looked at",
+            thousands(p.beyond),
+            thousands(MOST_MEMBERS as u64)
+        );
+        let _ = writeln!(page, "{}", paint.doubtful(&what));
     }
     if let Some(longest) = &p.longest {
         let what = format!(
@@ -104,7 +132,7 @@ fn text(p: &Profile, paint: Paint) -> String {
     let mut table = Table::default();
     for c in &p.columns {
         if c.kind == Kind::NotLookedAt {
-            let why = "its type has no text".to_owned();
+            let why = "it has no text".to_owned();
             table.row(2, vec![(c.name.clone(), Ink::Strong), ("not looked at".to_owned(), Ink::Doubtful), (why, Ink::Plain)]);
             continue;
         }
@@ -112,7 +140,7 @@ fn text(p: &Profile, paint: Paint) -> String {
         let about = if c.distinct_exact { "" } else { "about " };
         let kind = match &c.system {
             Some(system) => format!("{system}{}", if c.doubtful { " ?" } else { "" }),
-            None => c.kind.code().to_owned(),
+            None => format!("{}{}", c.kind.code(), if c.doubtful { " ?" } else { "" }),
         };
         let ink = if c.kind == Kind::Code { Ink::Good } else { Ink::Plain };
         let distinct = format!("{about}{} distinct", thousands(c.distinct));
@@ -125,7 +153,7 @@ fn text(p: &Profile, paint: Paint) -> String {
 }
 
 fn column(c: &Column, paint: Paint, page: &mut String) {
-    if c.evidence.is_empty() && c.damage.is_empty() {
+    if c.evidence.is_empty() && c.damage.is_empty() && c.doubts.is_empty() {
         return;
     }
     let _ = writeln!(page, "\n{}", paint.strong(&c.name));
@@ -155,9 +183,17 @@ fn column(c: &Column, paint: Paint, page: &mut String) {
     if let Some(by) = &c.told_apart_by {
         let values: Vec<String> = by.values.iter().map(|(value, system)| format!("{value} is {system}")).collect();
         table.line(format!("  {} tells them apart: {}", by.column, values.join(", ")));
+        if !by.unclear.is_empty() {
+            table.line(format!("  {}", paint.doubtful(&format!("beside codes of several systems: {}", by.unclear.join(", ")))));
+        }
+    }
+    if let Some(on) = &c.on_the_day {
+        let what = format!("of {} codes looked at {} are valid on the day in {}", thousands(on.codes), thousands(on.valid), on.column);
+        table.line(format!("  {}", if on.valid * 2 < on.codes { paint.doubtful(&what) } else { what }));
     }
     for d in &c.damage {
         let rows = match d.looked_at {
+            None if d.distinct == 0 => format!("{} rows", thousands(d.rows)),
             None => format!("{} rows, {} distinct", thousands(d.rows), thousands(d.distinct)),
             Some(l) => format!("about {} rows, {} of {} values looked at", thousands(d.rows), thousands(d.distinct), thousands(l.values)),
         };

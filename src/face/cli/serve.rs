@@ -88,6 +88,7 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
         grace: Duration::from_secs(args.grace),
     };
     let log = tracing_subscriber::fmt().with_max_level(args.log).with_writer(std::io::stderr).with_target(false);
+    let log = log.with_ansi(session.error_paint().0);
     // Somebody else in the process may log already; then theirs it is.
     let _ = if args.log_json { log.json().try_init() } else { log.try_init() };
     let mut runtime = tokio::runtime::Builder::new_multi_thread();

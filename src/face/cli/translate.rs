@@ -78,6 +78,12 @@ pub fn run(args: Args, session: &Session) -> Result<Verdict> {
         let known = Policy::ALL.map(Policy::code).join(", ");
         anyhow!("there is no policy `{}`; there is {known}", args.policy)
     })?;
+    if args.margin.is_some_and(|margin| !(0.0..=1.0).contains(&margin)) {
+        bail!("--margin is a share, 0 to 1");
+    }
+    if policy == Policy::Text && args.text.is_none() {
+        bail!("--policy text compares the options with the record's own words; give them (--text TEXT)");
+    }
     let options = TranslatorOptions {
         from: args.from,
         to: args.to,

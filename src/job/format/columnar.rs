@@ -4,6 +4,8 @@
 //! `split`. Of the table nothing is changed but that rejected rows are left out. Such a file is written from one end to the other: a killed
 //! run begins anew, with the same bytes.
 
+mod times;
+
 use super::super::input::{InputFacts, display_name};
 use super::super::output::{Output, OutputFacts, Stopped};
 use super::super::spec::{Job, RecordFormat};
@@ -12,20 +14,21 @@ use super::super::{Error, Progress};
 use crate::job::ledger::RejectReason;
 use arrow_array::builder::StringBuilder;
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, RecordBatch, StringArray, new_empty_array};
 use arrow_cast::display::{ArrayFormatter, FormatOptions};
 use arrow_cast::{can_cast_types, cast};
 use arrow_ipc::{reader::FileReader, writer::FileWriter};
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use arrow_select::filter::filter_record_batch;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::Compression;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter};
+use parquet::basic::{Compression, Type};
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::properties::WriterProperties;
 use std::borrow::Cow;
 use std::fs::{File, Metadata};
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Rows of a row group, which is in memory while it is written.
@@ -34,6 +37,20 @@ const GROUP: usize = 1 << 16;
 const BATCH: usize = 1 << 13;
 /// Zones by name that need no table of zones. Of any other nobody knows which day it was.
 const UTC: [&str; 5] = ["UTC", "Etc/UTC", "GMT", "Etc/GMT", "Z"];
+
+/// Notes of a Parquet file that describe its columns for one reader (Arrow, Spark, Avro, Iceberg, Protocol Buffers, Thrift), which would
+/// not see by them what is appended.
+const OF_SCHEMAS: [&str; 9] = [
+    ARROW_SCHEMA_META_KEY,
+    "org.apache.spark.sql.parquet.row.metadata",
+    "parquet.avro.schema",
+    "avro.schema",
+    "iceberg.schema",
+    "parquet.proto.class",
+    "parquet.proto.descriptor",
+    "thrift.class",
+    "thrift.descriptor",
+];
 
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
 
@@ -44,7 +61,8 @@ pub(in super::super) struct Table {
     schema: SchemaRef,
     batches: Batches,
     rows: Option<u64>,
-    compression: Compression,
+    /// How a Parquet file is written: as this one was.
+    properties: Box<WriterProperties>,
     hash: String,
 }
 
@@ -60,22 +78,27 @@ impl Table {
         let mut hash = blake3::Hasher::new();
         io::copy(&mut file, &mut hash).map_err(|e| Error::io("read", &path, e))?;
         let file = File::open(&path).map_err(fail)?;
-        let broken = |e: ArrowError| damaged(job, &e);
-        let (schema, batches, rows, compression): (_, Batches, _, _) = match format {
+        let broken = |e: ArrowError| damaged(&path, &e);
+        let (schema, batches, rows, properties): (_, Batches, _, _) = match format {
             RecordFormat::Parquet => {
-                let reader = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| broken(e.into()))?;
+                let again = || file.try_clone().map_err(fail);
+                let mut reader = ParquetRecordBatchReaderBuilder::try_new(again()?).map_err(|e| broken(e.into()))?;
+                let schema = times::schema(&path, reader.schema(), reader.metadata(), again()?)?;
+                if schema != *reader.schema() {
+                    let options = ArrowReaderOptions::new().with_schema(schema.clone());
+                    reader = ParquetRecordBatchReaderBuilder::try_new_with_options(again()?, options).map_err(|e| broken(e.into()))?;
+                }
                 let rows = reader.metadata().file_metadata().num_rows() as u64;
-                let first = reader.metadata().row_groups().first().and_then(|g| g.columns().first()).map(|c| c.compression());
-                let schema = reader.schema().clone();
+                let properties = Box::new(as_it_was(reader.metadata(), &schema));
                 let batches = reader.with_batch_size(BATCH).build().map_err(|e| broken(e.into()))?;
-                (schema, Box::new(batches), Some(rows), first.unwrap_or(Compression::SNAPPY))
+                (schema, Box::new(batches), Some(rows), properties)
             }
             _ => {
                 let reader = FileReader::try_new_buffered(file, None).map_err(broken)?;
-                (reader.schema(), Box::new(reader), None, Compression::UNCOMPRESSED)
+                (reader.schema(), Box::new(reader), None, Box::default())
             }
         };
-        Ok(Table { path, metadata, schema, batches, rows, compression, hash: hash.finalize().to_hex().to_string() })
+        Ok(Table { path, metadata, schema, batches, rows, properties, hash: hash.finalize().to_hex().to_string() })
     }
 
     pub fn header(&self) -> Vec<String> {
@@ -84,30 +107,23 @@ impl Table {
 
     /// The places of columns that have no text (structs, say).
     pub fn without_text(&self) -> Vec<usize> {
-        let has_text = |of: &DataType| match of {
-            DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => {
-                can_cast_types(inner.data_type(), &DataType::Utf8)
-            }
-            DataType::Timestamp(_, Some(zone)) if UTC.iter().any(|utc| zone.eq_ignore_ascii_case(utc)) => true,
-            other => can_cast_types(other, &DataType::Utf8),
-        };
         let fields = self.schema.fields().iter().enumerate();
         fields.filter(|(_, field)| !has_text(field.data_type())).map(|(place, _)| place).collect()
     }
 
     /// Shows every row, as one text and by its values.
-    pub fn each(mut self, job: &Job, show: &mut Show<'_>) -> Result<InputFacts, Error> {
+    pub fn each(mut self, show: &mut Show<'_>) -> Result<InputFacts, Error> {
         for batch in &mut self.batches {
-            let batch = batch.map_err(|e| damaged(job, &e))?;
+            let batch = batch.map_err(|e| damaged(&self.path, &e))?;
             // What has no text is not looked at.
             let texts: Vec<Option<StringArray>> = batch.columns().iter().map(|c| text(c, " ").ok()).collect();
-            for row in 0..batch.num_rows() {
-                let value =
-                    |t: &Option<StringArray>| t.as_ref().filter(|t| t.is_valid(row)).map_or(String::new(), |t| t.value(row).to_owned());
-                let values: Vec<String> = texts.iter().map(value).collect();
-                let fields: Vec<&[u8]> = values.iter().map(String::as_bytes).collect();
-                show(&row_text(&batch, row), &fields);
+            let mut fields = vec![vec![Some(&b""[..]); texts.len()]; batch.num_rows()];
+            for (at, texts) in texts.iter().enumerate() {
+                let Some(texts) = texts else { continue };
+                texts.iter().enumerate().for_each(|(row, value)| fields[row][at] = Some(value.unwrap_or_default().as_bytes()));
+                without_text(batch.column(at), texts).for_each(|row| fields[row][at] = None);
             }
+            fields.iter().enumerate().for_each(|(row, fields)| show(&row_text(&batch, row), fields));
         }
         let bytes = self.metadata.len();
         Ok(InputFacts { name: display_name(&self.path), bytes, hash: self.hash, encoding: "UTF-8", compression: None, piped: false })
@@ -150,10 +166,10 @@ impl Table {
         fields.extend(added.iter().map(|name| Arc::new(Field::new(name, DataType::Utf8, true))));
         let schema = Arc::new(Schema::new_with_metadata(fields, self.schema.metadata().clone()));
         let unwritten = |e: ArrowError| Error::io("write", &job.output, io::Error::other(e));
-        let mut writer = Writer::new(format, shared.clone(), &schema, self.compression).map_err(unwritten)?;
+        let mut writer = Writer::new(format, shared.clone(), &schema, *self.properties).map_err(unwritten)?;
         let size = self.metadata.len();
         for batch in &mut self.batches {
-            let batch = batch.map_err(|e| damaged(job, &e))?;
+            let batch = batch.map_err(|e| damaged(&self.path, &e))?;
             let batch = convert(&batch, &schema, added.len(), work)?;
             writer.write(&batch).map_err(unwritten)?;
             let records = work.ledger.records_in;
@@ -170,24 +186,53 @@ impl Table {
     }
 }
 
-fn damaged(job: &Job, e: &ArrowError) -> Error {
+/// A Parquet file is written as the one that was read: its notes, and each column's compression.
+fn as_it_was(read: &ParquetMetaData, schema: &Schema) -> WriterProperties {
+    let columns = read.row_groups().first().map_or(&[][..], |group| group.columns());
+    let first = columns.first().map_or(Compression::SNAPPY, |c| c.compression());
+    // A day in milliseconds is no type of Parquet's: it came as a day, and goes as one.
+    let is_day = |name: &str| schema.field_with_name(name).is_ok_and(|f| *f.data_type() == DataType::Date64);
+    let has_days = columns.iter().any(|c| c.column_type() == Type::INT32 && is_day(&c.column_path().string()));
+    let mut notes = read.file_metadata().key_value_metadata().cloned().unwrap_or_default();
+    notes.retain(|note| !OF_SCHEMAS.contains(&&*note.key));
+    let properties = WriterProperties::builder()
+        .set_compression(first)
+        .set_coerce_types(has_days)
+        .set_key_value_metadata(Some(notes))
+        .set_max_row_group_row_count(Some(GROUP));
+    columns.iter().fold(properties, |p, c| p.set_column_compression(c.column_path().clone(), c.compression())).build()
+}
+
+/// Whether values of a type have a text.
+fn has_text(of: &DataType) -> bool {
+    match of {
+        DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) => has_text(inner.data_type()),
+        // Whether a zone is known is not told by the type.
+        DataType::Timestamp(..) => text(&new_empty_array(of), "").is_ok(),
+        other => can_cast_types(other, &DataType::Utf8),
+    }
+}
+
+fn damaged(path: &Path, e: &ArrowError) -> Error {
     let told = e.to_string();
-    let what = if told.contains("decompression requires") {
+    let what = if let Some((_, codec)) = told.split_once("Disabled feature at compile time: ") {
+        format!("compressed with {codec}, which is not read; write it with snappy, gzip or zstd")
+    } else if told.contains("decompression requires") {
         String::from(
             "unreadable: its columns are compressed, which is not read; write it without (`compression='uncompressed'`), or as Parquet",
         )
-    } else if told.contains("correct footer") && is_stream(job) {
+    } else if told.contains("correct footer") && is_stream(path) {
         String::from("unreadable: it is an Arrow stream, and only the file format is read; write it with a file writer, or as Parquet")
     } else {
         format!("unreadable: {told}; nothing was kept, mend or fetch the file again")
     };
-    Error::Encoding { file: display_name(&job.input), what }
+    Error::Encoding { file: display_name(path), what }
 }
 
 /// A stream begins with the mark of its first message where a file has its magic. Arrow Columnar Format, *Encapsulated message format*.
-fn is_stream(job: &Job) -> bool {
+fn is_stream(path: &Path) -> bool {
     let mut mark = [0; 4];
-    File::open(&job.input).and_then(|mut file| io::Read::read_exact(&mut file, &mut mark)).is_ok() && mark == [0xff; 4]
+    File::open(path).and_then(|mut file| io::Read::read_exact(&mut file, &mut mark)).is_ok() && mark == [0xff; 4]
 }
 
 /// The rows of a batch that are not rejected, and what is appended to them.
@@ -341,8 +386,8 @@ fn row_text(batch: &RecordBatch, row: usize) -> Vec<u8> {
     serde_json::Value::Object(object).to_string().into_bytes()
 }
 
-/// Is shown a row: as one text, and by its values.
-type Show<'a> = dyn FnMut(&[u8], &[&[u8]]) + 'a;
+/// Is shown a row: as one text, and by its values, of which some have no text ([`without_text`]).
+type Show<'a> = dyn FnMut(&[u8], &[Option<&[u8]>]) + 'a;
 
 enum Writer {
     Parquet(Box<ArrowWriter<Shared>>),
@@ -350,12 +395,9 @@ enum Writer {
 }
 
 impl Writer {
-    fn new(format: RecordFormat, shared: Shared, schema: &SchemaRef, compression: Compression) -> Result<Writer, ArrowError> {
+    fn new(format: RecordFormat, shared: Shared, schema: &SchemaRef, properties: WriterProperties) -> Result<Writer, ArrowError> {
         Ok(match format {
-            RecordFormat::Parquet => {
-                let properties = WriterProperties::builder().set_compression(compression).set_max_row_group_row_count(Some(GROUP)).build();
-                Writer::Parquet(Box::new(ArrowWriter::try_new(shared, schema.clone(), Some(properties))?))
-            }
+            RecordFormat::Parquet => Writer::Parquet(Box::new(ArrowWriter::try_new(shared, schema.clone(), Some(properties))?)),
             _ => Writer::Arrow(Box::new(FileWriter::try_new(shared, schema)?)),
         })
     }

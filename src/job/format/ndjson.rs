@@ -29,7 +29,7 @@ impl Ndjson {
         for column in &job.columns {
             pointers.extend(column.from_column.clone());
             splits.resize(pointers.len(), column.split.clone().or_else(blank));
-            pointers.extend(column.names(&[]));
+            pointers.extend(column.names(None));
             splits.resize(pointers.len(), column.split.clone());
         }
         let pointers: Vec<String> = pointers.into_iter().map(|p| if p.starts_with('/') { p } else { format!("/{p}") }).collect();
@@ -240,7 +240,7 @@ pub(in super::super) fn members(line: &[u8]) -> Option<Vec<(String, String)>> {
             other => into.push((pointer.to_owned(), other.to_string())),
         }
     }
-    let value: Value = serde_json::from_slice(line).ok()?;
+    let Distinct(value) = serde_json::from_slice(line).ok()?;
     let mut found = Vec::new();
     value.is_object().then(|| gather("", &value, &mut found))?;
     Some(found)

@@ -1,9 +1,11 @@
 //! What each column holds.
 
-use super::Gathered;
+use super::apart::{ToldApart, told_apart};
 use super::damage::{self, Damage};
+use super::dates::OnTheDay;
 use super::evidence::{self, Codes, Evidence};
 use super::sketch::Sketch;
+use super::{Gathered, dates, numbers};
 use crate::engine::{Age, Engine, Sex};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -13,7 +15,7 @@ use std::collections::BTreeMap;
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     Empty,
-    /// Of a type that has no text (a struct in Parquet or Arrow).
+    /// Of a type that has no text (a struct in Parquet or Arrow), or bytes that are none.
     NotLookedAt,
     /// Codes of a system; which, says the evidence.
     Code,
@@ -71,8 +73,14 @@ pub struct Column {
     pub looked_at: Option<LookedAt>,
     /// What stands between several codes in a cell.
     pub split: Option<char>,
-    /// Two systems in one column, told apart by the column named here and what its values mean.
+    /// Several systems in one column, told apart by the column named here and what its values mean.
     pub told_apart_by: Option<ToldApart>,
+    /// How many of the codes are valid on the day that the record has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_the_day: Option<OnTheDay>,
+    /// The share of rows that are meant to hold something: no placeholders.
+    #[serde(skip)]
+    pub(super) meant: f64,
     pub evidence: Vec<Evidence>,
     pub damage: Vec<Damage>,
 }
@@ -97,6 +105,17 @@ impl Column {
         self.filled <= self.blank
     }
 
+    /// Whether a person has to look at it even where another column tells its systems apart.
+    pub fn is_doubtful_anyway(&self) -> bool {
+        self.doubts.len() > usize::from(self.told_apart_by.is_some())
+    }
+
+    /// Whether nearly all that is in it are codes of these systems that may be recorded.
+    pub fn fits(&self, systems: &[&str]) -> bool {
+        let of_them = self.evidence.iter().filter(|e| systems.contains(&&*e.system)).map(|e| e.recordable).sum::<f64>();
+        of_them >= NEARLY_ALL * self.meant
+    }
+
     /// Part of it is of a second system.
     pub fn is_mixed(&self) -> bool {
         self.evidence.iter().skip(1).any(|e| e.only_here >= PART)
@@ -109,19 +128,16 @@ impl Column {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ToldApart {
-    pub column: String,
-    /// Value and system.
-    pub values: Vec<(String, String)>,
-}
-
 /// A system has to explain so much of a column to be named.
 const LIKELY: f64 = 0.5;
 /// A rival is no rival if it explains so much less.
 const CLEARLY: f64 = 0.1;
 /// A second system has so much of a column to itself.
 const PART: f64 = 0.1;
+/// Systems have to explain so much of a column together.
+const TOGETHER: f64 = 0.8;
+/// So much of a column of codes is recordable as it stands.
+const SOUND: f64 = 0.65;
 /// Where every value comes once.
 const NEARLY_ALL: f64 = 0.85;
 /// Where cells were parted, which makes codes of much.
@@ -134,7 +150,9 @@ const SPLITS: [char; 6] = [';', '|', ',', '^', '~', ' '];
 const LONGEST_CODE: usize = 24;
 
 pub(super) fn describe(engine: &Engine, gathered: &Gathered) -> Vec<Column> {
-    (0..gathered.names.len()).map(|at| column(engine, gathered, at)).collect()
+    let mut columns = (0..gathered.names.len()).map(|at| column(engine, gathered, at)).collect::<Vec<_>>();
+    dates::look(engine, &mut columns, gathered);
+    columns
 }
 
 fn column(engine: &Engine, gathered: &Gathered, at: usize) -> Column {
@@ -142,33 +160,38 @@ fn column(engine: &Engine, gathered: &Gathered, at: usize) -> Column {
     let values = sketch.values();
     let (distinct, distinct_exact) = sketch.distinct();
     let name = &gathered.names[at];
-    let mut kind = match gathered.without_text.contains(&at) {
+    let has_no_text = sketch.textless > 0 && sketch.textless == sketch.filled;
+    let mut kind = match gathered.without_text.contains(&at) || has_no_text {
         true => Kind::NotLookedAt,
         false => plain_kind(name, sketch, &values, distinct, distinct_exact),
     };
     let (mut evidence, mut system, mut doubts, mut split, mut told_apart_by) = (Vec::new(), None, Vec::new(), None, None);
-    let (mut found, mut looked_at) = (Vec::new(), None);
+    let (mut found, mut looked_at, mut meant) = (Vec::new(), None, 1.0);
     let read =
         if matches!(kind, Kind::Category | Kind::Number | Kind::Other | Kind::Key) { as_codes(engine, sketch, &values) } else { None };
     if let Some(read) = read {
         let all = &read.evidence;
         let best = read.score();
-        // Another system has part of the column for itself: not the next best, which may only be like the best.
-        let rival = all.iter().skip(1).max_by(|a, b| a.only_here.total_cmp(&b.only_here));
-        let mixed = rival.is_some_and(|r| r.only_here >= PART);
+        // Others have part of the column for themselves: not the next best, which may only be like the best.
+        let rivals: Vec<&Evidence> = all.iter().skip(1).filter(|e| e.only_here >= PART).collect();
+        let together = best + rivals.iter().map(|r| r.only_here).sum::<f64>();
+        let mixed = !rivals.is_empty();
+        meant = read.meant();
         let likely = if kind == Kind::Key {
             // Each once, as in a list of codes; but numbers in a row are ids.
             best >= NEARLY_ALL && !read.are_a_run()
         } else {
-            best >= if read.split.is_some() { MOSTLY } else { LIKELY } || (mixed && best + rival.map_or(0.0, |r| r.only_here) >= 0.8)
+            let enough = if read.split.is_some() { MOSTLY } else { LIKELY };
+            best > 0.0 && (best >= enough * meant || (mixed && together >= TOGETHER * meant))
         };
         if likely {
             kind = Kind::Code;
             split = read.split;
             system = all.first().map(|e| e.system.clone());
-            doubts = read.doubts(mixed);
-            if let (true, Some(rival)) = (mixed, rival) {
-                told_apart_by = told_apart(engine, gathered, at, split, [&all[0].system, &rival.system]);
+            let systems: Vec<&String> = all.iter().take(1).chain(rivals).map(|e| &e.system).collect();
+            doubts = read.doubts(engine, &systems);
+            if mixed {
+                told_apart_by = told_apart(engine, gathered, at, split, &systems);
             }
             // What was parted is not counted beyond what was counted whole.
             let of = if split.is_none() { distinct } else { read.values.len() as u64 };
@@ -182,7 +205,13 @@ fn column(engine: &Engine, gathered: &Gathered, at: usize) -> Column {
     }
     if kind != Kind::Code {
         found = damage::of_texts(&values, false);
+        if kind == Kind::Date {
+            found.extend(damage::no_dates(&values));
+        }
         found.iter_mut().for_each(|d| d.looked_at = LookedAt::new(values.len(), distinct));
+    }
+    if kind != Kind::NotLookedAt {
+        found.extend(damage::no_text(sketch.textless));
     }
     Column {
         name: name.clone(),
@@ -198,6 +227,8 @@ fn column(engine: &Engine, gathered: &Gathered, at: usize) -> Column {
         looked_at,
         split,
         told_apart_by,
+        on_the_day: None,
+        meant,
         evidence,
         damage: found,
     }
@@ -226,6 +257,13 @@ impl<'v, 'e> Read<'v, 'e> {
         self.evidence.first().map_or(0.0, Evidence::score)
     }
 
+    /// The share of rows that are no placeholders.
+    fn meant(&self) -> f64 {
+        let rows = |values: &mut dyn Iterator<Item = &(&[u8], u64)>| values.map(|(_, n)| n).sum::<u64>() as f64;
+        let is_nothing = |(value, _): &&(&[u8], u64)| std::str::from_utf8(value).is_ok_and(|v| damage::is_placeholder(v.trim()));
+        1.0 - rows(&mut self.looked_at.iter().filter(is_nothing)) / rows(&mut self.looked_at.iter()).max(1.0)
+    }
+
     /// Whether most are whole numbers that lie close together, as ids do; codes leave most of theirs out.
     fn are_a_run(&self) -> bool {
         let number = |(value, _): &(&[u8], u64)| std::str::from_utf8(value).ok()?.trim().parse::<u64>().ok();
@@ -234,22 +272,34 @@ impl<'v, 'e> Read<'v, 'e> {
         numbers.len() * 2 > self.values.len() && last - first < 2 * numbers.len() as u64
     }
 
-    /// Why a person has to say whether these are codes of the best system.
-    fn doubts(&self, mixed: bool) -> Vec<String> {
+    /// Why a person has to say whether these are codes of these systems, the best first.
+    fn doubts(&self, engine: &Engine, systems: &[&String]) -> Vec<String> {
         let Some((best, others)) = self.evidence.split_first() else { return Vec::new() };
         let mut doubts = Vec::new();
-        if mixed || others.iter().any(|r| best.score() - r.score() < CLEARLY || best.codes - r.codes < CLEARLY) {
-            let rivals: Vec<String> = others.iter().take(2).map(|e| format!("{} ({:.1} %)", e.system, 100.0 * e.codes)).collect();
+        // The first, for another column may resolve it (`Column::is_doubtful_anyway`).
+        if systems.len() > 1 || others.iter().any(|r| best.score() - r.score() < CLEARLY || best.codes - r.codes < CLEARLY) {
+            let rivals: Vec<String> = others.iter().take(3).map(|e| format!("{} ({:.1} %)", e.system, 100.0 * e.codes)).collect();
             doubts.push(format!("also codes of {}", rivals.join(", ")));
         }
+        let of_any = self.codes.of_any(systems);
+        if of_any < TOGETHER * self.meant() {
+            doubts.push(format!("only {:.1} % of the rows are codes", 100.0 * of_any));
+        }
         let rows: u64 = self.values.iter().map(|(_, n)| n).sum();
-        let is_small = |value: &[u8]| value.len() <= 3 && value.iter().all(u8::is_ascii_digit);
+        let is_small = |value: &[u8]| {
+            let whole = value.strip_suffix(b".0").unwrap_or(value);
+            whole.len() <= 3 && whole.iter().all(u8::is_ascii_digit)
+        };
         let small: u64 = self.values.iter().filter(|(value, _)| is_small(value)).map(|(_, n)| n).sum();
         if small as f64 >= NEARLY_ALL * rows as f64 {
             doubts.push(String::from("whole numbers below 1000 count things as well"));
+        } else if systems.len() == 1 && numbers::are_codes_by_chance(engine, &self.looked_at, &self.codes, &best.system) {
+            doubts.push(String::from("numbers, and of the other numbers between them about as many are codes"));
         }
         if best.recordable * 2.0 < best.codes {
             doubts.push(String::from("most are headers, which nobody records"));
+        } else if best.sound < SOUND * best.codes {
+            doubts.push(format!("{:.1} % are headers, or codes only if digits are changed or added", 100.0 * (best.codes - best.sound)));
         }
         doubts
     }
@@ -287,7 +337,8 @@ fn plain_kind(name: &str, sketch: &Sketch, values: &[(&[u8], u64)], distinct: u6
     };
     let digits = |v: &str| v.bytes().all(|b| b.is_ascii_digit());
     // An estimate is off by some percent; ids that come once are not codes, which come again and again.
-    let unique = if exact { distinct == sketch.filled } else { distinct as f64 > 0.9 * sketch.filled as f64 };
+    let texts = sketch.filled - sketch.textless;
+    let unique = if exact { distinct == texts } else { distinct as f64 > 0.9 * texts as f64 };
     if sketch.filled == 0 {
         Kind::Empty
     } else if share(&|v| crate::job::facts::date(v).is_some()) >= 0.95 {
@@ -299,7 +350,7 @@ fn plain_kind(name: &str, sketch: &Sketch, values: &[(&[u8], u64)], distinct: u6
         Kind::Sex
     } else if is_called_age(name) && share(&|v| Age::parse(v).is_some() || v.parse().is_ok_and(|n: f64| n >= 0.0)) >= 0.95 {
         Kind::Age
-    } else if unique && sketch.filled >= 20 && sketch.filled > sketch.blank {
+    } else if unique && texts >= 20 && texts > sketch.blank {
         if share(&is_words) >= 0.5 { Kind::Text } else { Kind::Key }
     } else if share(&is_words) >= 0.5 {
         Kind::Text
@@ -335,49 +386,6 @@ fn is_called_age(name: &str) -> bool {
 
 fn is_words(value: &str) -> bool {
     value.split_whitespace().filter(|w| w.chars().filter(|c| c.is_alphabetic()).count() >= 3).count() >= 2
-}
-
-/// The column whose few values say which of two systems a code is of, if there is one that nearly always does.
-fn told_apart(engine: &Engine, gathered: &Gathered, at: usize, split: Option<char>, systems: [&String; 2]) -> Option<ToldApart> {
-    let handles = [engine.system(systems[0]).ok()?, engine.system(systems[1]).ok()?];
-    // Only codes that are of one of the two and not of the other say anything.
-    let side = |value: &str| {
-        let is = handles.map(|s| engine.lookup(s, value, None).concept.is_some());
-        match is {
-            [true, false] => Some(0),
-            [false, true] => Some(1),
-            _ => None,
-        }
-    };
-    let first = |cell: &'_ str| split.map_or(cell.len(), |c| cell.find(c).unwrap_or(cell.len()));
-    let sides: Vec<(usize, usize)> = gathered
-        .drawn
-        .iter()
-        .enumerate()
-        .filter_map(|(i, row)| row.get(at).and_then(|cell| Some((i, side(&cell[..first(cell)])?))))
-        .collect();
-    for (other, name) in gathered.names.iter().enumerate().filter(|(other, _)| *other != at) {
-        if gathered.sketches[other].distinct().0 > 6 {
-            continue;
-        }
-        let mut counts: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
-        for &(row, side) in &sides {
-            if let Some(value) = gathered.drawn[row].get(other).filter(|v| !v.is_empty()) {
-                counts.entry(value).or_default()[side] += 1;
-            }
-        }
-        // A few days of service part old codes from new ones too, until the next day comes.
-        if counts.keys().all(|value| crate::job::facts::date(value).is_some()) {
-            continue;
-        }
-        let right: u64 = counts.values().map(|c| c[0].max(c[1])).sum();
-        let both = [0, 1].iter().all(|&s| counts.values().any(|c| c[s] > c[1 - s]));
-        if both && right as f64 >= 0.95 * sides.len() as f64 {
-            let values = counts.iter().map(|(v, c)| ((*v).to_owned(), systems[usize::from(c[1] > c[0])].clone()));
-            return Some(ToldApart { column: name.clone(), values: values.collect() });
-        }
-    }
-    None
 }
 
 #[cfg(test)]

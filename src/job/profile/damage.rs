@@ -11,7 +11,7 @@ pub struct Damage {
     pub kind: &'static str,
     /// Estimated where not all values were looked at.
     pub rows: u64,
-    /// Among the values that were looked at.
+    /// Among the values that were looked at; 0 where they are not told apart.
     pub distinct: u64,
     /// Where these were not all.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,6 +42,20 @@ pub(super) fn of_texts(values: &[(&[u8], u64)], codes: bool) -> Vec<Damage> {
         Damage { kind, rows, distinct, looked_at: None, what }
     });
     found.filter(|d| d.rows > 0).collect()
+}
+
+/// In a column of dates: what no job reads as one ([`is_other_date`] apart).
+pub(super) fn no_dates(values: &[(&[u8], u64)]) -> Option<Damage> {
+    let is_none = |value: &str| crate::job::facts::date(value).is_none() && !is_other_date(value);
+    let found = values.iter().filter(|(v, _)| !std::str::from_utf8(v).is_ok_and(|v| !is_none(v.trim())));
+    let (rows, distinct) = found.fold((0, 0), |(rows, distinct), (_, n)| (rows + n, distinct + 1));
+    (rows > 0).then_some(Damage { kind: "no-date", rows, distinct, looked_at: None, what: "no date; as --date it rejects the record" })
+}
+
+/// Values that have no text.
+pub(super) fn no_text(rows: u64) -> Option<Damage> {
+    let what = "bytes that are no UTF-8, or a day beyond the calendar; a conversion of the column rejects the record";
+    (rows > 0).then_some(Damage { kind: "no-text", rows, distinct: 0, looked_at: None, what })
 }
 
 /// Damage that shows when the values are held against a system.
@@ -129,8 +143,28 @@ fn is_other_date(value: &str) -> bool {
     matches!(parts[..], [d, m, y] if short(d) && short(m) && year(y)) && crate::job::facts::date(value).is_none()
 }
 
-fn is_placeholder(value: &str) -> bool {
-    const NOTHING: [&str; 14] = ["unk", "unknown", "n/a", "na", "null", "none", "nil", "-", "--", "?", ".", "xxx", "#n/a", "not available"];
+pub(super) fn is_placeholder(value: &str) -> bool {
+    const NOTHING: [&str; 19] = [
+        "unk",
+        "unknown",
+        "n/a",
+        "na",
+        "nan",
+        "<na>",
+        "null",
+        "(null)",
+        "\\n",
+        "none",
+        "nil",
+        "-",
+        "--",
+        "?",
+        ".",
+        "xxx",
+        "#n/a",
+        "#value!",
+        "not available",
+    ];
     NOTHING.contains(&value.to_ascii_lowercase().as_str())
 }
 
@@ -154,6 +188,7 @@ mod tests {
             ("mar-05", is_spreadsheet_date, true),
             ("3-4", is_spreadsheet_date, false),
             ("N/A", is_placeholder, true),
+            ("\\N", is_placeholder, true),
             ("E11.9", is_placeholder, false),
             ("31.03.2014", is_other_date, true),
             ("31/03/2014", is_other_date, true),

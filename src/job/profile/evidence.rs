@@ -26,7 +26,9 @@ pub struct Evidence {
     pub only_here: f64,
     /// May be recorded: no headers.
     pub recordable: f64,
-    /// Valid when each loaded release began.
+    /// May be recorded, and every digit and letter of it stands there.
+    pub sound: f64,
+    /// Valid when each loaded release began, or, where that is not known, when it ended.
     pub valid: Vec<ValidOn>,
 }
 
@@ -41,6 +43,11 @@ impl Evidence {
     pub fn score(&self) -> f64 {
         self.codes - 0.5 * self.repaired - 0.5 * (self.codes - self.recordable)
     }
+}
+
+/// Whether a repair is one by which much becomes a code: what stands there is not what the code has.
+fn is_of_digits(repair: &RepairKind) -> bool {
+    matches!(repair, RepairKind::Letter | RepairKind::LeadingZero | RepairKind::TrailingZero | RepairKind::Padding)
 }
 
 /// The values of a column as codes.
@@ -76,11 +83,7 @@ pub(super) fn sample<'v>(values: &[(&'v [u8], u64)]) -> Vec<(&'v [u8], u64)> {
 /// Asks every system about some values.
 pub(super) fn codes<'e>(engine: &'e Engine, values: &[(&[u8], u64)]) -> Codes<'e> {
     let texts: Vec<&str> = values.iter().map(|(v, _)| std::str::from_utf8(v).unwrap_or("")).collect();
-    let ask = |system: CodeSystem<'e>, text: &str| {
-        let found = engine.lookup(system, text, None);
-        let repairs = found.repairs.iter().map(|r| r.kind).collect();
-        found.concept.filter(Concept::is_listed).map(|concept| Code { concept, repairs })
-    };
+    let ask = |system, text: &str| ask(engine, system, text);
     let frequent = FIRST_LOOK / 2;
     let others = (frequent..texts.len()).step_by((texts.len() / frequent).max(1));
     let first: Vec<usize> = (0..frequent.min(texts.len())).chain(others).collect();
@@ -96,7 +99,24 @@ pub(super) fn codes<'e>(engine: &'e Engine, values: &[(&[u8], u64)]) -> Codes<'e
     Codes { rows: values.iter().map(|(_, n)| *n).collect(), systems }
 }
 
+fn ask<'e>(engine: &'e Engine, system: CodeSystem<'_>, text: &str) -> Option<Code<'e>> {
+    let found = engine.lookup(system, text, None);
+    let repairs = found.repairs.iter().map(|r| r.kind).collect();
+    found.concept.filter(Concept::is_listed).map(|concept| Code { concept, repairs })
+}
+
+pub(super) fn is_code(engine: &Engine, system: CodeSystem<'_>, text: &str) -> bool {
+    ask(engine, system, text).is_some()
+}
+
 impl Codes<'_> {
+    /// The share of rows whose values are codes of any of some systems.
+    pub fn of_any(&self, systems: &[&String]) -> f64 {
+        let found: Vec<_> = self.systems.iter().filter(|(s, _)| systems.iter().any(|alias| *alias == s.alias())).map(|(_, f)| f).collect();
+        let rows = self.rows.iter().enumerate().filter(|(i, _)| found.iter().any(|f| f[*i].is_some())).map(|(_, n)| n).sum::<u64>();
+        rows as f64 / self.rows.iter().sum::<u64>().max(1) as f64
+    }
+
     /// The evidence for each system, the best first.
     pub fn evidence(&self) -> Vec<Evidence> {
         let all: u64 = self.rows.iter().sum();
@@ -112,8 +132,8 @@ impl Codes<'_> {
                 };
                 let elsewhere = |i: usize| self.systems.iter().enumerate().any(|(other, (_, f))| other != at && f[i].is_some());
                 let valid = system.releases().iter().filter_map(|r| {
-                    let from: Date = r.from?;
-                    Some(ValidOn { release: r.version.clone(), share: sum(&|_, c| c.concept.is_valid_on(Some(from))) })
+                    let day: Date = r.from.or(r.to)?;
+                    Some(ValidOn { release: r.version.clone(), share: sum(&|_, c| c.concept.is_valid_on(Some(day))) })
                 });
                 Evidence {
                     system: system.alias().to_owned(),
@@ -122,6 +142,7 @@ impl Codes<'_> {
                     repaired: sum(&|_, c| c.repairs.iter().any(|r| *r != RepairKind::Dot)),
                     only_here: sum(&|i, _| !elsewhere(i)),
                     recordable: sum(&|_, c| c.concept.status() != Some(Status::Header)),
+                    sound: sum(&|_, c| c.concept.status() != Some(Status::Header) && !c.repairs.iter().any(is_of_digits)),
                     valid: valid.collect(),
                 }
             })

@@ -3,19 +3,22 @@
 use super::super::format::delimited::{BOM, Delimited, Seen};
 use super::super::format::ndjson;
 use super::super::input::{Input, InputFacts, TextEncoding};
-use super::super::spec::called;
 use super::super::work::{breaks, damage};
 use super::super::{Error, Job, RecordFormat, RejectReason};
 use super::{FileFacts, Gathered};
 use std::borrow::Cow;
 
-/// Shows every record to what gathers them.
-pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> Result<FileFacts, Error> {
-    if matches!(format, RecordFormat::Parquet | RecordFormat::Arrow) {
-        return table(job, format, gathered);
+/// Shows every record to what gathers them. What the job does not say of their format, and their beginning does, it says afterwards.
+pub(super) fn read(job: &mut Job, gathered: &mut Gathered) -> Result<FileFacts, Error> {
+    if matches!(job.records(), RecordFormat::Parquet | RecordFormat::Arrow) {
+        return table(job, job.records(), gathered);
     }
     let mut input = Input::open(&job.input, job.encoding.as_deref())?;
     let name = super::super::input::display_name(&job.input);
+    if job.format.is_none() && RecordFormat::of(&job.input).is_none() && begins_with_an_object(&input.sample, &name)? {
+        job.format = Some(RecordFormat::Ndjson);
+    }
+    let format = job.records();
     if format == RecordFormat::Ndjson {
         input.encoding = ndjson::encoding(job, input.encoding)?;
     }
@@ -25,9 +28,7 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
         RecordFormat::Ndjson => None,
         _ => {
             let (delimited, header) = Delimited::detect(job, format, &input.sample, encoding, &name)?;
-            for at in 0..header.len() {
-                gathered.place(&called(at, &header));
-            }
+            gathered.columns(header);
             Some(delimited)
         }
     };
@@ -49,7 +50,7 @@ pub(super) fn read(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> 
                     gathered.more_than_ascii += u64::from(encoding == TextEncoding::Utf8 && !raw.is_ascii());
                     let start = raw.as_ptr() as usize - text.as_ptr() as usize;
                     gathered.breaks(raw, first_line, || breaks(&text[..start]));
-                    gathered.record(raw, (0..fields.len()).map(|i| decoded(fields.get(i), encoding)));
+                    gathered.record(raw, (0..fields.len()).map(|i| Some(decoded(fields.get(i), encoding))));
                 }
                 Seen::Record(raw, _) => {
                     gathered.damaged += 1;
@@ -77,6 +78,23 @@ fn decoded(value: Cow<'_, [u8]>, encoding: TextEncoding) -> Cow<'_, [u8]> {
     if value.is_ascii() { value } else { Cow::Owned(encoding.decode(&value).into_owned().into_bytes()) }
 }
 
+/// Whether a text whose name says nothing is one JSON object a line. JSON that is laid out otherwise is refused: as delimited text it would
+/// make columns of anything.
+fn begins_with_an_object(sample: &[u8], name: &str) -> Result<bool, Error> {
+    let text = sample.strip_prefix(BOM).unwrap_or(sample).trim_ascii_start();
+    let is_json = match text {
+        [b'[', rest @ ..] => rest.trim_ascii_start().starts_with(b"{"),
+        _ => text.starts_with(b"{"),
+    };
+    // A line that is longer than the sample is seen as it is read.
+    let is_whole = memchr::memchr(b'\n', text).is_none_or(|end| ndjson::members(&text[..end]).is_some());
+    if is_json && !(text.starts_with(b"{") && is_whole) {
+        let what = String::from("JSON, but not one object a line; write it so (`jq -c '.[]'` makes lines of a list)");
+        return Err(Error::Encoding { file: name.to_owned(), what });
+    }
+    Ok(is_json)
+}
+
 /// Lines of JSON.
 fn lines(text: &[u8], last: bool, gathered: &mut Gathered) -> usize {
     let mut at = 0;
@@ -95,11 +113,15 @@ fn lines(text: &[u8], last: bool, gathered: &mut Gathered) -> usize {
             gathered.torn += 1;
             continue;
         };
-        let mut fields: Vec<Cow<'_, [u8]>> = vec![Cow::Borrowed(b""); gathered.names.len()];
+        let blank = || Some(Cow::Borrowed(&b""[..]));
+        let mut fields = vec![blank(); gathered.names.len()];
         for (pointer, value) in members {
-            let place = gathered.place(&pointer);
-            fields.resize(gathered.names.len().max(fields.len()), Cow::Borrowed(b""));
-            fields[place] = Cow::Owned(value.into_bytes());
+            let Some(place) = gathered.member(pointer) else {
+                gathered.beyond += 1;
+                continue;
+            };
+            fields.resize(gathered.names.len(), blank());
+            fields[place] = Some(Cow::Owned(value.into_bytes()));
         }
         gathered.record(line, fields.into_iter());
     }
@@ -109,12 +131,9 @@ fn lines(text: &[u8], last: bool, gathered: &mut Gathered) -> usize {
 #[cfg(feature = "parquet")]
 fn table(job: &Job, format: RecordFormat, gathered: &mut Gathered) -> Result<FileFacts, Error> {
     let table = super::super::format::columnar::Table::open(job, format)?;
-    let header = table.header();
-    for at in 0..header.len() {
-        gathered.place(&called(at, &header));
-    }
+    gathered.columns(table.header());
     gathered.without_text = table.without_text();
-    let facts = table.each(job, &mut |raw, fields| gathered.record(raw, fields.iter().map(|f| Cow::Borrowed(*f))))?;
+    let facts = table.each(&mut |raw, fields| gathered.record(raw, fields.iter().map(|f| f.map(Cow::Borrowed))))?;
     Ok(file_facts(facts, format, None))
 }
 

@@ -17,6 +17,8 @@ const MOST_RECORDS: usize = 200_000;
 pub(super) struct Sketch {
     pub filled: u64,
     pub blank: u64,
+    /// Of the filled ones: values that have no text, which are not looked at.
+    pub textless: u64,
     /// In bytes.
     pub longest: usize,
     first: HashMap<Box<[u8]>, u64, foldhash::fast::FixedState>,
@@ -31,6 +33,11 @@ pub(super) struct Sketch {
 impl Sketch {
     pub fn with_blanks(blank: u64) -> Sketch {
         Sketch { blank, ..Sketch::default() }
+    }
+
+    pub fn add_textless(&mut self) {
+        self.filled += 1;
+        self.textless += 1;
     }
 
     pub fn add(&mut self, value: &[u8]) {
@@ -69,7 +76,8 @@ impl Sketch {
         }
         let highest = self.drawn.last_key_value().map_or(u64::MAX, |(hash, _)| *hash);
         let beyond = (DRAWN_VALUES - 1) as f64 / (highest as f64 / u64::MAX as f64);
-        (self.first.len() as u64 + beyond.round() as u64, false)
+        // There are not more than rows.
+        (self.first.len() as u64 + (beyond.round() as u64).min(self.beyond), false)
     }
 
     /// The values that were counted, the most frequent first, with their rows; where there are more, the rows of those that were drawn
@@ -129,6 +137,10 @@ mod tests {
                 assert_eq!(duplicates.found(), Repeated { records: 0, exact: true });
             }
         }
+        // Not more than there are rows, however high the estimate.
+        let mut once = Sketch::default();
+        (0..60_000u32).for_each(|i| once.add(i.to_string().as_bytes()));
+        assert!(once.distinct().0 <= 60_000, "{:?}", once.distinct());
         let (distinct, exact) = sketch.distinct();
         assert!(!exact && (450_000..550_000).contains(&distinct), "{distinct}");
         let repeated = duplicates.found();

@@ -233,3 +233,205 @@ fn lists_of_several_codes_need_to_be_told_apart() {
     write(&place.input, &[lists(&[&[Some("250.00")], &[], &[None, Some("401.9")]])]);
     assert_eq!(run(&place.job()).unwrap().ledger.settled(), 2);
 }
+
+/// A Parquet file of one column of codes and one of times as Spark and Impala wrote them: days since 1970 and nanoseconds of the day.
+fn write_int96(path: &Path, times: &[Option<(i32, u64)>]) {
+    use parquet::data_type::{ByteArray, ByteArrayType, Int96, Int96Type};
+    use parquet::file::writer::SerializedFileWriter;
+    let schema = "message m { REQUIRED BYTE_ARRAY dx (UTF8); OPTIONAL INT96 at; }";
+    let schema = Arc::new(parquet::schema::parser::parse_message_type(schema).unwrap());
+    let mut file = SerializedFileWriter::new(std::fs::File::create(path).unwrap(), schema, Arc::default()).unwrap();
+    let mut group = file.next_row_group().unwrap();
+    let mut codes = group.next_column().unwrap().unwrap();
+    codes.typed::<ByteArrayType>().write_batch(&vec![ByteArray::from("250.00"); times.len()], None, None).unwrap();
+    codes.close().unwrap();
+    let int96 = |(day, nanoseconds): (i32, u64)| {
+        let mut time = Int96::new();
+        time.set_data(nanoseconds as u32, (nanoseconds >> 32) as u32, (day + 2_440_588) as u32);
+        time
+    };
+    let values: Vec<Int96> = times.iter().flatten().map(|time| int96(*time)).collect();
+    let defined: Vec<i16> = times.iter().map(|time| i16::from(time.is_some())).collect();
+    let mut at = group.next_column().unwrap().unwrap();
+    at.typed::<Int96Type>().write_batch(&values, Some(&defined), None).unwrap();
+    at.close().unwrap();
+    group.close().unwrap();
+    file.close().unwrap();
+}
+
+/// As nanoseconds, years before 1678 and after 2261 would come out as others.
+#[test]
+fn times_of_far_years_stay_what_they_are() {
+    use arrow_array::types::{TimestampMicrosecondType, TimestampNanosecondType};
+    const NOON: u64 = 43_200_000_000_000;
+    const DAY: i64 = 86_400_000_000;
+    // 9999-12-31, 0001-01-01, 2014-03-31 and none.
+    let place = Place::with("in.parquet", "");
+    write_int96(&place.input, &[Some((2_932_896, 0)), Some((-719_162, NOON)), Some((16_160, 1000)), None]);
+    let done = run(&xwalk::job::Job { date: Some("at".into()), ..place.job() }).unwrap();
+    assert_eq!(done.ledger.records_out, 4);
+    let back = read(&place.output);
+    let times = back[0].column_by_name("at").unwrap().as_primitive::<TimestampMicrosecondType>().iter().collect::<Vec<_>>();
+    assert_eq!(times, [Some(2_932_896 * DAY), Some(-719_162 * DAY + DAY / 2), Some(16_160 * DAY + 1), None]);
+    let outcomes = back[0].column_by_name("dx_outcome").unwrap().as_string::<i32>();
+    assert_eq!(outcomes.iter().flatten().collect::<Vec<_>>(), ["not-valid-on-date", "approximate", "approximate", "approximate"]);
+    // Within these years nothing is rounded.
+    let place = Place::with("in.parquet", "");
+    write_int96(&place.input, &[Some((16_160, 1))]);
+    run(&place.job()).unwrap();
+    let back = read(&place.output);
+    let times = back[0].column_by_name("at").unwrap().as_primitive::<TimestampNanosecondType>();
+    assert_eq!(times.value(0), 16_160 * DAY * 1000 + 1);
+    let place = Place::with("in.parquet", "");
+    write_int96(&place.input, &[Some((16_160, 1)), Some((2_932_896, 0))]);
+    let error = run(&place.job()).unwrap_err().to_string();
+    assert!(error.contains("column at") && error.contains("parts of a microsecond"), "{error}");
+    assert_eq!(place.files(), ["in.parquet"]);
+}
+
+/// Whole seconds in a zone: Parquet has milliseconds in UTC, and the zone stands in the schema that Arrow's writers leave beside it.
+#[test]
+fn times_in_seconds_keep_their_zone() {
+    use arrow_array::TimestampMillisecondArray;
+    use arrow_schema::TimeUnit;
+    use parquet::arrow::arrow_writer::ArrowWriterOptions;
+    use parquet::arrow::{ARROW_SCHEMA_META_KEY, ArrowWriter, encode_arrow_schema};
+    use parquet::file::metadata::KeyValue;
+    let write = |path: &Path, zone: &str| {
+        // The evening of 2015-09-30, eight hours west of Greenwich: the last day of ICD-9-CM.
+        let times = TimestampMillisecondArray::from(vec![1_443_672_000_000]).with_timezone("UTC");
+        let codes = StringArray::from(vec!["250.00"]);
+        let batch = RecordBatch::try_from_iter([("dx", Arc::new(codes) as ArrayRef), ("at", Arc::new(times) as ArrayRef)]).unwrap();
+        let schema = batch.schema();
+        let fields = schema.fields().iter().map(|f| match f.data_type() {
+            DataType::Timestamp(..) => {
+                Arc::new(f.as_ref().clone().with_data_type(DataType::Timestamp(TimeUnit::Second, Some(zone.into()))))
+            }
+            _ => f.clone(),
+        });
+        let note = KeyValue::new(ARROW_SCHEMA_META_KEY.into(), encode_arrow_schema(&Schema::new(fields.collect::<Vec<_>>())));
+        let properties = parquet::file::properties::WriterProperties::builder().set_key_value_metadata(Some(vec![note])).build();
+        let options = ArrowWriterOptions::new().with_properties(properties).with_skip_arrow_metadata(true);
+        let file = std::fs::File::create(path).unwrap();
+        let mut writer = ArrowWriter::try_new_with_options(file, batch.schema(), options).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+    };
+    let dated = |place: &Place| xwalk::job::Job { date: Some("at".into()), ..place.job() };
+    for (zone, outcome) in [("-08:00", "approximate"), ("+00:00", "not-valid-on-date")] {
+        let place = Place::with("in.parquet", "");
+        write(&place.input, zone);
+        run(&dated(&place)).unwrap();
+        let back = read(&place.output);
+        let kept = DataType::Timestamp(TimeUnit::Millisecond, Some(zone.into()));
+        assert_eq!(*back[0].column_by_name("at").unwrap().data_type(), kept);
+        assert_eq!(back[0].column_by_name("dx_outcome").unwrap().as_string::<i32>().value(0), outcome, "{zone}");
+    }
+    let place = Place::with("in.parquet", "");
+    write(&place.input, "America/New_York");
+    let error = run(&dated(&place)).unwrap_err().to_string();
+    assert!(error.contains("column at") && error.contains("America/New_York"), "{error}");
+    // Neither does a profile take such times for days, or for nothing.
+    let found = xwalk::job::profile::profile(&place.job(), super::engine(), None).unwrap();
+    assert_eq!(found.columns[1].kind, xwalk::job::profile::Kind::NotLookedAt);
+}
+
+/// A file of Arrow's C++ writer, whose pages have checksums: the codes 250.00, 401.9 and 428.0.
+const CHECKED: &[u8] = b"PAR1\x15\x00\x15D\x15D\x15\xf2\xba\xd2\x8e\n\x1c\x15\x06\x15\x00\x15\x06\x15\x06\x1c\x00\x00\x00\x02\x00\
+\x00\x00\x06\x01\x06\x00\x00\x00250.00\x05\x00\x00\x00401.9\x05\x00\x00\x00428.0\x15\x04\x19,5\x00\x18\x06schema\x15\x02\x00\
+\x15\x0c%\x02\x18\x02dx%\x00L\x1c\x00\x00\x00\x16\x06\x19\x1c\x19\x1c&\x00\x1c\x15\x0c\x19%\x06\x00\x19\x18\x02dx\x15\x00\x16\x06\
+\x16v\x16v&\x08I\x1c\x15\x00\x15\x00\x15\x02\x00<\x16 \x19\x06\x19&\x00\x06\x00\x00\x00\x16v\x16\x06&\x08\x16v\x00( \
+parquet-cpp-arrow version 26.0.1\x19\x1c\x1c\x00\x00\x00\x84\x00\x00\x00PAR1";
+
+/// A code that became another on its way is not converted.
+#[test]
+fn pages_that_contradict_their_checksum_are_refused() {
+    let place = Place::with("in.parquet", CHECKED);
+    assert_eq!(run(&place.job()).unwrap().ledger.records_out, 3);
+    let mut damaged = CHECKED.to_vec();
+    let code = damaged.windows(5).position(|bytes| bytes == b"401.9").unwrap();
+    damaged[code + 2] = b'2';
+    let place = Place::with("in.parquet", damaged);
+    let error = run(&place.job()).unwrap_err().to_string();
+    assert!(error.contains("unreadable") && error.contains("checksum"), "{error}");
+    assert_eq!(place.files(), ["in.parquet"]);
+}
+
+/// Days, UUIDs and JSON stay what they are, so do the notes of the file and each column's compression.
+#[test]
+fn what_parquet_says_of_its_columns_stays() {
+    use arrow_array::{Date64Array, FixedSizeBinaryArray};
+    use arrow_schema::extension::{Json, Uuid};
+    use parquet::basic::{Compression, LogicalType, Type};
+    use parquet::file::metadata::{KeyValue, ParquetMetaData};
+    use parquet::file::properties::WriterProperties;
+    let place = Place::with("in.parquet", "");
+    let uuids = FixedSizeBinaryArray::try_from_iter([[7u8; 16], [9; 16]].iter()).unwrap();
+    let columns: [(Field, ArrayRef); 4] = [
+        (Field::new("dx", DataType::Utf8, true), Arc::new(StringArray::from(vec!["250.00", "401.9"]))),
+        (Field::new("day", DataType::Date64, true), Arc::new(Date64Array::from(vec![0, 86_400_000]))),
+        (Field::new("id", DataType::FixedSizeBinary(16), true).with_extension_type(Uuid), Arc::new(uuids)),
+        (Field::new("more", DataType::Utf8, true).with_extension_type(Json::default()), Arc::new(StringArray::from(vec!["{}", "[1]"]))),
+    ];
+    let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
+    let batch = RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays).unwrap();
+    let spark = "org.apache.spark.sql.parquet.row.metadata";
+    let notes = [("owner", "me"), ("geo", "{}"), (spark, "the columns before")];
+    let properties = WriterProperties::builder()
+        .set_coerce_types(true)
+        .set_column_compression("dx".into(), Compression::SNAPPY)
+        .set_column_compression("more".into(), Compression::ZSTD(Default::default()))
+        .set_key_value_metadata(Some(notes.map(|(key, value)| KeyValue::new(key.into(), value.to_owned())).to_vec()));
+    let file = std::fs::File::create(&place.input).unwrap();
+    let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), Some(properties.build())).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+    run(&place.job()).unwrap();
+    let metadata = |path: &Path| -> ParquetMetaData {
+        let mut reader = parquet::file::metadata::ParquetMetaDataReader::new();
+        reader.try_parse(&std::fs::File::open(path).unwrap()).unwrap();
+        reader.finish().unwrap()
+    };
+    let (before, after) = (metadata(&place.input), metadata(&place.output));
+    for (was, is) in before.row_group(0).columns().iter().zip(after.row_group(0).columns()) {
+        let what = |c: &parquet::file::metadata::ColumnChunkMetaData| {
+            (c.column_path().string(), c.column_type(), c.column_descr().logical_type_ref().cloned(), c.compression())
+        };
+        assert_eq!(what(was), what(is));
+    }
+    let types: Vec<_> =
+        after.row_group(0).columns().iter().take(4).map(|c| (c.column_type(), c.column_descr().logical_type_ref().cloned())).collect();
+    assert_eq!(types[1], (Type::INT32, Some(LogicalType::Date)));
+    assert_eq!((&types[2].1, &types[3].1), (&Some(LogicalType::Uuid), &Some(LogicalType::Json)));
+    let notes = after.file_metadata().key_value_metadata().unwrap();
+    let note = |key: &str| notes.iter().find(|note| note.key == key).and_then(|note| note.value.as_deref());
+    assert_eq!((note("owner"), note("geo")), (Some("me"), Some("{}")));
+    // By this Spark would see the columns before, and none of those that were appended.
+    assert_eq!(note(spark), None);
+}
+
+/// Such files are sound, and need no mending.
+#[test]
+fn what_is_compressed_otherwise_is_said() {
+    // The compression of the one column in the footer: LZ4_RAW.
+    let mut bytes = CHECKED.to_vec();
+    let codec = bytes.windows(5).rposition(|bytes| bytes == b"dx\x15\x00\x16").unwrap() + 3;
+    bytes[codec] = 14;
+    let error = run(&Place::with("in.parquet", bytes).job()).unwrap_err().to_string();
+    assert!(error.contains("compressed with lz4, which is not read; write it with snappy, gzip or zstd"), "{error}");
+}
+
+/// What is there and has no text is not said to be blank.
+#[test]
+fn cells_without_a_text_are_counted() {
+    use xwalk::job::profile::{Kind, profile};
+    let codes = (0..50).map(|i| Some(if i % 5 == 0 { &b"250.0\xff"[..] } else { b"250.00" }));
+    let blobs = BinaryArray::from_opt_vec(vec![Some(&b"\xff\xfe"[..]); 50]);
+    let batch = [("dx", Arc::new(BinaryArray::from_opt_vec(codes.collect())) as ArrayRef), ("blob", Arc::new(blobs))];
+    let place = Place::with("in.parquet", "");
+    write(&place.input, &[RecordBatch::try_from_iter(batch).unwrap()]);
+    let found = profile(&place.job(), super::engine(), None).unwrap();
+    let (dx, blob) = (&found.columns[0], &found.columns[1]);
+    assert_eq!((dx.kind, dx.filled, dx.blank, blob.kind), (Kind::Code, 50, 0, Kind::NotLookedAt), "{dx:?}");
+    assert!(dx.damage.iter().any(|d| (d.kind, d.rows) == ("no-text", 10)), "{:?}", dx.damage);
+}
