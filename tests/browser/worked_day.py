@@ -49,6 +49,12 @@ def settled(report):
     return sum(c["settled"] for c in document["columns"]), sum(c["codes"] for c in document["columns"])
 
 
+def type_token(page, token):
+    """The page puts the cursor there by itself, at times a moment after it is loaded."""
+    page.wait_for_function("document.activeElement.id === 'token'")
+    page.keyboard.type(token)
+
+
 class Reviewer:
     """Somebody at the keyboard. Nothing here presses a mouse button."""
 
@@ -62,7 +68,7 @@ class Reviewer:
         self.page.on("pageerror", lambda e: self.told.append(str(e)))
         self.page.on("request", lambda r: None if r.url.startswith(base) else self.told.append(f"asked another host: {r.url}"))
         self.page.goto(base + "/review")
-        self.page.keyboard.type(token)
+        type_token(self.page, token)
         self.press("Enter", "**/review")
 
     def press(self, key, leads_to=None):
@@ -247,7 +253,7 @@ def main():
 
                 eve = browser.new_page()
                 eve.goto(base + "/review")
-                eve.keyboard.type(tokens["eve"])
+                type_token(eve, tokens["eve"])
                 eve.keyboard.press("Enter")
                 eve.locator("[role=alert]").wait_for()
                 check("/review/sign-in" in eve.url, "a token that may only read came in")
@@ -294,7 +300,7 @@ def pictures(browser, base, token, shots):
             shot = lambda name: page.screenshot(path=str(shots / f"{name}-{size_name}-{scheme}.png"))
             page.goto(base + "/review/sign-in")
             shot("sign-in")
-            page.keyboard.type(token)
+            type_token(page, token)
             page.keyboard.press("Enter")
             page.wait_for_url("**/review")
             for name, path in [("queue", "/review"), ("approved", "/review?status=approved"), ("search", "/review/search?q=heart+attack"),
