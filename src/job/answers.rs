@@ -212,18 +212,31 @@ impl<'e> Answers<'e> {
             key.push(0);
             return 0..1;
         }
-        let split = self.spec.split.as_ref().map(|split| self.encoding.encode(split));
-        if split.is_some_and(|split| memchr::memmem::find(from, &split).is_some()) {
-            return self.put_several_sources(from, key, ledger);
+        if let Some(values) = self.several(from) {
+            return self.put_several_sources(&values, key, ledger);
         }
         key.push(self.source(from, ledger));
         0..1
     }
 
-    #[cold]
-    fn put_several_sources(&mut self, from: &[u8], key: &mut Vec<u8>, ledger: &mut Ledger) -> Range<usize> {
+    /// What the source column says where that is a list, and not one value or the name of a system with such a character in it (`ICD-9-CM`).
+    fn several(&self, from: &[u8]) -> Option<Vec<Vec<u8>>> {
+        let split = self.spec.split.as_ref()?;
+        memchr::memmem::find(from, &self.encoding.encode(split))?;
         let text = self.encoding.decode(from);
-        let values: Vec<Vec<u8>> = self.parts(&text).iter().map(|value| self.encoding.encode(value).into_owned()).collect();
+        let is_named = self.by_value.contains_key(from.trim_ascii()) || self.engine.system(text.trim()).is_ok();
+        if is_named || text.trim().is_empty() {
+            return None;
+        }
+        let mut values: Vec<&str> = text.split(split.as_str()).map(str::trim).collect();
+        if split.trim().is_empty() {
+            values.retain(|value| !value.is_empty());
+        }
+        Some(values.into_iter().map(|value| self.encoding.encode(value).into_owned()).collect())
+    }
+
+    #[cold]
+    fn put_several_sources(&mut self, values: &[Vec<u8>], key: &mut Vec<u8>, ledger: &mut Ledger) -> Range<usize> {
         // No key may be the beginning of another.
         key.push(u8::MAX);
         key.extend_from_slice(&(values.len() as u32).to_le_bytes());

@@ -691,6 +691,15 @@ fn very_many_members_are_not_all_looked_at() {
 }
 
 #[test]
+fn a_first_record_that_was_taken_for_a_header_is_doubted() {
+    let text = "A1,2014-03-31,250.00,M\nA2,2014-04-01,401.9,F\nA3,2014-04-02,428.0,M\nA4,2014-04-02,496,M\n".repeat(20);
+    let found = looked_at(&Place::with("a.csv", &text));
+    let dx = &found.columns[2];
+    assert_eq!((&*dx.name, dx.kind, dx.doubtful), ("250.00", Kind::Code, true));
+    assert!(dx.doubts.iter().any(|doubt| doubt.contains("--no-header")), "{:?}", dx.doubts);
+}
+
+#[test]
 fn json_is_known_by_its_beginning() {
     let rows = "{\"dx\":\"250.00\"}\n{\"dx\":\"401.9\",\"dx\":\"428.0\"}\n{\"dx\":\"401.9\"}\n";
     let (found, _place, job) = proposed(rows, "c.json");
@@ -702,6 +711,9 @@ fn json_is_known_by_its_beginning() {
         let error = profile(&Job { input: place.input.clone(), ..Job::default() }, engine(), None).unwrap_err().to_string();
         assert!(error.contains("not one object a line"), "{error}");
     }
+    let place = Place::with("c.csv", rows);
+    let error = profile(&Job { input: place.input.clone(), ..Job::default() }, engine(), None).unwrap_err().to_string();
+    assert!(error.contains("--records ndjson"), "{error}");
     assert_eq!(looked_at(&Place::with("c.txt", "[id],[dx]\n1,250.00\n")).columns.len(), 2);
 }
 

@@ -191,8 +191,9 @@ fn as_it_was(read: &ParquetMetaData, schema: &Schema) -> WriterProperties {
     let columns = read.row_groups().first().map_or(&[][..], |group| group.columns());
     let first = columns.first().map_or(Compression::SNAPPY, |c| c.compression());
     // A day in milliseconds is no type of Parquet's: it came as a day, and goes as one.
-    let is_day = |name: &str| schema.field_with_name(name).is_ok_and(|f| *f.data_type() == DataType::Date64);
-    let has_days = columns.iter().any(|c| c.column_type() == Type::INT32 && is_day(&c.column_path().string()));
+    let mut leaves = Vec::new();
+    schema.fields().iter().for_each(|field| put_leaves(field.data_type(), &mut leaves));
+    let has_days = columns.iter().zip(leaves).any(|(c, leaf)| c.column_type() == Type::INT32 && *leaf == DataType::Date64);
     let mut notes = read.file_metadata().key_value_metadata().cloned().unwrap_or_default();
     notes.retain(|note| !OF_SCHEMAS.contains(&&*note.key));
     let properties = WriterProperties::builder()
@@ -201,6 +202,17 @@ fn as_it_was(read: &ParquetMetaData, schema: &Schema) -> WriterProperties {
         .set_key_value_metadata(Some(notes))
         .set_max_row_group_row_count(Some(GROUP));
     columns.iter().fold(properties, |p, c| p.set_column_compression(c.column_path().clone(), c.compression())).build()
+}
+
+/// The types of what Parquet has a column for.
+fn put_leaves<'t>(of: &'t DataType, leaves: &mut Vec<&'t DataType>) {
+    match of {
+        DataType::List(inner) | DataType::LargeList(inner) | DataType::FixedSizeList(inner, _) | DataType::Map(inner, _) => {
+            put_leaves(inner.data_type(), leaves);
+        }
+        DataType::Struct(fields) => fields.iter().for_each(|field| put_leaves(field.data_type(), leaves)),
+        leaf => leaves.push(leaf),
+    }
 }
 
 /// Whether values of a type have a text.
@@ -241,7 +253,15 @@ fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, work: &mut Wor
     let mut damaged = vec![false; batch.num_rows()];
     for place in work.places() {
         let name = schema.field(place).name();
-        let wrong = |e: ArrowError| Error::Column { name: name.clone(), what: format!("it has no text ({e})") };
+        let wrong = |e: ArrowError| Error::Column {
+            name: name.clone(),
+            what: match e.to_string() {
+                e if e.contains("Invalid timezone") => String::from(
+                    "the days of its times are not known, for they are of a zone that is told by its name; write them in UTC or by an offset (+01:00), or write days",
+                ),
+                e => format!("it has no text ({e})"),
+            },
+        };
         let split = work.split(place);
         if split.is_none() && has_several(batch.column(place)).map_err(wrong)? {
             let what = String::from("it has lists of several codes; say what joins them in what is appended (--split)");

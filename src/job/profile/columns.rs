@@ -190,6 +190,9 @@ fn column(engine: &Engine, gathered: &Gathered, at: usize) -> Column {
             system = all.first().map(|e| e.system.clone());
             let systems: Vec<&String> = all.iter().take(1).chain(rivals).map(|e| &e.system).collect();
             doubts = read.doubts(engine, &systems);
+            if is_called_as_a_code(engine, name, &systems) {
+                doubts.push(String::from("it is called as one of its codes: the first record may be data (--no-header)"));
+            }
             if mixed {
                 told_apart_by = told_apart(engine, gathered, at, split, &systems);
             }
@@ -303,6 +306,12 @@ impl<'v, 'e> Read<'v, 'e> {
         }
         doubts
     }
+}
+
+/// Whether the name of a column is a code as records have it: three digits or more. `I10` is also what a column of ICD-10 may be called.
+fn is_called_as_a_code(engine: &Engine, name: &str, systems: &[&String]) -> bool {
+    name.bytes().filter(u8::is_ascii_digit).count() > 2
+        && systems.iter().filter_map(|system| engine.system(system).ok()).any(|system| system.concept(name.trim()).is_some())
 }
 
 /// The reading as codes that explains most: the whole cells, unless what stands between some character does so better.

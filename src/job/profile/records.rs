@@ -15,8 +15,18 @@ pub(super) fn read(job: &mut Job, gathered: &mut Gathered) -> Result<FileFacts, 
     }
     let mut input = Input::open(&job.input, job.encoding.as_deref())?;
     let name = super::super::input::display_name(&job.input);
-    if job.format.is_none() && RecordFormat::of(&job.input).is_none() && begins_with_an_object(&input.sample, &name)? {
-        job.format = Some(RecordFormat::Ndjson);
+    if job.format.is_none() {
+        let is_json = begins_with_an_object(&input.sample, &name);
+        match (RecordFormat::of(&job.input), is_json) {
+            (None, Err(e)) => return Err(e),
+            (None, Ok(true)) => job.format = Some(RecordFormat::Ndjson),
+            // What only begins with a bracket may be delimited text all the same.
+            (Some(RecordFormat::Csv | RecordFormat::Tsv), Ok(true)) => {
+                let what = String::from("JSON objects, one a line; say so (--records ndjson)");
+                return Err(Error::Encoding { file: name, what });
+            }
+            _ => {}
+        }
     }
     let format = job.records();
     if format == RecordFormat::Ndjson {

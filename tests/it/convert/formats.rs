@@ -120,6 +120,28 @@ fn a_system_by_column() {
 }
 
 /// As many systems as codes: each is of its own.
+/// What parts codes may stand in the name of a system, or in a value that has an entry.
+#[test]
+fn a_system_whose_name_has_in_it_what_parts_codes() {
+    for (split, text, expected) in [
+        (" ", "1,ICD 9,401.9 25000\n2,9,401.9\n3,9 9,401.9 25000\n", ["I10 E11.9", "I10", "I10 E11.9"]),
+        ("-", "1,ICD-9-CM,401.9\n2,icd-10-cm,I10-E11.9\n3,9-9,401.9-25000\n", ["I10", "I10-E11.9", "I10-E11.9"]),
+        (";", "1,;,401.9;I10\n2,9;,401.9;I10\n3,9,401.9\n", [";", "I10;", "I10"]),
+    ] {
+        let place = Place::with("a.csv", format!("id,sys,dx\n{text}"));
+        let mut job = Job { report: Some(place.path("r")), ..place.job() };
+        let c = &mut job.columns[0];
+        (c.from, c.from_column, c.split) = (None, Some("sys".into()), Some(split.into()));
+        c.values = [("9", "icd9cm"), ("ICD 9", "icd9cm")].map(|(a, b)| (a.to_owned(), b.to_owned())).into();
+        let r = run(&job).unwrap();
+        let out = super::read(&place.output);
+        let targets: Vec<&str> = out.lines().skip(1).map(|line| line.split(',').nth(3).unwrap()).collect();
+        assert_eq!(targets, expected, "{split:?}");
+        let unknown = r.document.unwrap().unknown_systems;
+        assert!(unknown.keys().all(|said| said == "the record says no code system"), "{unknown:?}");
+    }
+}
+
 #[test]
 fn systems_that_stand_in_lists_as_their_codes_do() {
     let by_column = |job: &mut Job, name: &str, kind: &str| {

@@ -367,9 +367,13 @@ fn what_parquet_says_of_its_columns_stays() {
     use parquet::file::properties::WriterProperties;
     let place = Place::with("in.parquet", "");
     let uuids = FixedSizeBinaryArray::try_from_iter([[7u8; 16], [9; 16]].iter()).unwrap();
-    let columns: [(Field, ArrayRef); 4] = [
+    let days = || Arc::new(Date64Array::from(vec![0, 86_400_000]));
+    let inner = arrow_schema::Fields::from(vec![Field::new("day", DataType::Date64, true)]);
+    let nested = arrow_array::StructArray::new(inner.clone(), vec![days()], None);
+    let columns: [(Field, ArrayRef); 5] = [
         (Field::new("dx", DataType::Utf8, true), Arc::new(StringArray::from(vec!["250.00", "401.9"]))),
-        (Field::new("day", DataType::Date64, true), Arc::new(Date64Array::from(vec![0, 86_400_000]))),
+        (Field::new("in", DataType::Struct(inner), true), Arc::new(nested)),
+        (Field::new("day", DataType::Date64, true), days()),
         (Field::new("id", DataType::FixedSizeBinary(16), true).with_extension_type(Uuid), Arc::new(uuids)),
         (Field::new("more", DataType::Utf8, true).with_extension_type(Json::default()), Arc::new(StringArray::from(vec!["{}", "[1]"]))),
     ];
@@ -400,9 +404,9 @@ fn what_parquet_says_of_its_columns_stays() {
         assert_eq!(what(was), what(is));
     }
     let types: Vec<_> =
-        after.row_group(0).columns().iter().take(4).map(|c| (c.column_type(), c.column_descr().logical_type_ref().cloned())).collect();
-    assert_eq!(types[1], (Type::INT32, Some(LogicalType::Date)));
-    assert_eq!((&types[2].1, &types[3].1), (&Some(LogicalType::Uuid), &Some(LogicalType::Json)));
+        after.row_group(0).columns().iter().take(5).map(|c| (c.column_type(), c.column_descr().logical_type_ref().cloned())).collect();
+    assert_eq!(types[1..3], [(Type::INT32, Some(LogicalType::Date)), (Type::INT32, Some(LogicalType::Date))]);
+    assert_eq!((&types[3].1, &types[4].1), (&Some(LogicalType::Uuid), &Some(LogicalType::Json)));
     let notes = after.file_metadata().key_value_metadata().unwrap();
     let note = |key: &str| notes.iter().find(|note| note.key == key).and_then(|note| note.value.as_deref());
     assert_eq!((note("owner"), note("geo")), (Some("me"), Some("{}")));
