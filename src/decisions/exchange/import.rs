@@ -24,6 +24,8 @@ pub struct Imported {
     /// Answers that the file calls approved, and names no second person for: they wait for one.
     pub proposed: u64,
     pub problems: Vec<Problem>,
+    /// Rows of a job that ask reviewers nothing: see [`Readout::unasked`](super::Readout::unasked).
+    pub unasked: u64,
 }
 
 /// Puts what was read into the store, all or nothing.
@@ -32,7 +34,7 @@ pub struct Imported {
 /// it is taken in and flagged, so that it is neither used nor lost. An item that is settled keeps its answer unless `replace`.
 pub fn import(store: &Store, readout: Readout, engine: Option<&Engine>, batch: &str, by: By<'_>, replace: bool) -> Result<Imported, Error> {
     by.named()?;
-    let mut result = Imported { problems: readout.problems, ..Imported::default() };
+    let mut result = Imported { problems: readout.problems, unasked: readout.unasked, ..Imported::default() };
     let (names_people, self_approval) = (readout.names_people, store.self_approval()?);
     let mut items = Vec::with_capacity(readout.items.len());
     for mut item in readout.items {

@@ -149,6 +149,8 @@ pub struct Problem {
 pub struct Readout {
     pub items: Vec<Exchanged>,
     pub problems: Vec<Problem>,
+    /// Rows of a job that ask reviewers nothing: of what system the code is, its record does not say.
+    pub unasked: u64,
     /// Whether the format has a place for who answered and who approved; one that has none is vouched for by whoever imports it.
     pub names_people: bool,
 }

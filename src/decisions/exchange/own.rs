@@ -5,6 +5,7 @@
 use super::table::{Table, Writer};
 use super::{Context, ExchangeError, Exchanged, Problem, Readout, gather, key};
 use crate::decisions::model::{Chosen, Question, Status, Verdict};
+use crate::engine::Outcome;
 use crate::model::Relationship;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -92,11 +93,16 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
         return Err(ExchangeError::NotThis("there is no column `source_code` (or `code`, as in a job's review.csv)".to_owned()));
     }
     let mut rows = Vec::new();
-    let mut nameless = 0;
+    let (mut nameless, mut unasked) = (0, 0);
     // A job has a row for each set of options that a code has in its records, and counts each by itself.
     let mut of_a_job = HashMap::new();
     for row in table.rows() {
         let or = |column: &str, other: &str| if row.get(column).is_empty() { other.to_owned() } else { row.owned(column) };
+        // As a job writes it where a record names no system, or one that is not loaded: that is settled in the job.
+        if row.get("outcome") == Outcome::UnknownSystem.code() && or("source_system", row.get("system")).is_empty() {
+            unasked += 1;
+            continue;
+        }
         // Both spellings: ours, then that of a job.
         let either = |own: &str, job: &str| or(own, row.get(job));
         let mut question = Question {
@@ -110,7 +116,6 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
             facts: row.owned("facts"),
         };
         if question.source_system.is_empty() || question.target_system.is_empty() {
-            // As a job writes it where a record names no system, or one that is not loaded.
             let missing = if question.source_system.is_empty() { "source system (--from)" } else { "target system (--to)" };
             problems.push(Problem { line: row.line, what: format!("no {missing}; the row was left out") });
             nameless += 1;
@@ -208,5 +213,5 @@ pub fn read(from: &mut dyn Read, context: &Context) -> Result<Readout, ExchangeE
     for item in &mut items {
         item.records = of_a_job.get(&key(&item.question)).copied().or(item.records);
     }
-    Ok(Readout { items, problems, ..Readout::default() })
+    Ok(Readout { items, problems, unasked, ..Readout::default() })
 }

@@ -352,6 +352,13 @@ fn the_rows_of_a_job_add_up() {
         let counts: Vec<_> = items.iter().map(|i| (i.question.code.as_str(), i.records, i.outcome.as_str())).collect();
         assert_eq!(counts, [("496", Some(10), "needs-facts"), ("401.9", Some(5), "choice"), ("496", Some(3), "choice")]);
     }
+    // Of what system these are, a job has to be told, and no reviewer; `--from` does not say it of them.
+    let nobodys = "system,code,outcome,count,target_system\n,401.9,unknown-system,5,\n,K21.9,unknown-system,1,\n";
+    for source_system in ["", "icd9cm"] {
+        let context = Context { source_system: source_system.into(), target_system: "icd10cm".into(), ..Context::default() };
+        let readout = read(&mut nobodys.as_bytes(), Format::Csv, &context).unwrap();
+        assert_eq!((readout.items.len(), readout.problems.len(), readout.unasked), (0, 0, 2));
+    }
     // Rows of one item that repeat the number of its records do not.
     let own = "source_system,source_code,target_system,records,group,target_code,status\n\
                icd9cm,115.01,icd10cm,4,0,B39.4,proposed\nicd9cm,115.01,icd10cm,4,1,G02,proposed\n";

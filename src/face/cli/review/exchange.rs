@@ -89,6 +89,13 @@ pub fn import(args: &Import, session: &Session) -> anyhow::Result<Verdict> {
             done.proposed
         ));
     }
+    if done.unasked > 0 {
+        session.warn(&format!(
+            "{} rows are no questions for review: of what code system they are, their records do not say; say it in the job (--values) and run \
+             it again",
+            done.unasked
+        ));
+    }
     session.warn(&format!(
         "{} new items, {} were there, {} answered, {} kept their settled answer, {} problems",
         done.new,
