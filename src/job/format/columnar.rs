@@ -253,14 +253,14 @@ fn convert(batch: &RecordBatch, schema: &SchemaRef, added: usize, work: &mut Wor
     let mut damaged = vec![false; batch.num_rows()];
     for place in work.places() {
         let name = schema.field(place).name();
-        let wrong = |e: ArrowError| Error::Column {
-            name: name.clone(),
-            what: match e.to_string() {
-                e if e.contains("Invalid timezone") => String::from(
-                    "the days of its times are not known, for they are of a zone that is told by its name; write them in UTC or by an offset (+01:00), or write days",
-                ),
-                e => format!("it has no text ({e})"),
-            },
+        let wrong = |e: ArrowError| {
+            let what = match schema.field(place).data_type() {
+                DataType::Timestamp(_, Some(zone)) => {
+                    format!("which day a time in {zone} is of is not known; write it in UTC or by its offset (+01:00), or write days")
+                }
+                _ => format!("it has no text ({e})"),
+            };
+            Error::Column { name: name.clone(), what }
         };
         let split = work.split(place);
         if split.is_none() && has_several(batch.column(place)).map_err(wrong)? {
