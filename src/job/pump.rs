@@ -145,7 +145,7 @@ fn step(job: &Job, cut: &Cut, reader: &mut Reader, work: &mut Work<'_>) -> Resul
 fn several_lines(job: &Job, cut: &Cut, breaks: u64, reader: &Reader, work: &mut Work<'_>) -> Result<(), Error> {
     work.ledger.line_breaks += breaks;
     let Reader::Delimited(d) = reader else { return Ok(()) };
-    let (start, lines) = cut.records.longest(cut.data(), cut.mark);
+    let (start, lines) = cut.records.longest(cut.mark);
     let line = work.line(cut.data(), start);
     // In tab-separated text most quotes are characters; that these are none was a guess.
     if d.delimiter == b'\t' && job.quote.is_none() {

@@ -1,7 +1,6 @@
 //! Where records and fields end, 64 bytes at a time. What it finds is what [`Delimited::find`] finds; where that is not plain from the
 //! bits alone, it asks there.
 
-use super::super::super::work::lines;
 use super::{Delimited, Found};
 use wide::u8x64;
 
@@ -11,6 +10,8 @@ pub(in super::super::super) struct Records {
     pub(super) marks: Vec<Mark>,
     /// Where the fields end of those records that are whole, as many of each as in the header.
     pub(super) ends: Vec<u32>,
+    /// Line breaks within records.
+    breaks: Vec<u32>,
 }
 
 #[derive(Clone, Copy)]
@@ -36,6 +37,7 @@ impl Records {
     pub fn find(&mut self, mut of: Delimited, data: &[u8], from: usize, last: bool) -> usize {
         self.marks.clear();
         self.ends.clear();
+        self.breaks.clear();
         // Mostly there is none; then nobody needs to ask again.
         of.quote = of.quote.filter(|q| memchr::memchr(*q, data).is_some());
         let mut scanner = Scanner { of, data, ahead: from, inside: 0, opens: 1 };
@@ -43,8 +45,14 @@ impl Records {
         let (mut at, mut first) = (from, 0);
         loop {
             let base = scanner.ahead;
-            if let Some((separators, mut lines)) = scanner.look() {
+            if let Some((separators, lines)) = scanner.look() {
                 self.push(separators, base);
+                let mut within = lines & !separators;
+                while within != 0 {
+                    self.breaks.push(base as u32 + within.trailing_zeros());
+                    within &= within - 1;
+                }
+                let mut lines = lines & separators;
                 while lines != 0 {
                     let hit = base + lines.trailing_zeros() as usize;
                     lines &= lines - 1;
@@ -62,6 +70,7 @@ impl Records {
                 continue;
             }
             self.ends.truncate(first);
+            while self.breaks.pop_if(|place| *place as usize >= at).is_some() {}
             let (mut kind, next) = match of.find(data, at, &mut self.ends, last) {
                 Found::Incomplete => {
                     self.ends.truncate(first);
@@ -77,6 +86,7 @@ impl Records {
             if kind != Kind::Whole {
                 self.ends.truncate(first);
             }
+            self.breaks.extend(memchr::memchr_iter(b'\n', &data[at..next - 1]).map(|place| (at + place) as u32));
             self.marks.push(Mark { kind, next: next as u32 });
             if kind == Kind::Open {
                 return next;
@@ -117,14 +127,15 @@ impl Records {
         places.find(|&(start, next)| is_meant(start, next)).map(|(start, _)| start)
     }
 
-    /// The record of the most lines: where it begins, and how many it has. `data` and `from` are those that were searched.
-    pub fn longest(&self, data: &[u8], from: usize) -> (usize, u64) {
-        let (mut at, mut longest) = (from, (from, 0));
+    /// The record of the most lines: where it begins, and how many it has. `from` is where the search began.
+    pub fn longest(&self, from: usize) -> (usize, u64) {
+        let (mut at, mut longest, mut breaks) = (from, (from, 1), &self.breaks[..]);
         for mark in &self.marks {
             let start = std::mem::replace(&mut at, mark.next as usize);
-            let lines = lines(&data[start..at]);
-            if lines > longest.1 {
-                longest = (start, lines);
+            let within = breaks.iter().take_while(|place| **place < mark.next).count();
+            breaks = &breaks[within..];
+            if within as u64 + 1 > longest.1 {
+                longest = (start, within as u64 + 1);
             }
         }
         longest
@@ -144,7 +155,7 @@ struct Scanner<'d> {
 }
 
 impl Scanner<'_> {
-    /// What separates fields or records in the next 64 bytes, and what of it records: a bit each, the first the lowest. `None`: there
+    /// What separates fields or records in the next 64 bytes, and what ends lines: a bit each, the first the lowest. `None`: there
     /// are not as many, or a quote among them is only a character.
     #[inline]
     fn look(&mut self) -> Option<(u64, u64)> {
@@ -166,7 +177,7 @@ impl Scanner<'_> {
         }
         self.opens = ended >> 63;
         self.ahead += 64;
-        Some((separators, separators & lines))
+        Some((separators, lines))
     }
 }
 
@@ -203,7 +214,7 @@ mod tests {
             let mut records = Records::default();
             let used = records.find(of, data, 0, last);
             let mut whole = records.ends.chunks_exact(3);
-            let (mut at, mut ends) = (0, Vec::new());
+            let (mut at, mut ends, mut longest) = (0, Vec::new(), (0, 1));
             for mark in &records.marks {
                 ends.clear();
                 let (kind, next) = match of.find(data, at, &mut ends, last) {
@@ -214,12 +225,17 @@ mod tests {
                     Found::Incomplete => unreachable!(),
                 };
                 prop_assert_eq!((mark.kind, mark.next as usize), (kind, next));
+                let lines = 1 + data[at..next - 1].iter().filter(|byte| **byte == b'\n').count() as u64;
+                if lines > longest.1 {
+                    longest = (at, lines);
+                }
                 if kind == Kind::Whole {
                     prop_assert_eq!(whole.next(), Some(&ends[..]));
                 }
                 at = next;
             }
             prop_assert_eq!(whole.next(), None);
+            prop_assert_eq!(records.longest(0), longest);
             prop_assert_eq!(used, at);
             if !records.marks.iter().any(|mark| mark.kind == Kind::Open) {
                 prop_assert_eq!(of.find(data, at, &mut ends, last), Found::Incomplete);
@@ -243,7 +259,7 @@ mod tests {
         let longest = |data: &[u8]| {
             let mut records = Records::default();
             records.find(d, data, 0, true);
-            records.longest(data, 0)
+            records.longest(0)
         };
         assert_eq!(longest(b"a,b\n1,\"x\ny\"\n\n2,\"x\ny\nz\"\n3,z"), (13, 3));
         assert_eq!(longest(b"1,x\n2,\"open\n3,z\n"), (4, 2));
