@@ -4,42 +4,30 @@
 //! answer depends on) to the bytes to append and the tally to count; nearly every row ends there. It is emptied when full: it is a cache,
 //! the counts live in the [`Ledger`].
 
+mod tally;
+
 use super::Error;
+use super::dialect::Dialect;
 use super::input::TextEncoding;
 use super::ledger::{Ledger, Place, Tally};
 use super::memo::{Given, HEAD, Hit, Looked, MOST_ANSWERS, Memo};
 use super::spec::{CodeColumn, Unsettled};
 use super::words::Words;
-use crate::engine::{self, Asked, Engine, Facts, Origin, Outcome, Policy, RepairKind, Target, Translation, Translator, TranslatorOptions};
-use crate::index::ConceptMap;
+use crate::engine::{Asked, Engine, Facts, Policy, Translator, TranslatorOptions};
 use crate::model::Date;
-use compact_str::{CompactString, format_compact};
+use compact_str::CompactString;
 use hashbrown::HashMap;
 use smallvec::{SmallVec, smallvec};
 use std::ops::Range;
+pub(super) use tally::repair_kinds;
+use tally::{repair, tally};
 
 /// Bytes of ready-made output kept.
 const MOST_BYTES: usize = 1 << 23;
-/// Options named for review.
-const MOST_OPTIONS: usize = 12;
 /// Bytes of the longest value of a source column that is kept without a number of its own.
 const LONGEST_VALUE: usize = 256;
 /// The number of [`Source::NoneOfMany`].
 const NONE_OF_MANY: u8 = 0;
-
-/// How appended values are written.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) enum Dialect {
-    Delimited {
-        delimiter: u8,
-        quote: Option<u8>,
-    },
-    /// With the names of the appended members.
-    Json([String; 5]),
-    /// Each with its length in front (32 bits, little-endian), for formats that take values apart again.
-    #[cfg(feature = "parquet")]
-    Cells,
-}
 
 /// What an answer may depend on beside the code.
 #[derive(Clone, Copy)]
@@ -228,11 +216,7 @@ impl<'e> Answers<'e> {
         if is_named || text.trim().is_empty() {
             return None;
         }
-        let mut values: Vec<&str> = text.split(split.as_str()).map(str::trim).collect();
-        if split.trim().is_empty() {
-            values.retain(|value| !value.is_empty());
-        }
-        Some(values.into_iter().map(|value| self.encoding.encode(value).into_owned()).collect())
+        Some(parted(&text, split).into_iter().map(|value| self.encoding.encode(value).into_owned()).collect())
     }
 
     #[cold]
@@ -378,20 +362,17 @@ impl<'e> Answers<'e> {
 
     /// Makes an answer, or finds that which another spelling of the code was given: most codes are spelt in two ways or more.
     fn make_once(&mut self, cell: &[u8], context: Context<'_>, ledger: &mut Ledger) -> (Given, Counted) {
-        let spelling = self.spelling(cell, context);
-        if let Some((concept, repair)) = spelling {
-            if let Some(&(given, tally)) = self.spelt.get(&concept) {
-                return (given, Counted { first: Some(ledger.spelling(tally, repair)), further: Box::default() });
-            }
-            let (given, counted) = self.make(cell, context, ledger);
-            // The code stands in the output as it was spelt.
-            let is_copied = self.spec.unsettled == Unsettled::Source && given.flags() & SETTLED == 0;
-            if let Some(place) = counted.first.filter(|_| !is_copied) {
-                self.spelt.insert(concept, (given, place.tally));
-            }
-            return (given, counted);
+        let Some((concept, repair)) = self.spelling(cell, context) else { return self.make(cell, context, ledger) };
+        if let Some(&(given, tally)) = self.spelt.get(&concept) {
+            return (given, Counted { first: Some(ledger.spelling(tally, repair)), further: Box::default() });
         }
-        self.make(cell, context, ledger)
+        let (given, counted) = self.make(cell, context, ledger);
+        // The code stands in the output as it was spelt.
+        let is_copied = self.spec.unsettled == Unsettled::Source && given.flags() & SETTLED == 0;
+        if let Some(place) = counted.first.filter(|_| !is_copied) {
+            self.spelt.insert(concept, (given, place.tally));
+        }
+        (given, counted)
     }
 
     /// The one code in a cell, where its answer depends on nothing else.
@@ -406,12 +387,7 @@ impl<'e> Answers<'e> {
     /// The codes of a cell, and empty places between them. The only one may have blanks around it.
     pub fn parts<'t>(&self, text: &'t str) -> SmallVec<[&'t str; 1]> {
         let Some(split) = &self.spec.split else { return smallvec![text] };
-        // A blank beside what parts codes is no damage.
-        let mut parts: SmallVec<[&str; 1]> = text.split(split.as_str()).map(str::trim).collect();
-        // An empty place stays one: `a||b` may stand beside another list of three. Of blanks there may be any number.
-        if split.trim().is_empty() {
-            parts.retain(|part| !part.is_empty());
-        }
+        let mut parts = parted(text, split);
         // Only separators: nothing to ask, and nothing that may vanish either.
         if parts.iter().all(|part| part.is_empty()) {
             parts = smallvec![text];
@@ -468,7 +444,8 @@ impl<'e> Answers<'e> {
     fn write(&mut self, values: [&str; 5]) -> Given {
         let mut bytes = std::mem::take(&mut self.rendered);
         bytes.clear();
-        self.render(values, &mut bytes);
+        let count = if self.has_policy() { 5 } else { 4 };
+        self.dialect.write(&values[..count], self.encoding, &mut bytes);
         let is_text = matches!(self.dialect, Dialect::Delimited { .. });
         let head = Some(values[0].as_bytes()).filter(|head| {
             let behind = bytes[usize::from(is_text)..].strip_prefix(*head);
@@ -500,29 +477,16 @@ impl<'e> Answers<'e> {
         let t = translator.translate(&asked);
         (tally(translator, &t), repair(&t.repairs, code))
     }
+}
 
-    fn render(&self, values: [&str; 5], out: &mut Vec<u8>) {
-        let count = if self.has_policy() { 5 } else { 4 };
-        for (at, value) in values.iter().take(count).enumerate() {
-            match &self.dialect {
-                Dialect::Delimited { delimiter, quote } => {
-                    out.push(*delimiter);
-                    delimited(self.encoding.encode(value), *delimiter, *quote, out);
-                }
-                #[cfg(feature = "parquet")]
-                Dialect::Cells => {
-                    out.extend_from_slice(&(value.len() as u32).to_le_bytes());
-                    out.extend_from_slice(value.as_bytes());
-                }
-                Dialect::Json(names) => {
-                    out.extend_from_slice(b",");
-                    json_string(&names[at], out);
-                    out.push(b':');
-                    if value.is_empty() { out.extend_from_slice(b"null") } else { json_string(value, out) }
-                }
-            }
-        }
+/// What stands between some text, and empty places. A blank beside it is no damage.
+fn parted<'t>(text: &'t str, split: &str) -> SmallVec<[&'t str; 1]> {
+    let mut parts: SmallVec<[&str; 1]> = text.split(split).map(str::trim).collect();
+    // An empty place stays one: `a||b` may stand beside another list of three. Of blanks there may be any number.
+    if split.trim().is_empty() {
+        parts.retain(|part| !part.is_empty());
     }
+    parts
 }
 
 /// Appends `data[start..start + length]`. Short ones are copied as 64 bytes and cut, which spares a call with a length that is not known.
@@ -540,164 +504,4 @@ pub(super) fn copy(data: &[u8], start: usize, length: usize, out: &mut Vec<u8>) 
 
 fn has_policy(spec: &CodeColumn) -> bool {
     spec.policy != Policy::Review || spec.is_text()
-}
-
-/// A field of delimited text, quoted if it has to be. Where quotes are only characters, what would break the record becomes a
-/// blank; where blanks part fields, a `+`.
-pub(super) fn delimited(value: impl AsRef<[u8]>, delimiter: u8, quote: Option<u8>, out: &mut Vec<u8>) {
-    let value = value.as_ref();
-    let breaks = |b: u8| b == delimiter || b == b'\n' || b == b'\r';
-    let instead = if delimiter == b' ' { b'+' } else { b' ' };
-    match quote {
-        Some(q) if value.iter().any(|b| breaks(*b) || *b == q) => {
-            out.push(q);
-            for &b in value {
-                if b == q {
-                    out.push(q);
-                }
-                out.push(b);
-            }
-            out.push(q);
-        }
-        None if value.iter().any(|b| breaks(*b)) => out.extend(value.iter().map(|&b| if breaks(b) { instead } else { b })),
-        _ => out.extend_from_slice(value),
-    }
-}
-
-fn json_string(value: &str, out: &mut Vec<u8>) {
-    // Writing to memory does not fail.
-    let _ = serde_json::to_writer(out, value);
-}
-
-/// What a translation is in the ledger.
-fn tally(translator: &Translator<'_>, t: &Translation<'_>) -> Tally {
-    let chosen = t.chosen().0;
-    let settled = !chosen.is_empty() || (t.outcome == Outcome::NoMap && t.picked.is_some());
-    let join = |values: &mut dyn Iterator<Item = &str>| {
-        let mut joined = CompactString::default();
-        for value in values {
-            if !joined.is_empty() {
-                joined.push(' ');
-            }
-            joined.push_str(value);
-        }
-        joined
-    };
-    let named = |m: ConceptMap<'_>| {
-        let mut name = CompactString::from(m.id());
-        name.push('|');
-        name.push_str(m.version());
-        name
-    };
-    let mut maps: SmallVec<[CompactString; 1]> = chosen
-        .iter()
-        .map(|o| match o.origin {
-            Origin::Decision(number) => format_compact!("decision {number}"),
-            Origin::Text => CompactString::const_new("text"),
-            Origin::Same => CompactString::const_new("same system"),
-            _ => o.origin.map().map_or_else(CompactString::default, named),
-        })
-        .collect();
-    maps.dedup();
-    if maps.is_empty() {
-        maps.extend(t.map.filter(|_| t.source.is_some()).map(named));
-    }
-    let policy = t.picked.as_ref().map_or_else(CompactString::default, |p| match p.margin {
-        Some(margin) => format_compact!("{} {margin:.2}", p.policy.code()),
-        None => p.policy.code().into(),
-    });
-    Tally {
-        system: translator.source().alias().into(),
-        to: translator.target().alias().into(),
-        code: t.source.map_or_else(|| t.given.trim(), |s| s.code()).into(),
-        known: t.source.is_some(),
-        outcome: Some(t.outcome),
-        settled,
-        target: join(&mut chosen.iter().map(|o| o.concept.code())),
-        relationship: join(&mut chosen.iter().map(|o| o.relationship.code())),
-        map: join(&mut maps.iter().map(CompactString::as_str)),
-        target_state: join(&mut chosen.iter().map(|o| o.state.code())),
-        policy,
-        options: if settled { String::new() } else { options(t) },
-        message: if settled { String::new() } else { message(t) },
-        count: 0,
-    }
-}
-
-fn repair(repairs: &[engine::Repair], given: &str) -> Repair {
-    let kinds = repairs.iter().fold(0, |bits, r| bits | bit(r.kind));
-    (kinds != 0).then(|| (kinds, given.into()))
-}
-
-fn bit(kind: RepairKind) -> u8 {
-    RepairKind::ALL.iter().position(|k| *k == kind).map_or(0, |at| 1 << at)
-}
-
-/// The kinds of repair that bits stand for.
-pub(super) fn repair_kinds(bits: u8) -> impl Iterator<Item = RepairKind> {
-    RepairKind::ALL.into_iter().filter(move |k| bits & bit(*k) != 0)
-}
-
-/// What a person may choose from.
-fn options(t: &Translation<'_>) -> String {
-    let mut text = String::new();
-    let mut count = 0;
-    for (s, scenario) in t.scenarios.iter().enumerate() {
-        for (g, group) in scenario.groups.iter().enumerate() {
-            // As the map orders them; the words of a record may order them otherwise.
-            let mut options: SmallVec<[&Target<'_>; 4]> = group.options.iter().collect();
-            options.sort_by_key(|option| option.priority);
-            for (o, option) in options.into_iter().enumerate() {
-                if count == MOST_OPTIONS {
-                    let rest = t.targets().count() - count;
-                    return format!("{text} ... {rest} more");
-                }
-                text += if o > 0 {
-                    " / "
-                } else if g > 0 {
-                    " + "
-                } else if s > 0 {
-                    " | "
-                } else {
-                    ""
-                };
-                text += option.concept.code();
-                count += 1;
-            }
-        }
-    }
-    if count > 0 {
-        return text;
-    }
-    t.nearest.iter().take(MOST_OPTIONS).map(|n| format!("{}:{}", n.kind.code(), n.concept.code())).collect::<Vec<_>>().join(" ")
-}
-
-fn message(t: &Translation<'_>) -> String {
-    if t.needs.is_empty() {
-        return t.message.to_string();
-    }
-    let mut facts: Vec<&str> = t.needs.iter().map(|n| n.fact.as_str()).collect();
-    facts.sort_unstable();
-    facts.dedup();
-    format!("needs {}", facts.join(", "))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_are_quoted_when_they_must_be() {
-        let field = |value: &str, quote| {
-            let mut out = Vec::new();
-            delimited(value, b',', quote, &mut out);
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(field("I10", Some(b'"')), "I10");
-        assert_eq!(field("a,\"b\"", Some(b'"')), "\"a,\"\"b\"\"\"");
-        assert_eq!(field("a,b", None), "a b");
-        let mut out = Vec::new();
-        delimited("E11.9 Z79.4", b' ', None, &mut out);
-        assert_eq!(out, b"E11.9+Z79.4");
-    }
 }

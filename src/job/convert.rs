@@ -1,6 +1,6 @@
 //! The run: places checked, records pumped through, the ledger balanced, and only then everything put in place.
 
-use super::answers::Dialect;
+use super::dialect::Dialect;
 use super::duplicates::Duplicates;
 #[cfg(feature = "parquet")]
 use super::format::columnar::Table;

@@ -17,6 +17,7 @@
 mod answers;
 mod convert;
 mod cut;
+mod dialect;
 mod duplicates;
 mod facts;
 mod format;

@@ -1,6 +1,7 @@
 //! What a record is converted with, whatever its format: the answers, the facts, the ledger, the text that goes out.
 
-use super::answers::{Answers, Context, Dialect};
+use super::answers::{Answers, Context};
+use super::dialect::Dialect;
 use super::duplicates::{Duplicates, Gatherer};
 use super::facts::RowFacts;
 use super::format::ndjson::Ndjson;

@@ -205,9 +205,12 @@ impl Sets {
             return;
         }
         let Some(map) = self.map(row.set, line, findings) else { return };
-        if !row.whole {
+        let left_out = |findings: &mut Findings<'_>| {
             let at = At { line, column: row.columns[0] as u32 };
-            return findings.sink.row_left_out(map.handle, row.from, 0, at);
+            findings.sink.row_left_out(map.handle, row.from, row.group.parse().unwrap_or(0), at);
+        };
+        if !row.whole {
+            return left_out(findings);
         }
         let to = if row.to == NO_TARGET { "" } else { row.to };
         for (at, expression) in [row.from, to].into_iter().enumerate() {
@@ -216,12 +219,7 @@ impl Sets {
                 let what = format!("{expression:?} is a {}, not one code", row.types[at]);
                 findings.warn("expressions of several codes", line, row.columns[at], what, "the row is left out; a person must decide it");
                 if at == 1 {
-                    findings.sink.row_left_out(
-                        map.handle,
-                        row.from,
-                        row.group.parse().unwrap_or(0),
-                        At { line, column: row.columns[0] as u32 },
-                    );
+                    left_out(findings);
                 }
                 return;
             }
@@ -230,12 +228,7 @@ impl Sets {
             if let Some(what) = bad_sct_id(form, code).filter(|_| !code.is_empty()) {
                 findings.warn("bad SNOMED CT ids", line, column, what, "the row is left out; compare with the published file");
                 if column == row.columns[1] {
-                    findings.sink.row_left_out(
-                        map.handle,
-                        row.from,
-                        row.group.parse().unwrap_or(0),
-                        At { line, column: row.columns[0] as u32 },
-                    );
+                    left_out(findings);
                 }
                 return;
             }
@@ -250,8 +243,7 @@ impl Sets {
         };
         let (group, priority) = (number(row.group, "MAPSUBSETID", 3), number(row.rank, "MAPRANK", 4));
         let (Some(group), Some(priority)) = (group, priority) else {
-            let at = At { line, column: row.columns[0] as u32 };
-            return findings.sink.row_left_out(map.handle, row.from, group.unwrap_or(0), at);
+            return left_out(findings);
         };
         let (rule, advice) = (bars(row.rule), bars(row.advice));
         if map.has_rules {

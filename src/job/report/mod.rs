@@ -18,6 +18,7 @@
 mod chapters;
 mod diff;
 mod document;
+mod of_run;
 mod page;
 mod sign;
 pub(crate) mod style;
@@ -34,6 +35,7 @@ use super::places::REJECTS;
 use super::{Error, Job};
 use crate::engine::{Engine, Outcome};
 use crate::text::spreadsheet::cell;
+use of_run::RepairedCode;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -141,7 +143,7 @@ fn duplicates(path: &Path, engine: &Engine, run: &Run, found: &Duplicates, sync:
 pub(super) fn write(folder: &Path, job: &Job, engine: &Engine, run: &Run) -> Result<Document, Error> {
     std::fs::create_dir_all(folder).map_err(|e| Error::io("make folder", folder, e))?;
     let others = || {
-        let (unsettled, repaired) = rayon::join(|| unsettled(run), || document::repaired(run));
+        let (unsettled, repaired) = rayon::join(|| unsettled(run), || of_run::repaired(run));
         let lists = || (review(engine, &unsettled), repairs(engine, &repaired));
         rayon::join(|| Document::with(job, engine, run, &repaired, &unsettled), lists)
     };
@@ -194,7 +196,7 @@ fn row(values: &[Cow<'_, str>], out: &mut Vec<u8>) {
         if i > 0 {
             out.push(b',');
         }
-        super::answers::delimited(cell(value).as_bytes(), b',', Some(b'"'), out);
+        super::dialect::delimited(cell(value).as_bytes(), b',', Some(b'"'), out);
     }
     out.push(b'\n');
 }

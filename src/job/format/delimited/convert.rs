@@ -6,6 +6,7 @@
 use super::super::super::Error;
 use super::super::super::answers;
 use super::super::super::cut::Cut;
+use super::super::super::dialect;
 use super::super::super::ledger::RejectReason;
 use super::super::super::work::{AT_ONCE, Cells, Work};
 use super::scan::{Kind, Mark};
@@ -138,7 +139,7 @@ impl Delimited {
         work.out.extend_from_slice(names);
         for name in work.appended_names() {
             work.out.push(self.delimiter);
-            answers::delimited(&name, self.delimiter, self.quote, &mut work.out);
+            dialect::delimited(&name, self.delimiter, self.quote, &mut work.out);
         }
         work.out.extend_from_slice(if names.len() == line.len() { b"\n" } else { &line[names.len()..] });
     }
