@@ -7,7 +7,7 @@
 mod tally;
 
 use super::Error;
-use super::dialect::Dialect;
+use super::format::dialect::Dialect;
 use super::input::TextEncoding;
 use super::ledger::{Ledger, Place, Tally};
 use super::memo::{Given, HEAD, Hit, Looked, MOST_ANSWERS, Memo};

@@ -1,10 +1,10 @@
 //! The run: places checked, records pumped through, the ledger balanced, and only then everything put in place.
 
-use super::dialect::Dialect;
 use super::duplicates::Duplicates;
 #[cfg(feature = "parquet")]
 use super::format::columnar::Table;
 use super::format::delimited::Delimited;
+use super::format::dialect::Dialect;
 use super::format::ndjson::{self, Ndjson};
 use super::input::{Input, InputFacts, TextEncoding, display_name};
 use super::ledger::Ledger;

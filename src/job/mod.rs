@@ -17,7 +17,6 @@
 mod answers;
 mod convert;
 mod cut;
-mod dialect;
 mod duplicates;
 mod facts;
 mod format;

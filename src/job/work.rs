@@ -1,9 +1,9 @@
 //! What a record is converted with, whatever its format: the answers, the facts, the ledger, the text that goes out.
 
 use super::answers::{Answers, Context};
-use super::dialect::Dialect;
 use super::duplicates::{Duplicates, Gatherer};
 use super::facts::RowFacts;
+use super::format::dialect::Dialect;
 use super::format::ndjson::Ndjson;
 use super::input::TextEncoding;
 use super::ledger::{Ledger, RejectReason, Sampled};

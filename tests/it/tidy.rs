@@ -40,7 +40,6 @@ const JSON: &[&str] = &[
     "src/face/web/reconcile.rs",
     "src/job/format/",
     "src/job/report",
-    "src/job/answers.rs",
     "src/job/resume.rs",
     "src/read/fhir",
     "src/decisions/exchange/",

@@ -196,7 +196,7 @@ fn row(values: &[Cow<'_, str>], out: &mut Vec<u8>) {
         if i > 0 {
             out.push(b',');
         }
-        super::dialect::delimited(cell(value).as_bytes(), b',', Some(b'"'), out);
+        super::format::dialect::delimited(cell(value).as_bytes(), b',', Some(b'"'), out);
     }
     out.push(b'\n');
 }

@@ -6,9 +6,9 @@
 use super::super::super::Error;
 use super::super::super::answers;
 use super::super::super::cut::Cut;
-use super::super::super::dialect;
 use super::super::super::ledger::RejectReason;
 use super::super::super::work::{AT_ONCE, Cells, Work};
+use super::super::dialect;
 use super::scan::{Kind, Mark};
 use super::{Delimited, raw};
 

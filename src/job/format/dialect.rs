@@ -1,10 +1,10 @@
 //! How the values that are appended to a record are written, in each format.
 
-use super::input::TextEncoding;
+use super::super::input::TextEncoding;
 
 /// How appended values are written.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Dialect {
+pub(in super::super) enum Dialect {
     Delimited {
         delimiter: u8,
         quote: Option<u8>,
@@ -43,7 +43,7 @@ impl Dialect {
 
 /// A field of delimited text, quoted if it has to be. Where quotes are only characters, what would break the record becomes a
 /// blank; where blanks part fields, a `+`.
-pub(super) fn delimited(value: impl AsRef<[u8]>, delimiter: u8, quote: Option<u8>, out: &mut Vec<u8>) {
+pub(in super::super) fn delimited(value: impl AsRef<[u8]>, delimiter: u8, quote: Option<u8>, out: &mut Vec<u8>) {
     let value = value.as_ref();
     let breaks = |b: u8| b == delimiter || b == b'\n' || b == b'\r';
     let instead = if delimiter == b' ' { b'+' } else { b' ' };
